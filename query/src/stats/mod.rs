@@ -1,0 +1,1 @@
+//! Statistics: pure numerics over slices, free of Arrow. Each function carries its definition.

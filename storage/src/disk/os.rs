@@ -1,0 +1,3 @@
+/// The machine's file system.
+#[derive(Debug)]
+pub struct OsDisk {}

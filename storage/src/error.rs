@@ -1,0 +1,120 @@
+//! What can go wrong at the boundary of the storage engine.
+
+use std::io;
+
+/// The result of every storage call.
+pub type Result<T, E = StorageError> = std::result::Result<T, E>;
+
+/// An error of the storage engine. Damage always names the file, the offset and what should have been there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The operating system refused a call.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried, as a verb: `append to`, `sync`, `read`.
+        action: &'static str,
+        /// The file or directory, relative to the data directory.
+        path: String,
+        /// The system's own error.
+        source: io::Error,
+    },
+    /// Bytes on disk are not what they must be.
+    #[error(
+        "{path} is damaged at offset {offset}: expected {expected}; run `driftline verify` and restore a backup"
+    )]
+    Corrupt {
+        /// The damaged file, relative to the data directory.
+        path: String,
+        /// Where in the file the damage was noticed.
+        offset: u64,
+        /// What should have been there.
+        expected: String,
+    },
+    /// The file was written by a newer Driftline.
+    #[error(
+        "{path} has format version {found}, this build reads up to {known}; open it with a newer driftline"
+    )]
+    NewerFormat {
+        /// The file.
+        path: String,
+        /// The version found in the file.
+        found: u16,
+        /// The newest version this build reads.
+        known: u16,
+    },
+    /// Another process holds the data directory.
+    #[error(
+        "the data directory {path} is in use by another driftline process; stop it first, or name another directory"
+    )]
+    InUse {
+        /// The directory.
+        path: String,
+    },
+    /// A sync failed while the batch was on its way: it may or may not be on disk.
+    #[error("outcome unknown, retry with the same writer and sequence: {reason}")]
+    OutcomeUnknown {
+        /// What failed.
+        reason: String,
+    },
+    /// The engine was closed.
+    #[error("the database is closed")]
+    Closed,
+    /// A batch, page or name is over a limit.
+    #[error("{what} is {size}, over the limit of {limit}; {remedy}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+        /// What the caller can do.
+        remedy: &'static str,
+    },
+    /// The rows do not fit the table's schema.
+    #[error("{0}")]
+    Invalid(String),
+    /// A table id or name that is not there.
+    #[error("table {0} does not exist")]
+    UnknownTable(String),
+    /// A table of this name is already there.
+    #[error("table {0} exists already")]
+    TableExists(String),
+    /// A writer sent a sequence twice with different contents.
+    #[error(
+        "writer {writer} sent sequence {sequence} before with other contents; give each batch a sequence of its own"
+    )]
+    SequenceReused {
+        /// The writer's id.
+        writer: String,
+        /// The sequence.
+        sequence: u64,
+    },
+    /// A sequence so far behind the writer's last one that nobody can tell any more whether it was applied.
+    #[error(
+        "writer {writer} is at sequence {last}; sequence {sequence} is more than {window} behind it and cannot be told from a repeat; resume after {last}"
+    )]
+    SequenceTooOld {
+        /// The writer's id.
+        writer: String,
+        /// The sequence sent.
+        sequence: u64,
+        /// The newest sequence applied.
+        last: u64,
+        /// How far behind the last one a sequence may be.
+        window: u64,
+    },
+}
+
+impl StorageError {
+    /// An `io::Error` with what was tried and on which file.
+    pub fn io(action: &'static str, path: impl Into<String>, source: io::Error) -> Self {
+        Self::Io { action, path: path.into(), source }
+    }
+
+    /// Damage at an offset of a file.
+    pub fn corrupt(path: impl Into<String>, offset: u64, expected: impl Into<String>) -> Self {
+        Self::Corrupt { path: path.into(), offset, expected: expected.into() }
+    }
+}

@@ -1,0 +1,28 @@
+//! Every limit of the engine, by name.
+
+/// A write batch, encoded, is at most this large: 16 MiB. Clients split what is larger.
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Rows in one page of a segment; one page decodes into one record batch of DataFusion's default size.
+pub const PAGE_ROWS_MAX: usize = 8_192;
+/// Rows in one row group of a segment (one pco chunk per numeric column).
+pub const ROW_GROUP_ROWS_MAX: usize = 65_536;
+/// A WAL file is sealed and a new one begun once it holds this many bytes.
+pub const WAL_FILE_BYTES_MAX: u64 = 64 << 20;
+/// A flush is due once the WAL files that are still needed hold this many bytes together: 1 GiB.
+pub const WAL_TOTAL_BYTES_MAX: u64 = 1 << 30;
+/// A flush is due once the memtables hold this many bytes.
+pub const MEMTABLE_BYTES_MAX: usize = 256 << 20;
+/// Batches waiting for the commit thread; a writer beyond them waits its turn.
+pub const COMMIT_QUEUE_MAX: usize = 256;
+/// The commit thread gathers at most this many bytes into one fdatasync.
+pub const COMMIT_GROUP_BYTES_MAX: usize = 16 << 20;
+/// How far behind a writer's newest sequence another may arrive and still be told from a repeat.
+pub const WRITER_WINDOW: u64 = 64;
+/// A writer that has sent nothing for this long is forgotten: 7 days, in nanoseconds.
+pub const WRITER_IDLE_NANOS_MAX: i64 = 7 * 86_400 * 1_000_000_000;
+/// Bytes in the name of a table, column, writer or catalog entry.
+pub const NAME_BYTES_MAX: usize = 512;
+/// Columns in one table.
+pub const COLUMNS_MAX: usize = 4_096;
+/// Tables in one data directory.
+pub const TABLES_MAX: usize = 100_000;
