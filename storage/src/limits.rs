@@ -6,6 +6,22 @@ pub const BATCH_BYTES_MAX: usize = 16 << 20;
 pub const PAGE_ROWS_MAX: usize = 8_192;
 /// Rows in one row group of a segment (one pco chunk per numeric column).
 pub const ROW_GROUP_ROWS_MAX: usize = 65_536;
+/// A page ends early where one of its columns reaches this many bytes (1 MiB), unless it holds a single row.
+pub const PAGE_BYTES_MAX: usize = 1 << 20;
+/// A row group ends early where its rows reach this many bytes together: 64 MiB.
+pub const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one value, and so of one column of a page with a single row. No batch can carry more.
+pub const VALUE_BYTES_MAX: usize = BATCH_BYTES_MAX;
+/// Row groups in one segment.
+pub const ROW_GROUPS_MAX: usize = 65_536;
+/// Sections in the footer of a segment.
+pub const SECTIONS_MAX: usize = 64;
+/// Bytes of one section in the footer of a segment.
+pub const SECTION_BYTES_MAX: u64 = 256 << 20;
+/// A segment is written in pieces of about this many bytes.
+pub const WRITE_PIECE_BYTES: usize = 1 << 20;
+/// Distinct texts in the dictionary of one column chunk.
+pub const DICTIONARY_VALUES_MAX: usize = 32_768;
 /// A WAL file is sealed and a new one begun once it holds this many bytes.
 pub const WAL_FILE_BYTES_MAX: u64 = 64 << 20;
 /// A flush is due once the WAL files that are still needed hold this many bytes together: 1 GiB.

@@ -1,7 +1,23 @@
 //! Segments: immutable files of sorted rows, column by column.
+//!
+//! A segment is cut into row groups, a row group into *chunks* (one a column), a chunk into pages. The pages of all
+//! columns of a row group hold the same rows, so that a page of rows can be read from any set of columns. What a
+//! page is, its place and its checksum stand in the page index, away from the page: a page written over another is
+//! noticed too. `docs/format/segment.md` is the byte map.
 
+mod directory;
+mod header;
+mod index;
 mod reader;
+mod row_group;
+mod scan;
+mod sink;
+mod source;
+mod value_range;
 mod writer;
+
+#[cfg(test)]
+mod tests;
 
 pub use reader::{ColumnSize, SegmentReader};
 pub use writer::write_segment;
@@ -35,10 +51,13 @@ pub struct SegmentInfo {
     pub footer_crc: u32,
 }
 
+/// The directory of all segment files.
+const DIRECTORY: &str = "seg";
+
 impl SegmentInfo {
     /// Where the file of a segment lies.
     pub fn path_of(id: u64) -> String {
-        format!("seg/{id:016x}.seg")
+        format!("{DIRECTORY}/{id:016x}.seg")
     }
 
     /// Where its file lies.

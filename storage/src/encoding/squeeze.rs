@@ -1,0 +1,29 @@
+//! Bytes by zstd where that makes them shorter.
+//!
+//! The reader knows the plain length. Stored bytes of just that length are plain, fewer are a zstd frame.
+
+use super::Malformed;
+
+/// Level 3: the levels above cost several times the time for a few per cent.
+const LEVEL: i32 = 3;
+
+/// The shorter of `plain` and its zstd frame.
+pub(super) fn squeeze(plain: Vec<u8>) -> Vec<u8> {
+    match zstd::bulk::compress(&plain, LEVEL) {
+        Ok(frame) if frame.len() < plain.len() => frame,
+        _ => plain,
+    }
+}
+
+/// The `length` plain bytes again. The caller has bounded `length`.
+pub(super) fn unsqueeze(stored: &[u8], length: usize) -> Result<Vec<u8>, Malformed> {
+    if stored.len() == length {
+        return Ok(stored.to_vec());
+    }
+    if stored.len() > length {
+        return Err(Malformed("no more bytes than their plain length"));
+    }
+    let plain =
+        zstd::bulk::decompress(stored, length).map_err(|_| Malformed("a zstd frame of the noted length"))?;
+    if plain.len() == length { Ok(plain) } else { Err(Malformed("a zstd frame of the noted length")) }
+}

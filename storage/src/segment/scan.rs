@@ -1,0 +1,173 @@
+//! Reads one row group page by page.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
+use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_schema::{Schema, SchemaRef};
+use arrow_select::filter::filter;
+
+use super::TimeRange;
+use super::index::{Chunk, Columns, RowGroup, StoredColumn};
+use super::source::Source;
+use crate::encoding::ChunkDecoder;
+use crate::error::{Result, StorageError};
+use crate::schema::{Column, ColumnType};
+
+/// A row group being read. Keeps the decoders of its chunks from page to page.
+#[derive(Debug)]
+pub(super) struct GroupScan<'a> {
+    source: &'a Source,
+    stored: &'a Columns,
+    group: &'a RowGroup,
+    schema: SchemaRef,
+    wanted: Vec<Wanted>,
+    decoders: BTreeMap<usize, ChunkDecoder>,
+}
+
+/// Where a column of the output comes from.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    /// The segment is older than the column.
+    Absent(ColumnType),
+    /// A stored column as it is.
+    Stored(usize),
+    /// A stored BIGINT that has become a DOUBLE.
+    Widened(usize),
+}
+
+/// Which rows of a page are in the range of time.
+enum Selection {
+    None,
+    All,
+    /// Some; the times were decoded to tell which, and may be wanted again.
+    Some(BooleanArray, ArrayRef),
+}
+
+impl<'a> GroupScan<'a> {
+    pub(super) fn new(
+        source: &'a Source,
+        stored: &'a Columns,
+        group: &'a RowGroup,
+        columns: &[Column],
+    ) -> Result<Self> {
+        let wanted = columns.iter().map(|c| find(source, &stored.list, c)).collect::<Result<_>>()?;
+        let schema = Arc::new(Schema::new(columns.iter().map(Column::arrow).collect::<Vec<_>>()));
+        Ok(Self { source, stored, group, schema, wanted, decoders: BTreeMap::new() })
+    }
+
+    /// The rows of a page that lie in `time`; none where there are none.
+    pub(super) fn read_page(&mut self, page: usize, time: TimeRange) -> Result<Option<RecordBatch>> {
+        match self.select(page, time)? {
+            Selection::None => Ok(None),
+            Selection::All => self.batch(page, None).map(Some),
+            Selection::Some(rows, times) => self.batch(page, Some((&rows, &times))).map(Some),
+        }
+    }
+
+    /// Reads the times only of a page that the range cuts.
+    fn select(&mut self, page: usize, time: TimeRange) -> Result<Selection> {
+        let range =
+            self.chunk(self.stored.time)?.pages.get(page).and_then(|p| p.range).and_then(|r| r.time());
+        if range.is_some_and(|range| time.contains(range)) {
+            return Ok(Selection::All);
+        }
+        if range.is_some_and(|range| !time.overlaps(range)) {
+            return Ok(Selection::None);
+        }
+        let times = self.decode(self.stored.time, page)?;
+        let within = |t: &i64| (time.min..=time.max).contains(t);
+        let rows: Vec<bool> =
+            times.as_primitive::<TimestampNanosecondType>().values().iter().map(within).collect();
+        Ok(if rows.contains(&true) { Selection::Some(rows.into(), times) } else { Selection::None })
+    }
+
+    fn batch(&mut self, page: usize, some: Option<(&BooleanArray, &ArrayRef)>) -> Result<RecordBatch> {
+        let mut arrays = Vec::with_capacity(self.wanted.len());
+        for wanted in self.wanted.clone() {
+            arrays.push(match some {
+                None => self.array(wanted, page, None)?,
+                Some((rows, times)) => {
+                    let array = self.array(wanted, page, Some(times))?;
+                    filter(&array, rows).map_err(|e| StorageError::Invalid(e.to_string()))?
+                }
+            });
+        }
+        let rows = some.map_or(self.rows(page)?, |(rows, _)| rows.true_count());
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
+            .map_err(|e| StorageError::Invalid(format!("{}: {e}", self.source.path())))
+    }
+
+    fn array(&mut self, wanted: Wanted, page: usize, times: Option<&ArrayRef>) -> Result<ArrayRef> {
+        match (wanted, times) {
+            (Wanted::Absent(ty), _) => Ok(new_null_array(&ty.arrow(), self.rows(page)?)),
+            (Wanted::Stored(column), Some(times)) if column == self.stored.time => Ok(times.clone()),
+            (Wanted::Stored(column), _) => self.decode(column, page),
+            (Wanted::Widened(column), _) => Ok(widen(&self.decode(column, page)?)),
+        }
+    }
+
+    fn decode(&mut self, column: usize, page: usize) -> Result<ArrayRef> {
+        let rows = self.rows(page)?;
+        let place = *self.chunk(column)?.pages.get(page).ok_or_else(|| self.missing())?;
+        let bytes = self.source.read_checked(place.extent)?;
+        let malformed = self.source.malformed(place.extent.offset);
+        self.decoder(column)?.decode(&bytes, rows, place.nulls).map_err(malformed)
+    }
+
+    fn decoder(&mut self, column: usize) -> Result<&ChunkDecoder> {
+        if !self.decoders.contains_key(&column) {
+            let decoder = self.open_chunk(column)?;
+            self.decoders.insert(column, decoder);
+        }
+        self.decoders.get(&column).ok_or_else(|| self.missing())
+    }
+
+    fn open_chunk(&self, column: usize) -> Result<ChunkDecoder> {
+        let chunk = self.chunk(column)?;
+        let ty = self.stored.list.get(column).ok_or_else(|| self.missing())?.ty;
+        let meta = self.source.read_checked(chunk.meta)?;
+        ChunkDecoder::new(chunk.encoding, ty, &meta).map_err(self.source.malformed(chunk.meta.offset))
+    }
+
+    fn chunk(&self, column: usize) -> Result<&'a Chunk> {
+        self.group.chunks.get(column).ok_or_else(|| self.missing())
+    }
+
+    fn rows(&self, page: usize) -> Result<usize> {
+        self.group.page_rows.get(page).copied().ok_or_else(|| self.missing())
+    }
+
+    /// Not to be seen: the footer was checked for a page of every column.
+    fn missing(&self) -> StorageError {
+        self.source.corrupt(0, "a page of every column in the page index")
+    }
+}
+
+fn find(source: &Source, stored: &[StoredColumn], column: &Column) -> Result<Wanted> {
+    let Some(at) = stored.iter().position(|s| s.id == column.id) else {
+        return Ok(Wanted::Absent(column.ty));
+    };
+    let ty = stored.get(at).map_or(column.ty, |s| s.ty);
+    if ty.arrow() == column.ty.arrow() {
+        return Ok(Wanted::Stored(at));
+    }
+    if (ty, column.ty) == (ColumnType::BigInt, ColumnType::Double) {
+        return Ok(Wanted::Widened(at));
+    }
+    let (path, name) = (source.path(), &column.name);
+    Err(StorageError::Invalid(format!(
+        "{path} has column {name} as {}, not as {}",
+        ty.sql(),
+        column.ty.sql()
+    )))
+}
+
+/// Exact, for the schema lets a BIGINT become a DOUBLE only where all its values are.
+fn widen(array: &ArrayRef) -> ArrayRef {
+    let doubles: PrimitiveArray<Float64Type> = array.as_primitive::<Int64Type>().unary(|v| v as f64);
+    Arc::new(doubles)
+}

@@ -1,0 +1,7 @@
+//! Round trips, pruning and damage, on a disk in memory.
+
+mod damage;
+mod memory_disk;
+mod pruning;
+mod round_trip;
+mod sample;
