@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 mod os;
+mod path;
 mod sim;
 
 pub use os::OsDisk;
@@ -63,7 +64,7 @@ pub trait Disk: Debug + Send + Sync {
         file.append(bytes)?;
         file.sync()?;
         self.rename(&temporary, path)?;
-        self.sync_dir(path.rsplit_once('/').map_or("", |(dir, _)| dir))
+        self.sync_dir(path::parent(path))
     }
 
     /// Reads a whole file.
