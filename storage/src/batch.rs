@@ -9,6 +9,9 @@ use crate::schema::{TableId, TableSchema};
 pub struct WriteBatch {
     /// Who sends it, where repeats must be told from new batches.
     pub writer: Option<WriterSequence>,
+    /// A hash of what the writer sent, by which a repeat is told from another batch under the same sequence. Without
+    /// it the encoded rows are hashed, which suits callers that add nothing of their own (arrival times) to them.
+    pub fingerprint: Option<u64>,
     /// Changes of the catalog, applied in order before the rows.
     pub catalog: Vec<CatalogChange>,
     /// Rows, each batch with exactly the Arrow schema of its table (after the catalog changes).

@@ -78,6 +78,9 @@ pub enum StorageError {
     /// A table id or name that is not there.
     #[error("table {0} does not exist")]
     UnknownTable(String),
+    /// A table's schema was changed by somebody else in between.
+    #[error("table {0} was changed in between; take its schema again and retry")]
+    SchemaChanged(String),
     /// A table of this name is already there.
     #[error("table {0} exists already")]
     TableExists(String),
@@ -89,6 +92,16 @@ pub enum StorageError {
         /// The writer's id.
         writer: String,
         /// The sequence.
+        sequence: u64,
+    },
+    /// A writer that is not known, or was forgotten after a week of silence, goes on in the middle of its sequence.
+    #[error(
+        "writer {writer} is not known here (writers are forgotten after 7 days of silence) and cannot go on at sequence {sequence}; begin at 1 under a new name"
+    )]
+    WriterUnknown {
+        /// The writer's id.
+        writer: String,
+        /// The sequence sent.
         sequence: u64,
     },
     /// A sequence so far behind the writer's last one that nobody can tell any more whether it was applied.
@@ -111,6 +124,24 @@ impl StorageError {
     /// An `io::Error` with what was tried and on which file.
     pub fn io(action: &'static str, path: impl Into<String>, source: io::Error) -> Self {
         Self::Io { action, path: path.into(), source }
+    }
+
+    /// The same error for another waiter.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Io { action, path, source } => {
+                let kind = source
+                    .raw_os_error()
+                    .map_or_else(|| io::Error::from(source.kind()), io::Error::from_raw_os_error);
+                Self::Io { action, path: path.clone(), source: kind }
+            }
+            Self::Corrupt { path, offset, expected } => Self::corrupt(path, *offset, expected),
+            Self::NewerFormat { path, found, known } => {
+                Self::NewerFormat { path: path.clone(), found: *found, known: *known }
+            }
+            Self::OutcomeUnknown { reason } => Self::OutcomeUnknown { reason: reason.clone() },
+            other => Self::Invalid(other.to_string()),
+        }
     }
 
     /// Damage at an offset of a file.

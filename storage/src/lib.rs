@@ -4,6 +4,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod batch;
+mod bytes;
+mod catalog;
 mod clock;
 mod disk;
 pub mod distribution;
@@ -11,9 +13,14 @@ mod encoding;
 mod engine;
 mod error;
 pub mod limits;
+mod manifest;
+mod memtable;
 mod schema;
+mod schema_codec;
 mod segment;
 mod snapshot;
+mod wal;
+mod writers;
 
 pub use batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 pub use clock::{Clock, ManualClock, SystemClock};

@@ -5,17 +5,40 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use crate::catalog::Catalog;
 use crate::error::Result;
+use crate::memtable::{Chunk, Memtable};
 use crate::schema::{Column, TableId, TableSchema};
 use crate::segment::{SegmentReader, TimeRange};
 
 /// One moment of the whole database. Cheap to clone; later writes do not change it.
 #[derive(Clone, Debug)]
-pub struct Snapshot {}
+pub struct Snapshot(Arc<Moment>);
+
+#[derive(Debug)]
+struct Moment {
+    seq: u64,
+    catalog: Catalog,
+    tables: BTreeMap<TableId, TableData>,
+}
+
+/// The rows of one table: segments, then what a flush is writing, then what was written since.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TableData {
+    pub(crate) segments: Arc<Vec<Arc<SegmentReader>>>,
+    pub(crate) frozen: Memtable,
+    pub(crate) active: Memtable,
+}
 
 /// A piece of a table that is read in one go: a row group of a segment, or a chunk of the memtable.
 #[derive(Clone, Debug)]
-pub struct ScanPart {}
+pub struct ScanPart(Part);
+
+#[derive(Clone, Debug)]
+enum Part {
+    RowGroup(Arc<SegmentReader>, usize),
+    Chunk(Arc<Chunk>),
+}
 
 /// Sizes of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,9 +60,13 @@ pub struct TableSize {
 }
 
 impl Snapshot {
+    pub(crate) fn new(seq: u64, catalog: Catalog, tables: BTreeMap<TableId, TableData>) -> Self {
+        Self(Arc::new(Moment { seq, catalog, tables }))
+    }
+
     /// All tables by name.
     pub fn tables(&self) -> &BTreeMap<String, Arc<TableSchema>> {
-        todo!()
+        &self.0.catalog.tables
     }
 
     /// The table of this name, as written.
@@ -49,43 +76,81 @@ impl Snapshot {
 
     /// The entries that `CatalogChange::PutEntry` set.
     pub fn entries(&self) -> &BTreeMap<String, Arc<[u8]>> {
-        todo!()
+        &self.0.catalog.entries
     }
 
     /// The sequence of the last write it sees; it grows with every write, and is a cheap key for caches.
     pub fn seq(&self) -> u64 {
-        todo!()
+        self.0.seq
     }
 
     /// The pieces of a table that may hold rows in `time`, oldest write first.
-    pub fn scan(&self, _table: TableId, _time: TimeRange) -> Result<Vec<ScanPart>> {
-        todo!()
+    pub fn scan(&self, table: TableId, time: TimeRange) -> Result<Vec<ScanPart>> {
+        self.0.catalog.table(table)?;
+        let Some(data) = self.0.tables.get(&table) else { return Ok(Vec::new()) };
+        let segments = data.segments.iter().flat_map(|segment| {
+            (0..segment.row_groups()).map(move |index| ScanPart(Part::RowGroup(segment.clone(), index)))
+        });
+        let chunks = data.chunks().map(|chunk| ScanPart(Part::Chunk(chunk.clone())));
+        Ok(segments.chain(chunks).filter(|part| part.time().overlaps(time)).collect())
     }
 
     /// The open segments of a table, oldest write first.
-    pub fn segments(&self, _table: TableId) -> &[Arc<SegmentReader>] {
-        todo!()
+    pub fn segments(&self, table: TableId) -> &[Arc<SegmentReader>] {
+        self.0.tables.get(&table).map_or(&[], |data| &data.segments)
     }
 
     /// Sizes of a table.
-    pub fn size(&self, _table: TableId) -> TableSize {
-        todo!()
+    pub fn size(&self, table: TableId) -> TableSize {
+        self.0.tables.get(&table).map(TableData::size).unwrap_or_default()
+    }
+}
+
+impl TableData {
+    fn chunks(&self) -> impl Iterator<Item = &Arc<Chunk>> {
+        self.frozen.chunks().iter().chain(self.active.chunks())
+    }
+
+    fn size(&self) -> TableSize {
+        let sum = |value: fn(&SegmentReader) -> u64| self.segments.iter().map(|s| value(s)).sum::<u64>();
+        let memtable_rows = self.frozen.rows() + self.active.rows();
+        let ranges =
+            self.segments.iter().map(|s| TimeRange { min: s.info().min_time, max: s.info().max_time });
+        let time = ranges.chain(self.chunks().map(|c| c.time)).reduce(TimeRange::union);
+        TableSize {
+            rows: sum(|s| s.info().rows) + memtable_rows,
+            memtable_rows,
+            memtable_bytes: (self.frozen.bytes() + self.active.bytes()) as u64,
+            segments: self.segments.len() as u64,
+            segment_bytes: sum(|s| s.info().bytes),
+            raw_bytes: sum(|s| s.info().raw_bytes),
+            time,
+        }
     }
 }
 
 impl ScanPart {
     /// Rows in it, before the cut by time.
     pub fn rows(&self) -> u64 {
-        todo!()
+        match &self.0 {
+            Part::RowGroup(segment, index) => segment.row_group(*index).0,
+            Part::Chunk(chunk) => chunk.rows.num_rows() as u64,
+        }
     }
 
     /// Event times in it.
     pub fn time(&self) -> TimeRange {
-        todo!()
+        match &self.0 {
+            Part::RowGroup(segment, index) => segment.row_group(*index).1,
+            Part::Chunk(chunk) => chunk.time,
+        }
     }
 
     /// Its rows whose time lies in `time`, `columns` in the order given. Blocks on the disk.
-    pub fn read(&self, _columns: &[Column], _time: TimeRange) -> Result<Vec<RecordBatch>> {
-        todo!()
+    pub fn read(&self, columns: &[Column], time: TimeRange) -> Result<Vec<RecordBatch>> {
+        match &self.0 {
+            Part::RowGroup(segment, index) => segment.read(*index, columns, time),
+            Part::Chunk(chunk) => Ok(chunk.read(columns, time)?.into_iter().collect()),
+        }
     }
 }

@@ -1,57 +1,66 @@
 //! The engine: one data directory, open.
+//!
+//! Locks are taken in this order: `files` (a flush or a mending at a time), `committer` (a commit at a time),
+//! `state` (short, never across the disk).
 
+mod commit;
+mod flush;
+mod open;
+mod options;
+mod state;
+
+use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
-use crate::batch::{WriteAck, WriteBatch};
-use crate::clock::{Clock, SystemClock};
+use arrow_array::RecordBatch;
+use parking_lot::{Condvar, Mutex};
+
+use self::commit::{Committer, Pending};
+use self::open::Files;
+pub use self::options::{EngineOptions, SyncPolicy};
+use self::state::State;
+use crate::batch::{CatalogChange, WriteAck, WriteBatch};
+use crate::catalog::{self, Catalog};
 use crate::disk::Disk;
-use crate::error::Result;
-use crate::limits;
-use crate::schema::TableId;
+use crate::error::{Result, StorageError};
+use crate::limits::{BATCH_BYTES_MAX, COMMIT_QUEUE_MAX};
+use crate::memtable;
+use crate::schema::{TableId, TableSchema};
 use crate::snapshot::Snapshot;
+use crate::wal::{self, WAL_DIR};
 
-/// When a write counts as done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncPolicy {
-    /// After the fdatasync of its group. Loses nothing that was acknowledged.
-    Always,
-    /// After write(2). A crash of the process loses nothing; a power cut loses what the system had not yet written.
-    Os,
-}
+const LOCK_FILE: &str = "LOCK";
 
-/// How to open an engine.
-#[derive(Clone, Debug)]
-pub struct EngineOptions {
-    /// When a write counts as done.
-    pub sync: SyncPolicy,
-    /// Bytes at which a WAL file is sealed.
-    pub wal_file_bytes_max: u64,
-    /// Bytes of all WAL files at which a flush is due.
-    pub wal_total_bytes_max: u64,
-    /// Bytes of all memtables at which a flush is due.
-    pub memtable_bytes_max: usize,
-    /// Whether a thread flushes when a limit is reached; else only `flush` does.
-    pub background_flush: bool,
-    /// What tells the time.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Default for EngineOptions {
-    fn default() -> Self {
-        Self {
-            sync: SyncPolicy::Always,
-            wal_file_bytes_max: limits::WAL_FILE_BYTES_MAX,
-            wal_total_bytes_max: limits::WAL_TOTAL_BYTES_MAX,
-            memtable_bytes_max: limits::MEMTABLE_BYTES_MAX,
-            background_flush: true,
-            clock: Arc::new(SystemClock),
-        }
-    }
-}
-
-/// One data directory, open for reading and writing.
+/// One data directory, open for reading and writing. Dropping it closes it.
 #[derive(Debug)]
-pub struct Engine {}
+pub struct Engine {
+    inner: Arc<Inner>,
+    queue: Mutex<Option<SyncSender<Pending>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    lock: Mutex<Option<Box<dyn Any + Send + Sync>>>,
+}
+
+/// What the engine's threads share.
+#[derive(Debug)]
+struct Inner {
+    disk: Arc<dyn Disk>,
+    options: EngineOptions,
+    files: Mutex<Files>,
+    committer: Mutex<Committer>,
+    state: Mutex<State>,
+    next_table_id: AtomicU32,
+    /// The first WAL file still needed.
+    wal_first: AtomicU64,
+    closed: AtomicBool,
+    /// Whether a flush is wanted; the flush thread waits for it.
+    pressure: Mutex<bool>,
+    pressed: Condvar,
+    /// Told after each flush; writers over the budget wait for it.
+    flushed: Condvar,
+}
 
 /// Bytes on disk by kind of file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,43 +74,247 @@ pub struct DiskUsage {
 }
 
 impl Engine {
-    /// Opens the directory behind `disk`, replays the WAL, flushes what it held.
-    pub fn open(_disk: Arc<dyn Disk>, _options: EngineOptions) -> Result<Arc<Self>> {
-        todo!()
+    /// Opens the directory behind `disk`, replays the WAL and flushes what it held.
+    pub fn open(disk: Arc<dyn Disk>, options: EngineOptions) -> Result<Arc<Self>> {
+        disk.create_dir("").map_err(|e| StorageError::io("create directory", disk.root(), e))?;
+        let lock = disk.lock(LOCK_FILE).map_err(|e| match e.kind() {
+            std::io::ErrorKind::WouldBlock => StorageError::InUse { path: disk.root() },
+            _ => StorageError::io("lock", LOCK_FILE, e),
+        })?;
+        open::prepare(&*disk)?;
+        let loaded = open::load(&disk, &options)?;
+        let wal_first = AtomicU64::new(loaded.files.manifest.wal_first);
+        let inner = Arc::new(Inner {
+            disk,
+            options,
+            wal_first,
+            files: Mutex::new(loaded.files),
+            committer: Mutex::new(loaded.committer),
+            state: Mutex::new(loaded.state),
+            next_table_id: AtomicU32::new(loaded.next_table_id),
+            closed: AtomicBool::new(false),
+            pressure: Mutex::new(false),
+            pressed: Condvar::new(),
+            flushed: Condvar::new(),
+        });
+        let (queue, pending) = sync_channel(COMMIT_QUEUE_MAX);
+        let committing = inner.clone();
+        let mut threads = vec![spawn("driftline-commit", move || commit::run(&committing, &pending))?];
+        if inner.options.background_flush {
+            let flushing = inner.clone();
+            threads.push(spawn("driftline-flush", move || flushing.flush_when_pressed())?);
+        }
+        let (queue, threads) = (Mutex::new(Some(queue)), Mutex::new(threads));
+        Ok(Arc::new(Self { inner, queue, threads, lock: Mutex::new(Some(lock)) }))
     }
 
     /// Writes a batch; returns once it is durable (by the policy) and visible to the next snapshot. Blocks.
-    pub fn write(&self, _batch: WriteBatch) -> Result<WriteAck> {
-        todo!()
+    ///
+    /// After [`StorageError::OutcomeUnknown`] the batch may be there or not: send it again with the same writer and
+    /// sequence. After every other error it is not there.
+    pub fn write(&self, batch: WriteBatch) -> Result<WriteAck> {
+        let queue = self.queue.lock().clone().ok_or(StorageError::Closed)?;
+        self.inner.await_room()?;
+        let (reply, answer) = sync_channel(1);
+        let pending = self.inner.encode(batch, reply)?;
+        queue.send(pending).map_err(|_| StorageError::Closed)?;
+        drop(queue);
+        let lost = || StorageError::OutcomeUnknown { reason: "the commit thread stopped".into() };
+        answer.recv().map_err(|_| lost())?
     }
 
     /// This moment of all tables.
     pub fn snapshot(&self) -> Snapshot {
-        todo!()
+        self.inner.state.lock().snapshot()
     }
 
     /// A table id that nobody else gets.
     pub fn allocate_table_id(&self) -> TableId {
-        todo!()
+        self.inner.next_table_id.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The newest sequence applied for a writer, if it is known.
-    pub fn writer_sequence(&self, _writer: &str) -> Option<u64> {
-        todo!()
+    pub fn writer_sequence(&self, writer: &str) -> Option<u64> {
+        self.inner.committer.lock().writers.last(writer)
     }
 
     /// Moves all memtables into segments.
     pub fn flush(&self) -> Result<()> {
-        todo!()
+        if self.inner.closed.load(Ordering::Acquire) {
+            return Err(StorageError::Closed);
+        }
+        self.inner.flush()
+    }
+
+    /// The clock by which the engine goes.
+    pub fn now_nanos(&self) -> i64 {
+        self.inner.options.clock.now_nanos()
     }
 
     /// Bytes on disk by kind of file.
     pub fn disk_usage(&self) -> Result<DiskUsage> {
-        todo!()
+        let disk = &self.inner.disk;
+        let files = self.inner.files.lock();
+        let mut wal = 0;
+        for name in disk.list(WAL_DIR).map_err(|e| StorageError::io("list", WAL_DIR, e))? {
+            let path = format!("{WAL_DIR}/{name}");
+            wal += disk.open(&path).and_then(|f| f.len()).map_err(|e| StorageError::io("read", &path, e))?;
+        }
+        let segments = files.manifest.segments.iter().map(|s| s.bytes).sum();
+        Ok(DiskUsage { segments, wal, manifest: files.manifest_bytes })
     }
 
-    /// Flushes nothing, stops the threads, gives the lock back. Acknowledged writes are in the WAL.
+    /// Stops the threads and gives the lock back. Flushes nothing: acknowledged writes are in the WAL.
     pub fn close(&self) -> Result<()> {
-        todo!()
+        self.inner.closed.store(true, Ordering::Release);
+        drop(self.queue.lock().take());
+        *self.inner.pressure.lock() = true;
+        self.inner.pressed.notify_all();
+        for thread in self.threads.lock().drain(..) {
+            thread.join().map_err(|_| StorageError::Invalid("a thread of the engine panicked".into()))?;
+        }
+        drop(self.lock.lock().take());
+        Ok(())
     }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Whoever wants to hear of a failure calls `close`.
+        let _ = self.close();
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(body)
+        .map_err(|e| StorageError::io("start thread", name, e))
+}
+
+impl Inner {
+    /// Checks a batch against the catalog and makes its payload, on the caller's thread.
+    fn encode(&self, mut batch: WriteBatch, reply: SyncSender<Result<WriteAck>>) -> Result<Pending> {
+        let mut catalog = self.state.lock().catalog.clone();
+        for change in &mut batch.catalog {
+            if let CatalogChange::CreateTable(schema) | CatalogChange::AlterTable(schema) = change {
+                catalog::assign_column_ids(schema);
+            }
+            catalog.apply(change)?;
+        }
+        let rows = batch.rows.into_iter().filter(|(_, rows)| rows.num_rows() > 0);
+        let rows = rows.map(|(table, rows)| check_rows(&catalog, table, rows)).collect::<Result<Vec<_>>>()?;
+        if let Some(id) = &batch.writer {
+            catalog::check_name("the name of a writer", &id.writer)?;
+        }
+        let hash = || wal::fingerprint(&batch.catalog, &rows);
+        let writer = batch.writer.map(|id| (id, batch.fingerprint.unwrap_or_else(hash)));
+        let written_at = self.options.clock.now_nanos();
+        let log_writer = writer.as_ref().map(|(id, fingerprint)| (id, *fingerprint));
+        let payload = wal::encode_batch(log_writer, written_at, &batch.catalog, &rows);
+        if payload.len() > BATCH_BYTES_MAX {
+            return Err(StorageError::TooLarge {
+                what: "the batch's size in bytes",
+                size: payload.len() as u64,
+                limit: BATCH_BYTES_MAX as u64,
+                remedy: "split it",
+            });
+        }
+        Ok(Pending { writer, written_at, catalog: batch.catalog, rows, payload, reply })
+    }
+
+    /// After a failed sync: drops the memtables and reads the directory anew. Does nothing while all is well.
+    fn mend(&self) -> Result<()> {
+        if self.committer.lock().failed.is_none() {
+            return Ok(());
+        }
+        let mut files = self.files.lock();
+        let mut committer = self.committer.lock();
+        if committer.failed.is_some() {
+            let loaded = open::load(&self.disk, &self.options)?;
+            *self.state.lock() = loaded.state;
+            self.wal_first.store(loaded.files.manifest.wal_first, Ordering::Relaxed);
+            *files = loaded.files;
+            *committer = loaded.committer;
+        }
+        Ok(())
+    }
+
+    /// Waits while memtables hold twice their budget and a flush can still free some.
+    fn await_room(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        while self.options.background_flush && state.memtable_bytes() > 2 * self.options.memtable_bytes_max {
+            if self.closed.load(Ordering::Acquire) {
+                return Err(StorageError::Closed);
+            }
+            self.press();
+            self.flushed.wait_for(&mut state, std::time::Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    /// Asks for a flush where memtables or WAL have reached their limit.
+    fn note_pressure(&self) {
+        let memtables = self.state.lock().memtable_bytes();
+        if memtables > self.options.memtable_bytes_max || self.wal_bytes() > self.options.wal_total_bytes_max
+        {
+            self.press();
+        }
+    }
+
+    /// About how many bytes the WAL holds: each file but the last counts as full.
+    fn wal_bytes(&self) -> u64 {
+        let committer = self.committer.lock();
+        let first = self.wal_first.load(Ordering::Relaxed);
+        let full_files = committer.wal.number().saturating_sub(first);
+        full_files.saturating_mul(self.options.wal_file_bytes_max).saturating_add(committer.wal.len())
+    }
+
+    fn press(&self) {
+        *self.pressure.lock() = true;
+        self.pressed.notify_one();
+    }
+
+    /// The flush thread: flushes when asked, until the engine closes.
+    fn flush_when_pressed(&self) {
+        loop {
+            let mut wanted = self.pressure.lock();
+            while !*wanted {
+                self.pressed.wait(&mut wanted);
+            }
+            *wanted = false;
+            drop(wanted);
+            if self.closed.load(Ordering::Acquire) {
+                return;
+            }
+            // A flush that fails leaves everything where it was; the next write over the limit asks again.
+            let _ = self.flush();
+            self.flushed.notify_all();
+        }
+    }
+}
+
+/// Rows must have exactly the columns of their table, and each row a time.
+fn check_rows(
+    catalog: &Catalog,
+    table: TableId,
+    rows: RecordBatch,
+) -> Result<(Arc<TableSchema>, RecordBatch)> {
+    let schema = catalog.table(table)?.clone();
+    let wanted = schema.arrow();
+    let same = wanted.fields().len() == rows.num_columns()
+        && wanted
+            .fields()
+            .iter()
+            .zip(rows.schema().fields())
+            .all(|(w, f)| w.name() == f.name() && w.data_type().equals_datatype(f.data_type()));
+    if !same {
+        return Err(StorageError::Invalid(format!(
+            "rows of table {} do not have its columns: expected {wanted:?}, found {:?}",
+            schema.name,
+            rows.schema()
+        )));
+    }
+    memtable::time_range(&schema, &rows)?;
+    Ok((schema, rows))
 }

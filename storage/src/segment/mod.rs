@@ -84,6 +84,11 @@ impl TimeRange {
         self.min <= other.max && other.min <= self.max
     }
 
+    /// The least range that holds both.
+    pub fn union(self, other: Self) -> Self {
+        Self { min: self.min.min(other.min), max: self.max.max(other.max) }
+    }
+
     /// Whether all of `other` lies within.
     pub fn contains(self, other: Self) -> bool {
         self.min <= other.min && other.max <= self.max

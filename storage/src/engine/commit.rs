@@ -1,0 +1,195 @@
+//! Group commit: one thread turns waiting batches into one append and one fdatasync.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use arrow_array::RecordBatch;
+
+use super::Inner;
+use super::options::SyncPolicy;
+use crate::batch::{CatalogChange, WriteAck, WriterSequence};
+use crate::catalog::Catalog;
+use crate::error::{Result, StorageError};
+use crate::limits::COMMIT_GROUP_BYTES_MAX;
+use crate::schema::TableSchema;
+use crate::wal::{RotateError, WalWriter};
+use crate::writers::{Verdict, Writers};
+
+/// A batch on its way to the log.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) writer: Option<(WriterSequence, u64)>,
+    pub(super) written_at: i64,
+    pub(super) catalog: Vec<CatalogChange>,
+    pub(super) rows: Vec<(Arc<TableSchema>, RecordBatch)>,
+    pub(super) payload: Vec<u8>,
+    pub(super) reply: SyncSender<Result<WriteAck>>,
+}
+
+/// What only one commit at a time may touch.
+#[derive(Debug)]
+pub(super) struct Committer {
+    pub(super) wal: WalWriter,
+    pub(super) writers: Writers,
+    /// The greatest number any WAL file was begun with: names are never used twice.
+    pub(super) greatest_number: u64,
+    /// Why the log can no longer be trusted: a sync failed. Only reopening from disk mends it.
+    pub(super) failed: Option<String>,
+}
+
+impl Committer {
+    /// Begins a new WAL file.
+    pub(super) fn rotate(&mut self) -> Result<()> {
+        self.greatest_number += 1;
+        self.wal.rotate(self.greatest_number).map_err(|error| match error {
+            RotateError::Create(error) => error,
+            RotateError::Sync(error) => {
+                self.failed = Some(error.to_string());
+                error
+            }
+        })
+    }
+
+    /// Appends the payloads. After an error none of them is in the log, or the outcome is unknown.
+    fn append(&mut self, group: &[Pending], file_bytes_max: u64) -> Result<()> {
+        if self.wal.must_rotate(file_bytes_max) {
+            self.rotate()?;
+        }
+        let Err(error) = self.wal.append(group.iter().map(|p| p.payload.as_slice())) else { return Ok(()) };
+        // Frames may have landed whole. Only the head of a next file takes them out of the log for certain.
+        match self.rotate() {
+            Ok(()) => Err(error),
+            Err(_) => Err(StorageError::OutcomeUnknown { reason: error.to_string() }),
+        }
+    }
+}
+
+/// Runs until every sender is gone.
+pub(super) fn run(inner: &Inner, queue: &Receiver<Pending>) {
+    let mut carried: Option<Pending> = None;
+    while let Some(first) = carried.take().or_else(|| queue.recv().ok()) {
+        let mut bytes = first.payload.len();
+        let mut group = vec![first];
+        while bytes < COMMIT_GROUP_BYTES_MAX
+            && let Ok(next) = queue.try_recv()
+        {
+            bytes += next.payload.len();
+            if repeats(&group, &next) {
+                carried = Some(next);
+                break;
+            }
+            group.push(next);
+        }
+        commit(inner, group);
+    }
+}
+
+/// Whether the group already holds this writer's sequence: it must be durable before the repeat is judged.
+fn repeats(group: &[Pending], next: &Pending) -> bool {
+    let id = |p: &Pending| p.writer.as_ref().map(|(id, _)| (id.writer.clone(), id.sequence));
+    next.writer.is_some() && group.iter().map(id).collect::<HashSet<_>>().contains(&id(next))
+}
+
+fn commit(inner: &Inner, group: Vec<Pending>) {
+    if let Err(error) = inner.mend() {
+        return refuse(group, &error);
+    }
+    let mut committer = inner.committer.lock();
+    let (admitted, verdicts) = admit(inner, &committer.writers, group);
+    if !admitted.is_empty() {
+        match persist(inner, &mut committer, &admitted) {
+            Ok(first_seq) => publish(inner, &mut committer, admitted, first_seq),
+            Err(error) => refuse(admitted, &error),
+        }
+    }
+    for (pending, verdict) in verdicts {
+        answer(&pending, verdict);
+    }
+    let failed = committer.failed.is_some();
+    drop(committer);
+    if failed {
+        // The waiters have their answer; where the disk is still bad the next write tries again.
+        let _ = inner.mend();
+    }
+    inner.note_pressure();
+}
+
+type Verdicts = Vec<(Pending, Result<WriteAck>)>;
+
+/// Parts the batches that go to the log from those that are answered at once.
+fn admit(inner: &Inner, writers: &Writers, group: Vec<Pending>) -> (Vec<Pending>, Verdicts) {
+    let (seq, mut catalog) = {
+        let state = inner.state.lock();
+        (state.seq, state.catalog.clone())
+    };
+    let mut admitted = Vec::with_capacity(group.len());
+    let mut verdicts = Vec::new();
+    for pending in group {
+        match judge(writers, &mut catalog, &pending) {
+            Ok(Verdict::Apply) => admitted.push(pending),
+            Ok(Verdict::Duplicate) => verdicts.push((pending, Ok(WriteAck { seq, duplicate: true }))),
+            Err(error) => verdicts.push((pending, Err(error))),
+        }
+    }
+    (admitted, verdicts)
+}
+
+/// Tries a batch on the catalog as it will be when its turn comes; a refused one leaves no trace there.
+fn judge(writers: &Writers, catalog: &mut Catalog, pending: &Pending) -> Result<Verdict> {
+    if let Some((id, fingerprint)) = &pending.writer
+        && writers.judge(id, *fingerprint)? == Verdict::Duplicate
+    {
+        return Ok(Verdict::Duplicate);
+    }
+    let mut trial = catalog.clone();
+    pending.catalog.iter().try_for_each(|change| trial.apply(change))?;
+    for (schema, _) in &pending.rows {
+        trial.table(schema.id)?;
+    }
+    *catalog = trial;
+    Ok(Verdict::Apply)
+}
+
+/// Appends and syncs; the sequence of the first batch.
+fn persist(inner: &Inner, committer: &mut Committer, admitted: &[Pending]) -> Result<u64> {
+    committer.append(admitted, inner.options.wal_file_bytes_max)?;
+    let first_seq = committer.wal.next_seq() - admitted.len() as u64;
+    if inner.options.sync == SyncPolicy::Always
+        && let Err(error) = committer.wal.sync()
+    {
+        committer.failed = Some(error.to_string());
+        return Err(StorageError::OutcomeUnknown { reason: error.to_string() });
+    }
+    Ok(first_seq)
+}
+
+/// Makes the batches visible, then answers: who has an acknowledgement also sees his rows.
+fn publish(inner: &Inner, committer: &mut Committer, admitted: Vec<Pending>, first_seq: u64) {
+    let mut answers = Vec::with_capacity(admitted.len());
+    {
+        let mut state = inner.state.lock();
+        for (seq, mut pending) in (first_seq..).zip(admitted) {
+            if let Some((id, fingerprint)) = &pending.writer {
+                committer.writers.applied(id, *fingerprint, pending.written_at);
+            }
+            let rows = std::mem::take(&mut pending.rows);
+            let result = state.apply(seq, &pending.catalog, rows);
+            answers.push((pending, result.map(|()| WriteAck { seq, duplicate: false })));
+        }
+    }
+    for (pending, result) in answers {
+        answer(&pending, result);
+    }
+}
+
+fn refuse(group: Vec<Pending>, error: &StorageError) {
+    for pending in group {
+        answer(&pending, Err(error.again()));
+    }
+}
+
+/// A waiter that went away needs no answer.
+fn answer(pending: &Pending, result: Result<WriteAck>) {
+    let _ = pending.reply.send(result);
+}

@@ -1,0 +1,158 @@
+//! The manifest as bytes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Manifest;
+use crate::bytes::{Cursor, Malformed, Put};
+use crate::error::{Result, StorageError};
+use crate::schema_codec;
+use crate::segment::SegmentInfo;
+use crate::writers::Writers;
+
+const MAGIC: [u8; 8] = *b"DRFTMAN\n";
+const MANIFEST_VERSION: u16 = 0;
+/// Magic, format version, reserved, manifest version, payload length, checksum.
+const HEADER_BYTES: usize = 36;
+/// Bytes of one segment's record.
+const SEGMENT_BYTES: usize = 80;
+
+/// The whole file.
+pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
+    let payload = encode_payload(manifest);
+    let mut out = MAGIC.to_vec();
+    out.put_u16(MANIFEST_VERSION);
+    out.extend_from_slice(&[0; 6]);
+    out.put_u64(manifest.version);
+    out.put_u64(payload.len() as u64);
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&out);
+    hasher.update(&payload);
+    out.put_u32(hasher.finalize());
+    out.extend_from_slice(&payload);
+    out
+}
+
+fn encode_payload(manifest: &Manifest) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.put_u64(manifest.catalog_seq);
+    out.put_u64(manifest.wal_first);
+    out.put_u64(manifest.wal_first_seq);
+    out.put_u32(manifest.next_table_id);
+    out.put_u64(manifest.next_segment_id);
+    out.put_u32(manifest.tables.len() as u32);
+    for table in &manifest.tables {
+        schema_codec::encode(table, &mut out);
+        out.put_u64(manifest.flushed_seq.get(&table.id).copied().unwrap_or(0));
+    }
+    out.put_u32(manifest.entries.len() as u32);
+    for (key, value) in &manifest.entries {
+        out.put_str(key);
+        out.put_bytes(value);
+    }
+    out.put_u32(manifest.segments.len() as u32);
+    for segment in &manifest.segments {
+        encode_segment(segment, &mut out);
+    }
+    manifest.writers.encode(&mut out);
+    out
+}
+
+fn encode_segment(segment: &SegmentInfo, out: &mut Vec<u8>) {
+    out.put_u64(segment.id);
+    out.put_u32(segment.table);
+    out.put_u32(segment.schema_version);
+    for value in [segment.rows, segment.bytes, segment.raw_bytes] {
+        out.put_u64(value);
+    }
+    out.put_i64(segment.min_time);
+    out.put_i64(segment.max_time);
+    out.put_u64(segment.first_seq);
+    out.put_u64(segment.last_seq);
+    out.put_u32(segment.footer_crc);
+    out.put_u32(0);
+}
+
+/// Reads the whole file.
+pub(super) fn decode(bytes: &[u8], path: &str) -> Result<Manifest> {
+    let version = check_header(bytes, path)?;
+    let mut cursor = Cursor::new(&bytes[HEADER_BYTES..]);
+    let mut manifest = decode_payload(&mut cursor).map_err(|e| e.at(path, HEADER_BYTES as u64))?;
+    cursor.end("the manifest").map_err(|e| e.at(path, HEADER_BYTES as u64))?;
+    manifest.version = version;
+    Ok(manifest)
+}
+
+/// Checks magic, format, length and checksum; the manifest's version.
+fn check_header(bytes: &[u8], path: &str) -> Result<u64> {
+    let mut cursor = Cursor::new(bytes);
+    let head = |e: Malformed| e.at(path, 0);
+    if cursor.take(8, "the manifest's magic").map_err(head)? != MAGIC {
+        return Err(StorageError::corrupt(path, 0, "the magic bytes of a manifest"));
+    }
+    let found = cursor.u16("the format version").map_err(head)?;
+    cursor.take(6, "reserved bytes").map_err(head)?;
+    let version = cursor.u64("the manifest's version").map_err(head)?;
+    let length = cursor.u64("the payload's length").map_err(head)?;
+    let crc = cursor.u32("the checksum").map_err(head)?;
+    let payload = bytes.get(HEADER_BYTES..).unwrap_or_default();
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&bytes[..HEADER_BYTES - 4]);
+    hasher.update(payload);
+    if length != payload.len() as u64 || hasher.finalize() != crc {
+        return Err(StorageError::corrupt(
+            path,
+            0,
+            format!("{length} bytes of payload with checksum {crc:08x}"),
+        ));
+    }
+    // Only a version that the checksum vouches for is a newer format; anything else is damage.
+    if found > MANIFEST_VERSION {
+        return Err(StorageError::NewerFormat { path: path.into(), found, known: MANIFEST_VERSION });
+    }
+    Ok(version)
+}
+
+fn decode_payload(cursor: &mut Cursor<'_>) -> Result<Manifest, Malformed> {
+    let mut manifest = Manifest {
+        catalog_seq: cursor.u64("the catalog's sequence")?,
+        wal_first: cursor.u64("the first WAL file")?,
+        wal_first_seq: cursor.u64("the first sequence in the WAL")?,
+        next_table_id: cursor.u32("the next table's id")?,
+        next_segment_id: cursor.u64("the next segment's id")?,
+        ..Manifest::default()
+    };
+    for _ in 0..cursor.count(28, "tables")? {
+        let schema = schema_codec::decode(cursor)?;
+        manifest.flushed_seq.insert(schema.id, cursor.u64("a table's flushed sequence")?);
+        manifest.tables.push(Arc::new(schema));
+    }
+    let mut entries = BTreeMap::new();
+    for _ in 0..cursor.count(8, "catalog entries")? {
+        let key = cursor.str("an entry's key")?.to_owned();
+        entries.insert(key, cursor.bytes("an entry's value")?.into());
+    }
+    manifest.entries = entries;
+    let segments = cursor.count(SEGMENT_BYTES, "segments")?;
+    manifest.segments = (0..segments).map(|_| decode_segment(cursor)).collect::<Result<_, _>>()?;
+    manifest.writers = Writers::decode(cursor)?;
+    Ok(manifest)
+}
+
+fn decode_segment(cursor: &mut Cursor<'_>) -> Result<SegmentInfo, Malformed> {
+    let segment = SegmentInfo {
+        id: cursor.u64("a segment's id")?,
+        table: cursor.u32("a segment's table")?,
+        schema_version: cursor.u32("a segment's schema version")?,
+        rows: cursor.u64("a segment's rows")?,
+        bytes: cursor.u64("a segment's length")?,
+        raw_bytes: cursor.u64("a segment's raw length")?,
+        min_time: cursor.i64("a segment's least time")?,
+        max_time: cursor.i64("a segment's greatest time")?,
+        first_seq: cursor.u64("a segment's first write")?,
+        last_seq: cursor.u64("a segment's last write")?,
+        footer_crc: cursor.u32("a segment's footer checksum")?,
+    };
+    cursor.u32("reserved bytes")?;
+    Ok(segment)
+}

@@ -1,0 +1,92 @@
+//! The manifest: which segments, tables and writers are in force, as one numbered, checksummed file.
+//!
+//! Byte map: `docs/format/manifest.md`. A named manifest is complete by construction (temporary file, sync, rename,
+//! sync of the directory), so one that fails its checksum is damage, not a reason to fall back to an older one.
+
+mod codec;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::disk::Disk;
+use crate::error::{Result, StorageError};
+use crate::schema::{TableId, TableSchema};
+use crate::segment::SegmentInfo;
+use crate::writers::Writers;
+
+/// Manifests kept beside the one in force, for people who look.
+const OLD_KEPT: usize = 2;
+
+/// Everything that is durable outside the WAL.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Manifest {
+    /// Its number; the greatest is in force.
+    pub(crate) version: u64,
+    /// Catalog and writers are those after this write.
+    pub(crate) catalog_seq: u64,
+    /// The first WAL file that is still needed.
+    pub(crate) wal_first: u64,
+    /// The first sequence in it.
+    pub(crate) wal_first_seq: u64,
+    pub(crate) next_table_id: TableId,
+    pub(crate) next_segment_id: u64,
+    pub(crate) tables: Vec<Arc<TableSchema>>,
+    /// Rows of a table up to this write are in segments.
+    pub(crate) flushed_seq: BTreeMap<TableId, u64>,
+    pub(crate) entries: BTreeMap<String, Arc<[u8]>>,
+    pub(crate) segments: Vec<SegmentInfo>,
+    pub(crate) writers: Writers,
+}
+
+fn path_of(version: u64) -> String {
+    format!("manifest.{version:020}")
+}
+
+fn version_of(name: &str) -> Option<u64> {
+    name.strip_prefix("manifest.")?.parse().ok()
+}
+
+/// The versions present, least first; leftovers of publications that were cut short are removed.
+fn versions(disk: &dyn Disk) -> Result<Vec<u64>> {
+    let names = disk.list("").map_err(|e| StorageError::io("list", disk.root(), e))?;
+    for name in names.iter().filter(|name| name.starts_with("manifest.") && name.ends_with(".tmp")) {
+        disk.remove(name).map_err(|e| StorageError::io("remove", name, e))?;
+    }
+    let mut versions: Vec<u64> = names.iter().filter_map(|name| version_of(name)).collect();
+    versions.sort_unstable();
+    Ok(versions)
+}
+
+/// The manifest in force, and the length of its file; none in a directory that has none.
+pub(crate) fn load(disk: &dyn Disk) -> Result<Option<(Manifest, u64)>> {
+    let Some(version) = versions(disk)?.pop() else { return Ok(None) };
+    let path = path_of(version);
+    let bytes = disk.read(&path).map_err(|e| StorageError::io("read", &path, e))?;
+    let manifest = codec::decode(&bytes, &path)?;
+    if manifest.version != version {
+        return Err(StorageError::corrupt(
+            path,
+            16,
+            format!("version {version}, found {}", manifest.version),
+        ));
+    }
+    Ok(Some((manifest, bytes.len() as u64)))
+}
+
+/// Makes `manifest` the one in force; the length of its file. Its version must be above every version tried before.
+pub(crate) fn publish(disk: &dyn Disk, manifest: &Manifest) -> Result<u64> {
+    let bytes = codec::encode(manifest);
+    let path = path_of(manifest.version);
+    disk.publish(&path, &bytes).map_err(|e| StorageError::io("publish", &path, e))?;
+    Ok(bytes.len() as u64)
+}
+
+/// Removes all but the newest few. Called only once a newer one is durable.
+pub(crate) fn remove_old(disk: &dyn Disk) -> Result<()> {
+    let versions = versions(disk)?;
+    for version in versions.iter().rev().skip(OLD_KEPT + 1) {
+        let path = path_of(*version);
+        disk.remove(&path).map_err(|e| StorageError::io("remove", &path, e))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Writing WAL files: append, sync, rotate.
+
+use std::sync::Arc;
+
+use super::{WAL_DIR, frame, path_of};
+use crate::bytes::{Cursor, Put};
+use crate::disk::{AppendFile, Disk};
+use crate::error::{Result, StorageError};
+use crate::limits::WAL_FILE_BYTES_MAX;
+
+const MAGIC: [u8; 8] = *b"DRFTWAL\n";
+/// The format this build writes and the newest it reads.
+pub(super) const WAL_VERSION: u16 = 0;
+/// Bytes before a file's first frame.
+pub(super) const HEADER_BYTES: usize = 64;
+
+/// The head of a file: which it is, and which valid bytes of which file came before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) number: u64,
+    pub(super) first_seq: u64,
+    /// 0 for the first file of a directory.
+    pub(super) prev_number: u64,
+    /// Bytes of the previous file past this are the remains of a failed append: they are not part of the log.
+    pub(super) prev_valid_len: u64,
+    pub(super) salt: u64,
+}
+
+/// What the first bytes of a file say.
+#[derive(Debug)]
+pub(super) enum HeaderState {
+    Valid(Header),
+    Newer(u16),
+    Invalid,
+}
+
+impl Header {
+    fn encode(self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        out.put_u16(WAL_VERSION);
+        out.extend_from_slice(&[0; 6]);
+        for value in [self.number, self.first_seq, self.prev_number, self.prev_valid_len, self.salt] {
+            out.put_u64(value);
+        }
+        out.put_u32(0);
+        let crc = crc32fast::hash(&out);
+        out.put_u32(crc);
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> HeaderState {
+        Self::parse(bytes).unwrap_or(HeaderState::Invalid)
+    }
+
+    fn parse(bytes: &[u8]) -> Option<HeaderState> {
+        let head = bytes.get(..HEADER_BYTES)?;
+        let mut cursor = Cursor::new(head);
+        let magic = cursor.take(8, "magic").ok()?;
+        let version = cursor.u16("version").ok()?;
+        cursor.take(6, "reserved").ok()?;
+        let mut next = || cursor.u64("header").ok();
+        let header = Self {
+            number: next()?,
+            first_seq: next()?,
+            prev_number: next()?,
+            prev_valid_len: next()?,
+            salt: next()?,
+        };
+        cursor.u32("reserved").ok()?;
+        if magic != MAGIC || crc32fast::hash(&head[..HEADER_BYTES - 4]) != cursor.u32("checksum").ok()? {
+            return None;
+        }
+        Some(if version > WAL_VERSION { HeaderState::Newer(version) } else { HeaderState::Valid(header) })
+    }
+}
+
+/// The file that takes frames now.
+#[derive(Debug)]
+pub(crate) struct WalWriter {
+    disk: Arc<dyn Disk>,
+    file: Arc<dyn AppendFile>,
+    header: Header,
+    /// Bytes of whole frames; after a failed append the file may hold more.
+    valid_len: u64,
+    next_seq: u64,
+    durable_seq: u64,
+    /// The file may end in half a frame: it takes no further one.
+    torn: bool,
+}
+
+impl WalWriter {
+    /// Begins the file `number` after `previous` (its number and valid length), durable before the first frame.
+    pub(crate) fn create(
+        disk: Arc<dyn Disk>,
+        number: u64,
+        previous: (u64, u64),
+        first_seq: u64,
+    ) -> Result<Self> {
+        let path = path_of(number);
+        let header = Header {
+            number,
+            first_seq,
+            prev_number: previous.0,
+            prev_valid_len: previous.1,
+            salt: disk.random(),
+        };
+        let file = disk.create(&path).map_err(|e| StorageError::io("create", &path, e))?;
+        file.append(&header.encode()).map_err(|e| StorageError::io("append to", &path, e))?;
+        file.sync().map_err(|e| StorageError::io("sync", &path, e))?;
+        disk.sync_dir(WAL_DIR).map_err(|e| StorageError::io("sync directory", WAL_DIR, e))?;
+        let (next_seq, durable_seq) = (first_seq, first_seq.saturating_sub(1));
+        Ok(Self { disk, file, header, valid_len: HEADER_BYTES as u64, next_seq, durable_seq, torn: false })
+    }
+
+    /// The number of the file in use.
+    pub(crate) fn number(&self) -> u64 {
+        self.header.number
+    }
+
+    /// The sequence the next frame gets.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Bytes in the file in use.
+    pub(crate) fn len(&self) -> u64 {
+        self.valid_len
+    }
+
+    /// Whether the file in use holds no frame.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.valid_len == HEADER_BYTES as u64 && !self.torn
+    }
+
+    /// Whether a new file must be begun before the next frame.
+    pub(crate) fn must_rotate(&self, file_bytes_max: u64) -> bool {
+        self.torn || self.valid_len >= file_bytes_max.min(WAL_FILE_BYTES_MAX)
+    }
+
+    /// Appends one frame a payload, with sequences from `next_seq` on. After an error none of them is in the log:
+    /// the next file will say that this one ended before them.
+    pub(crate) fn append<'a>(&mut self, payloads: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+        let mut bytes = Vec::new();
+        let mut seq = self.next_seq;
+        for payload in payloads {
+            frame::write(&mut bytes, self.header.salt, seq, self.durable_seq, payload);
+            seq += 1;
+        }
+        self.file.append(&bytes).map_err(|e| {
+            self.torn = true;
+            StorageError::io("append to", path_of(self.header.number), e)
+        })?;
+        self.valid_len += bytes.len() as u64;
+        self.next_seq = seq;
+        Ok(())
+    }
+
+    /// Makes all frames durable. After an error nobody knows what is on disk: never call it again.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        self.file.sync().map_err(|e| StorageError::io("sync", path_of(self.header.number), e))?;
+        self.durable_seq = self.next_seq - 1;
+        Ok(())
+    }
+
+    /// Seals the file and begins the next. The order is the promise: this file is durable, then the next one's
+    /// head, then its name, and only then comes its first frame. `number` must be above every number used before.
+    pub(crate) fn rotate(&mut self, number: u64) -> Result<(), RotateError> {
+        self.sync().map_err(RotateError::Sync)?;
+        let previous = (self.header.number, self.valid_len);
+        *self =
+            Self::create(self.disk.clone(), number, previous, self.next_seq).map_err(RotateError::Create)?;
+        Ok(())
+    }
+}
+
+/// Which half of a rotation failed.
+#[derive(Debug)]
+pub(crate) enum RotateError {
+    /// The sync of the old file: what is on disk is unknown.
+    Sync(StorageError),
+    /// The new file: the old one is whole, and the rotation can be tried again under another number.
+    Create(StorageError),
+}

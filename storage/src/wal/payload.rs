@@ -1,0 +1,328 @@
+//! A write batch as the payload of a frame.
+//!
+//! Plain and fast: fixed-width values as they lie in memory, columns that hold only nulls left out. Columns go by
+//! id, so that a later version of the schema still reads them.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, Int64Type, TimestampNanosecondType};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array,
+    RecordBatch, StringArray, TimestampNanosecondArray,
+};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field};
+
+use crate::batch::{CatalogChange, WriterSequence};
+use crate::bytes::{Cursor, Malformed, Put};
+use crate::error::{Result, StorageError};
+use crate::memtable::widen;
+use crate::schema::{ColumnId, ColumnType, TableId, TableSchema};
+use crate::schema_codec;
+
+/// A batch as the log keeps it.
+#[derive(Debug)]
+pub(crate) struct LoggedBatch {
+    pub(crate) writer: Option<(WriterSequence, u64)>,
+    /// When it was written, for the expiry of writers.
+    pub(crate) written_at: i64,
+    pub(crate) catalog: Vec<CatalogChange>,
+    pub(crate) rows: Vec<LoggedRows>,
+}
+
+/// Rows of one table: the columns that were not all null, by id.
+#[derive(Clone, Debug)]
+pub(crate) struct LoggedRows {
+    pub(crate) table: TableId,
+    pub(crate) rows: usize,
+    pub(crate) columns: Vec<(ColumnId, ColumnType, ArrayRef)>,
+}
+
+impl LoggedRows {
+    /// Whole rows in the order of `schema`; a column that is not there is null.
+    pub(crate) fn to_batch(&self, schema: &TableSchema) -> Result<RecordBatch> {
+        let columns = schema.columns.iter().map(|column| {
+            let found = self.columns.iter().find(|(id, _, _)| *id == column.id);
+            found.map_or_else(
+                || arrow_array::new_null_array(&column.ty.arrow(), self.rows),
+                |(_, ty, array)| widen(array, *ty, column.ty),
+            )
+        });
+        RecordBatch::try_new(schema.arrow(), columns.collect())
+            .map_err(|e| StorageError::Invalid(format!("rows of table {}: {e}", schema.name)))
+    }
+}
+
+/// The parts of a batch, each table's rows with the schema they have.
+pub(crate) fn encode_batch(
+    writer: Option<(&WriterSequence, u64)>,
+    written_at: i64,
+    catalog: &[CatalogChange],
+    rows: &[(Arc<TableSchema>, RecordBatch)],
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.put_i64(written_at);
+    out.put_u8(u8::from(writer.is_some()));
+    if let Some((id, fingerprint)) = writer {
+        out.put_str(&id.writer);
+        out.put_u64(id.sequence);
+        out.put_u64(fingerprint);
+    }
+    out.put_u32(catalog.len() as u32);
+    for change in catalog {
+        encode_change(change, &mut out);
+    }
+    out.put_u32(rows.len() as u32);
+    for (schema, batch) in rows {
+        encode_rows(schema, batch, &mut out);
+    }
+    out
+}
+
+/// A hash of rows for callers that give none of their own.
+pub(crate) fn fingerprint(catalog: &[CatalogChange], rows: &[(Arc<TableSchema>, RecordBatch)]) -> u64 {
+    let bytes = encode_batch(None, 0, catalog, rows);
+    // Two independent 32-bit checksums over the same bytes, one of them seeded.
+    let mut second = crc32fast::Hasher::new_with_initial(0x9e37_79b9);
+    second.update(&(bytes.len() as u64).to_le_bytes());
+    second.update(&bytes);
+    (u64::from(crc32fast::hash(&bytes)) << 32) | u64::from(second.finalize())
+}
+
+fn encode_change(change: &CatalogChange, out: &mut Vec<u8>) {
+    match change {
+        CatalogChange::CreateTable(schema) => {
+            out.put_u8(1);
+            schema_codec::encode(schema, out);
+        }
+        CatalogChange::AlterTable(schema) => {
+            out.put_u8(2);
+            schema_codec::encode(schema, out);
+        }
+        CatalogChange::DropTable(id) => {
+            out.put_u8(3);
+            out.put_u32(*id);
+        }
+        CatalogChange::PutEntry { key, value } => {
+            out.put_u8(4);
+            out.put_str(key);
+            out.put_bytes(value);
+        }
+        CatalogChange::RemoveEntry { key } => {
+            out.put_u8(5);
+            out.put_str(key);
+        }
+    }
+}
+
+fn encode_rows(schema: &TableSchema, batch: &RecordBatch, out: &mut Vec<u8>) {
+    let present =
+        || schema.columns.iter().zip(batch.columns()).filter(|(_, array)| array.null_count() < array.len());
+    out.put_u32(schema.id);
+    out.put_u32(batch.num_rows() as u32);
+    out.put_u32(present().count() as u32);
+    for (column, array) in present() {
+        let (code, length) = schema_codec::type_code(column.ty);
+        out.put_u32(column.id);
+        out.put_u8(code);
+        out.put_u32(length);
+        encode_array(array, out);
+    }
+}
+
+fn encode_array(array: &ArrayRef, out: &mut Vec<u8>) {
+    let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+    out.put_u8(u8::from(nulls.is_some()));
+    if let Some(nulls) = nulls {
+        put_bits(nulls.inner(), out);
+    }
+    match array.data_type() {
+        DataType::Boolean => put_bits(array.as_boolean().values(), out),
+        DataType::Int64 => put_values(array.as_primitive::<Int64Type>().values(), out, |v| v.to_le_bytes()),
+        DataType::Float64 => {
+            put_values(array.as_primitive::<Float64Type>().values(), out, |v| v.to_le_bytes())
+        }
+        DataType::Timestamp(..) => {
+            put_values(array.as_primitive::<TimestampNanosecondType>().values(), out, |v| v.to_le_bytes());
+        }
+        DataType::Utf8 => {
+            let text = array.as_string::<i32>();
+            put_texts((0..text.len()).map(|i| text.value(i).as_bytes()), out);
+        }
+        DataType::Binary => {
+            let binary = array.as_binary::<i32>();
+            put_texts((0..binary.len()).map(|i| binary.value(i)), out);
+        }
+        // The engine admits no other type than vectors of f32 beside those above.
+        _ => {
+            let list = array.as_fixed_size_list();
+            let values = list.values().as_primitive::<Float32Type>();
+            let width = list.value_length() as usize;
+            let start = list.offset() * width;
+            put_values(&values.values()[start..start + list.len() * width], out, |v| v.to_le_bytes());
+        }
+    }
+}
+
+fn put_bits(bits: &BooleanBuffer, out: &mut Vec<u8>) {
+    let mut byte = 0u8;
+    for (index, bit) in bits.iter().enumerate() {
+        byte |= u8::from(bit) << (index % 8);
+        if index % 8 == 7 {
+            out.push(byte);
+            byte = 0;
+        }
+    }
+    if bits.len() % 8 != 0 {
+        out.push(byte);
+    }
+}
+
+fn put_values<T: Copy, const N: usize>(values: &[T], out: &mut Vec<u8>, bytes: impl Fn(T) -> [u8; N]) {
+    out.reserve(values.len() * N);
+    for value in values {
+        out.extend_from_slice(&bytes(*value));
+    }
+}
+
+/// Lengths first, then all bytes, so that offsets are a running sum.
+fn put_texts<'a>(texts: impl Iterator<Item = &'a [u8]> + Clone, out: &mut Vec<u8>) {
+    for text in texts.clone() {
+        out.put_u32(text.len() as u32);
+    }
+    for text in texts {
+        out.extend_from_slice(text);
+    }
+}
+
+/// Reads a payload; `path` and `base` tell where it lies, for the message.
+pub(crate) fn decode_batch(payload: &[u8], path: &str, base: u64) -> Result<LoggedBatch> {
+    let mut cursor = Cursor::new(payload);
+    let batch = decode(&mut cursor).map_err(|e| e.at(path, base))?;
+    cursor.end("the batch").map_err(|e| e.at(path, base))?;
+    Ok(batch)
+}
+
+fn decode(cursor: &mut Cursor<'_>) -> Result<LoggedBatch, Malformed> {
+    let written_at = cursor.i64("when the batch was written")?;
+    let writer = match cursor.u8("whether there is a writer")? {
+        0 => None,
+        _ => {
+            let writer = cursor.str("the writer's name")?.to_owned();
+            let sequence = cursor.u64("the writer's sequence")?;
+            Some((WriterSequence { writer, sequence }, cursor.u64("the writer's fingerprint")?))
+        }
+    };
+    let catalog =
+        (0..cursor.count(5, "catalog changes")?).map(|_| decode_change(cursor)).collect::<Result<_, _>>()?;
+    let rows = (0..cursor.count(12, "tables")?).map(|_| decode_rows(cursor)).collect::<Result<_, _>>()?;
+    Ok(LoggedBatch { writer, written_at, catalog, rows })
+}
+
+fn decode_change(cursor: &mut Cursor<'_>) -> Result<CatalogChange, Malformed> {
+    Ok(match cursor.u8("a catalog change")? {
+        1 => CatalogChange::CreateTable(schema_codec::decode(cursor)?),
+        2 => CatalogChange::AlterTable(schema_codec::decode(cursor)?),
+        3 => CatalogChange::DropTable(cursor.u32("a table's id")?),
+        4 => CatalogChange::PutEntry {
+            key: cursor.str("an entry's key")?.to_owned(),
+            value: cursor.bytes("an entry's value")?.to_vec(),
+        },
+        5 => CatalogChange::RemoveEntry { key: cursor.str("an entry's key")?.to_owned() },
+        other => return cursor.fail(format!("a catalog change from 1 to 5, found {other}")),
+    })
+}
+
+fn decode_rows(cursor: &mut Cursor<'_>) -> Result<LoggedRows, Malformed> {
+    let table = cursor.u32("a table's id")?;
+    let rows = cursor.u32("a number of rows")? as usize;
+    let count = cursor.count(10, "columns")?;
+    // Without a column the rows have no bytes that could bound them.
+    if count == 0 && rows > 0 {
+        return cursor.fail("a time column beside rows");
+    }
+    let mut columns = Vec::with_capacity(count);
+    for _ in 0..count {
+        let id = cursor.u32("a column's id")?;
+        let (code, length) = (cursor.u8("a column's type")?, cursor.u32("a vector's length")?);
+        let Some(ty) = schema_codec::type_of(code, length) else {
+            return cursor.fail(format!("a known column type, found {code}"));
+        };
+        columns.push((id, ty, decode_array(cursor, ty, rows)?));
+    }
+    Ok(LoggedRows { table, rows, columns })
+}
+
+fn decode_array(cursor: &mut Cursor<'_>, ty: ColumnType, rows: usize) -> Result<ArrayRef, Malformed> {
+    let nulls = match cursor.u8("whether there are nulls")? {
+        0 => None,
+        _ => Some(NullBuffer::new(take_bits(cursor, rows)?)),
+    };
+    Ok(match ty {
+        ColumnType::Boolean => Arc::new(BooleanArray::new(take_bits(cursor, rows)?, nulls)),
+        ColumnType::BigInt => {
+            Arc::new(Int64Array::new(take_values(cursor, rows, i64::from_le_bytes)?, nulls))
+        }
+        ColumnType::Double => {
+            Arc::new(Float64Array::new(take_values(cursor, rows, f64::from_le_bytes)?, nulls))
+        }
+        ColumnType::Timestamp => {
+            let values = take_values(cursor, rows, i64::from_le_bytes)?;
+            Arc::new(TimestampNanosecondArray::new(values, nulls).with_timezone("UTC"))
+        }
+        ColumnType::Text | ColumnType::Json => {
+            let at = cursor.offset();
+            let (offsets, bytes) = take_texts(cursor, rows)?;
+            let text = StringArray::try_new(offsets, bytes, nulls);
+            Arc::new(text.map_err(|_| Malformed { offset: at, expected: "text in UTF-8".into() })?)
+        }
+        ColumnType::Distribution => {
+            let (offsets, bytes) = take_texts(cursor, rows)?;
+            Arc::new(BinaryArray::new(offsets, bytes, nulls))
+        }
+        ColumnType::Vector(n) => {
+            let values = take_values(cursor, rows.saturating_mul(n as usize), f32::from_le_bytes)?;
+            let field = Arc::new(Field::new("item", DataType::Float32, true));
+            Arc::new(FixedSizeListArray::new(
+                field,
+                n as i32,
+                Arc::new(Float32Array::new(values, None)),
+                nulls,
+            ))
+        }
+    })
+}
+
+fn take_bits(cursor: &mut Cursor<'_>, rows: usize) -> Result<BooleanBuffer, Malformed> {
+    let bytes = cursor.take(rows.div_ceil(8), "bits")?;
+    Ok(BooleanBuffer::new(Buffer::from(bytes), 0, rows))
+}
+
+fn take_values<T: arrow_buffer::ArrowNativeType, const N: usize>(
+    cursor: &mut Cursor<'_>,
+    count: usize,
+    value: impl Fn([u8; N]) -> T,
+) -> Result<ScalarBuffer<T>, Malformed> {
+    let bytes = cursor.take(count.saturating_mul(N), "values")?;
+    let (chunks, _) = bytes.as_chunks::<N>();
+    Ok(chunks.iter().map(|chunk| value(*chunk)).collect())
+}
+
+fn take_texts(cursor: &mut Cursor<'_>, rows: usize) -> Result<(OffsetBuffer<i32>, Buffer), Malformed> {
+    let lengths = cursor.take(rows.saturating_mul(4), "lengths of texts")?;
+    let (lengths, _) = lengths.as_chunks::<4>();
+    let mut offsets = Vec::with_capacity(rows + 1);
+    let mut end = 0i32;
+    offsets.push(end);
+    for length in lengths {
+        let next = i32::try_from(u32::from_le_bytes(*length)).ok().and_then(|length| end.checked_add(length));
+        let Some(next) = next else {
+            return cursor.fail("texts of less than 2 GiB together");
+        };
+        end = next;
+        offsets.push(end);
+    }
+    let bytes = cursor.take(end as usize, "texts")?;
+    Ok((OffsetBuffer::new(offsets.into()), Buffer::from(bytes)))
+}

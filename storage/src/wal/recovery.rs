@@ -1,0 +1,180 @@
+//! Reading the WAL after a stop: what is in the log, what is a torn tail, and what is damage.
+
+use std::collections::BTreeMap;
+
+use super::file::{HEADER_BYTES, Header, HeaderState, WAL_VERSION};
+use super::frame::{self, FRAME_ALIGN};
+use super::{WAL_DIR, number_of, path_of};
+use crate::disk::Disk;
+use crate::error::{Result, StorageError};
+
+/// Where the log stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// The file with the last frame.
+    pub(crate) last_number: u64,
+    /// Its bytes up to the end of its last valid frame.
+    pub(crate) valid_len: u64,
+    /// The sequence of the last frame.
+    pub(crate) last_seq: u64,
+    /// The greatest number any file had, so that no name is used twice.
+    pub(crate) greatest_number: u64,
+}
+
+/// A file of the chain, and how much of it counts where a later file says so.
+#[derive(Debug)]
+struct Link {
+    header: Header,
+    valid_len: Option<u64>,
+}
+
+/// Reads all frames from file `first` on, whose first sequence must be `first_seq`, and hands each to `apply`
+/// with (sequence, payload, path, offset of the payload).
+///
+/// Files are a chain: each head names the file before it and how many bytes of that one count. In the last file
+/// the log ends at the first invalid frame, unless a later frame proves that this one had been acknowledged.
+pub(crate) fn recover(
+    disk: &dyn Disk,
+    first: u64,
+    first_seq: u64,
+    apply: &mut dyn FnMut(u64, &[u8], &str, u64) -> Result<()>,
+) -> Result<Recovered> {
+    let headers = read_headers(disk, first)?;
+    let greatest_number = headers.keys().next_back().copied().unwrap_or(first);
+    let chain = chain(disk, &headers, first)?;
+    let mut state = Recovered {
+        last_number: first,
+        valid_len: HEADER_BYTES as u64,
+        last_seq: first_seq - 1,
+        greatest_number,
+    };
+    for link in &chain {
+        let path = path_of(link.header.number);
+        if link.header.first_seq != state.last_seq + 1 {
+            let expected = format!("first sequence {}, found {}", state.last_seq + 1, link.header.first_seq);
+            return Err(StorageError::corrupt(path, 16, expected));
+        }
+        let bytes = disk.read(&path).map_err(|e| StorageError::io("read", &path, e))?;
+        let end = replay_file(&bytes, link, &path, &mut state.last_seq, apply)?;
+        state.last_number = link.header.number;
+        state.valid_len = end;
+    }
+    Ok(state)
+}
+
+/// The heads of all files from `first` on; `None` where a head is not valid.
+fn read_headers(disk: &dyn Disk, first: u64) -> Result<BTreeMap<u64, Option<Header>>> {
+    let names = disk.list(WAL_DIR).map_err(|e| StorageError::io("list", WAL_DIR, e))?;
+    let mut headers = BTreeMap::new();
+    for number in names.iter().filter_map(|name| number_of(name)).filter(|number| *number >= first) {
+        let path = path_of(number);
+        let file = disk.open(&path).map_err(|e| StorageError::io("open", &path, e))?;
+        let length = file.len().map_err(|e| StorageError::io("read", &path, e))?;
+        let mut head = vec![0; length.min(HEADER_BYTES as u64) as usize];
+        file.read_at(0, &mut head).map_err(|e| StorageError::io("read", &path, e))?;
+        let header = match Header::decode(&head) {
+            HeaderState::Newer(found) => {
+                return Err(StorageError::NewerFormat { path, found, known: WAL_VERSION });
+            }
+            HeaderState::Valid(header) if header.number == number => Some(header),
+            _ => None,
+        };
+        // A file takes frames only after its head is durable: a bad head with frames behind it is damage, one
+        // without is a file whose birth the crash cut short.
+        if header.is_none() && length > HEADER_BYTES as u64 {
+            return Err(StorageError::corrupt(path, 0, "a valid WAL file header"));
+        }
+        headers.insert(number, header);
+    }
+    Ok(headers)
+}
+
+/// The files of the log in order, found from the last one backwards.
+fn chain(disk: &dyn Disk, headers: &BTreeMap<u64, Option<Header>>, first: u64) -> Result<Vec<Link>> {
+    let mut links: Vec<Link> = Vec::new();
+    for header in headers.values().rev().flatten() {
+        match links.last() {
+            None => links.push(Link { header: *header, valid_len: None }),
+            Some(next) if next.header.prev_number == header.number => {
+                let valid_len = Some(next.header.prev_valid_len);
+                links.push(Link { header: *header, valid_len });
+            }
+            Some(_) => must_be_frameless(disk, header.number)?,
+        }
+    }
+    match links.last() {
+        Some(link) if link.header.number == first => {}
+        _ => return Err(StorageError::corrupt(path_of(first), 0, "the WAL file that the manifest names")),
+    }
+    links.reverse();
+    Ok(links)
+}
+
+/// A file that the chain passes by was begun and given up before its first frame.
+fn must_be_frameless(disk: &dyn Disk, number: u64) -> Result<()> {
+    let path = path_of(number);
+    let length =
+        disk.open(&path).and_then(|file| file.len()).map_err(|e| StorageError::io("read", &path, e))?;
+    if length > HEADER_BYTES as u64 {
+        return Err(StorageError::corrupt(
+            path,
+            HEADER_BYTES as u64,
+            "no frames in a file outside the log's chain",
+        ));
+    }
+    Ok(())
+}
+
+/// Replays one file; the offset behind its last frame.
+fn replay_file(
+    bytes: &[u8],
+    link: &Link,
+    path: &str,
+    last_seq: &mut u64,
+    apply: &mut dyn FnMut(u64, &[u8], &str, u64) -> Result<()>,
+) -> Result<u64> {
+    let end = link.valid_len.unwrap_or(bytes.len() as u64);
+    let log = usize::try_from(end).ok().and_then(|end| bytes.get(..end)).ok_or_else(|| {
+        StorageError::corrupt(path, bytes.len() as u64, format!("{end} bytes, as the next WAL file says"))
+    })?;
+    let mut at = HEADER_BYTES;
+    while at < log.len() {
+        match frame::read(&log[at..], link.header.salt).filter(|f| f.seq == *last_seq + 1) {
+            Some(frame) => {
+                apply(frame.seq, frame.payload, path, (at + frame::FRAME_HEAD) as u64)?;
+                *last_seq = frame.seq;
+                at += frame.length;
+            }
+            None if link.valid_len.is_some() => {
+                return Err(StorageError::corrupt(
+                    path,
+                    at as u64,
+                    format!("the frame of sequence {}", *last_seq + 1),
+                ));
+            }
+            None => {
+                refuse_lost_acknowledgement(log, at, link, path, *last_seq + 1)?;
+                break;
+            }
+        }
+    }
+    Ok(at as u64)
+}
+
+/// The log seems to end at `at`, before sequence `seq`. A later valid frame which says that `seq` was durable when
+/// it was written proves damage. Without one the rest is a torn tail, or rot in the last acknowledged group, which
+/// no single log can tell from it (DESIGN C6).
+fn refuse_lost_acknowledgement(log: &[u8], at: usize, link: &Link, path: &str, seq: u64) -> Result<()> {
+    let mut offset = at.next_multiple_of(FRAME_ALIGN);
+    while offset < log.len() {
+        if let Some(frame) = frame::read(&log[offset..], link.header.salt)
+            && frame.durable_seq >= seq
+            && frame.seq > seq
+        {
+            let expected = format!("the frame of sequence {seq}, which was acknowledged");
+            return Err(StorageError::corrupt(path, at as u64, expected));
+        }
+        offset += FRAME_ALIGN;
+    }
+    Ok(())
+}
