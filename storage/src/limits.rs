@@ -42,3 +42,7 @@ pub const NAME_BYTES_MAX: usize = 512;
 pub const COLUMNS_MAX: usize = 4_096;
 /// Tables in one data directory.
 pub const TABLES_MAX: usize = 100_000;
+/// Distinct numbers that a distribution counts one by one; of more it keeps counts by bucket.
+pub const DISTRIBUTION_EXACT_VALUES_MAX: usize = 1_024;
+/// Categories that a distribution names; the others are counted together.
+pub const DISTRIBUTION_CATEGORIES_MAX: usize = 65_536;
