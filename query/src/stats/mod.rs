@@ -1,1 +1,20 @@
 //! Statistics: pure numerics over slices, free of Arrow. Each function carries its definition.
+//!
+//! Two samples always come as (reference, current). What cannot be computed (an empty side, one class only) is
+//! `None`, never NaN; what cannot be asked is a [`StatsError`]. Nulls and NaN are the caller's to leave out.
+
+pub mod binning;
+mod error;
+pub mod js;
+pub mod ks;
+pub mod percentile;
+pub mod psi;
+pub mod quality;
+
+pub use binning::{Bins, shared_bins};
+pub use error::StatsError;
+pub use js::js_distance;
+pub use ks::{ks_pvalue, ks_statistic_counts, ks_statistic_sorted};
+pub use percentile::percentile_sorted;
+pub use psi::{psi, psi_distributions};
+pub use quality::{Confusion, roc_auc};

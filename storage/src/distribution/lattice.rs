@@ -55,3 +55,8 @@ pub(super) fn representative(bucket: u32) -> f64 {
 pub fn snap_down(value: f64) -> f64 {
     if value.is_finite() { lower_edge(bucket(value)) } else { value }
 }
+
+/// The least lattice edge above a finite number: the end of its bucket. NaN and infinities come back as they are.
+pub fn edge_above(value: f64) -> f64 {
+    if value.is_finite() { lower_edge(bucket(value) + 1) } else { value }
+}

@@ -13,7 +13,7 @@ mod sum;
 mod tests;
 
 pub use categorical::Categorical;
-pub use lattice::snap_down;
+pub use lattice::{edge_above, snap_down};
 pub use numeric::Numeric;
 
 use crate::error::{Result, StorageError};
