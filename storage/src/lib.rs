@@ -1,6 +1,60 @@
 //! # driftline-storage
 //!
-//! The bytes of Driftline.
+//! The bytes of Driftline: a store for rows in time order that makes every acknowledged write durable, keeps what it
+//! holds small, and shows each query one moment of it. No SQL, no network, no async runtime.
+//!
+//! A write takes this way: a [`WriteBatch`] (rows of several tables and changes of the catalog, all or nothing) is
+//! checked against the [`TableSchema`]s in force, becomes one frame of the write-ahead log, and waits for the group it
+//! travels in to be synced. Then it enters the memtable, is visible, and is acknowledged. When memtables or log grow
+//! past their limits a flush sorts them into immutable segments, publishes a manifest that names these, and drops the
+//! log before it. After a stop, [`Engine::open`] replays what the log still holds and ends with such a flush.
+//!
+//! A query takes a [`Snapshot`]: a moment of all tables that later writes do not change. It asks for the
+//! [`ScanPart`]s of a table within a [`TimeRange`] and reads the columns it wants, part by part.
+//!
+//! All of it goes through the [`Disk`] trait, so that [`SimDisk`] can cut the power at any call.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use arrow_array::{Float64Array, RecordBatch, TimestampNanosecondArray};
+//! use driftline_storage::{
+//!     CatalogChange, Column, ColumnType, Engine, EngineOptions, Role, SimDisk, TableSchema, TimeRange, WriteBatch,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::open(Arc::new(SimDisk::new(0)), EngineOptions::default())?;
+//! let mut table = TableSchema::new(
+//!     "latency",
+//!     vec![
+//!         Column::new("time", ColumnType::Timestamp, Role::Time),
+//!         Column::new("value", ColumnType::Double, Role::Field),
+//!     ],
+//! );
+//! table.id = engine.allocate_table_id();
+//! let times = TimestampNanosecondArray::from(vec![1_000, 2_000]).with_timezone("UTC");
+//! let values = Float64Array::from(vec![12.5, 14.0]);
+//! let rows = RecordBatch::try_new(table.arrow(), vec![Arc::new(times), Arc::new(values)])?;
+//!
+//! // The table and its first rows become durable and visible together.
+//! let batch = WriteBatch {
+//!     catalog: vec![CatalogChange::CreateTable(table.clone())],
+//!     rows: vec![(table.id, rows)],
+//!     ..WriteBatch::default()
+//! };
+//! engine.write(batch)?;
+//!
+//! let snapshot = engine.snapshot();
+//! let schema = snapshot.table("latency").ok_or("no table")?;
+//! let mut found = 0;
+//! for part in snapshot.scan(schema.id, TimeRange { min: 1_500, max: i64::MAX })? {
+//!     for rows in part.read(&schema.columns, TimeRange { min: 1_500, max: i64::MAX })? {
+//!         found += rows.num_rows();
+//!     }
+//! }
+//! assert_eq!(found, 1);
+//! # Ok(())
+//! # }
+//! ```
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod batch;
