@@ -174,7 +174,7 @@ fn put_bits(bits: &BooleanBuffer, out: &mut Vec<u8>) {
             byte = 0;
         }
     }
-    if bits.len() % 8 != 0 {
+    if !bits.len().is_multiple_of(8) {
         out.push(byte);
     }
 }

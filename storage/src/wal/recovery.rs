@@ -8,6 +8,9 @@ use super::{WAL_DIR, number_of, path_of};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 
+/// What takes a frame: its sequence, its payload, the file's path and the payload's offset in it.
+pub(crate) type Apply<'a> = dyn FnMut(u64, &[u8], &str, u64) -> Result<()> + 'a;
+
 /// Where the log stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Recovered {
@@ -28,8 +31,7 @@ struct Link {
     valid_len: Option<u64>,
 }
 
-/// Reads all frames from file `first` on, whose first sequence must be `first_seq`, and hands each to `apply`
-/// with (sequence, payload, path, offset of the payload).
+/// Reads all frames from file `first` on, whose first sequence must be `first_seq`, and hands each to `apply`.
 ///
 /// Files are a chain: each head names the file before it and how many bytes of that one count. In the last file
 /// the log ends at the first invalid frame, unless a later frame proves that this one had been acknowledged.
@@ -37,7 +39,7 @@ pub(crate) fn recover(
     disk: &dyn Disk,
     first: u64,
     first_seq: u64,
-    apply: &mut dyn FnMut(u64, &[u8], &str, u64) -> Result<()>,
+    apply: &mut Apply<'_>,
 ) -> Result<Recovered> {
     let headers = read_headers(disk, first)?;
     let greatest_number = headers.keys().next_back().copied().unwrap_or(first);
@@ -131,7 +133,7 @@ fn replay_file(
     link: &Link,
     path: &str,
     last_seq: &mut u64,
-    apply: &mut dyn FnMut(u64, &[u8], &str, u64) -> Result<()>,
+    apply: &mut Apply<'_>,
 ) -> Result<u64> {
     let end = link.valid_len.unwrap_or(bytes.len() as u64);
     let log = usize::try_from(end).ok().and_then(|end| bytes.get(..end)).ok_or_else(|| {
@@ -178,3 +180,6 @@ fn refuse_lost_acknowledgement(log: &[u8], at: usize, link: &Link, path: &str, s
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
