@@ -1,0 +1,161 @@
+//! Aggregates. Each is a [`Definition`]: its arguments, the columns of its partial state, its accumulator.
+
+mod distribution;
+mod numbers;
+mod percentile;
+mod quality;
+mod two_samples;
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{Result, plan_err};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawAggregateExpr, RawWindowExpr};
+use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Signature, WindowFunctionDefinition,
+};
+
+use super::extension::distribution_field;
+use super::parameter::{self, Parameter};
+
+/// What makes one aggregate different from another.
+#[derive(Debug)]
+struct Definition {
+    name: &'static str,
+    parameters: &'static [Parameter],
+    result: Column,
+    state: &'static [(&'static str, Column)],
+    accumulator: fn(&AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>>,
+}
+
+/// A column of a result or of a partial state.
+#[derive(Clone, Copy, Debug)]
+enum Column {
+    /// UBIGINT.
+    Count,
+    /// DOUBLE.
+    Number,
+    /// A list of DOUBLE.
+    Numbers,
+    /// DISTRIBUTION, marked as such in the state too.
+    Distribution,
+}
+
+/// The aggregates.
+pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
+    let definitions =
+        [distribution::DEFINITIONS, percentile::DEFINITIONS, quality::DEFINITIONS, two_samples::DEFINITIONS];
+    definitions.into_iter().flatten().map(|d| Arc::new(AggregateUDF::new_from_impl(Aggregate::new(d)))).collect()
+}
+
+impl Column {
+    fn field(self, name: &str) -> Field {
+        match self {
+            Self::Count => Field::new(name, DataType::UInt64, true),
+            Self::Number => Field::new(name, DataType::Float64, true),
+            Self::Numbers => Field::new(name, DataType::new_list(DataType::Float64, true), true),
+            Self::Distribution => distribution_field(name),
+        }
+    }
+}
+
+/// A definition as DataFusion sees it.
+#[derive(Debug)]
+struct Aggregate {
+    definition: &'static Definition,
+    signature: Signature,
+}
+
+impl Aggregate {
+    fn new(definition: &'static Definition) -> Self {
+        Self { definition, signature: parameter::signature(definition.parameters) }
+    }
+}
+
+impl PartialEq for Aggregate {
+    fn eq(&self, other: &Self) -> bool {
+        self.definition.name == other.definition.name
+    }
+}
+
+impl Eq for Aggregate {}
+
+impl Hash for Aggregate {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.definition.name.hash(state);
+    }
+}
+
+impl AggregateUDFImpl for Aggregate {
+    fn name(&self) -> &str {
+        self.definition.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        parameter::coerce(self.definition.name, self.definition.parameters, given)
+    }
+
+    fn return_type(&self, _given: &[DataType]) -> Result<DataType> {
+        Ok(self.definition.result.field("").data_type().clone())
+    }
+
+    fn return_field(&self, given: &[FieldRef]) -> Result<FieldRef> {
+        parameter::check(self.definition.name, self.definition.parameters, given)?;
+        Ok(Arc::new(self.definition.result.field(self.definition.name)))
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        if args.is_distinct {
+            return refuse_distinct(self.definition.name);
+        }
+        (self.definition.accumulator)(&args)
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        let field = |(part, column): &(&str, Column)| Arc::new(column.field(&format_state_name(args.name, part)));
+        Ok(self.definition.state.iter().map(field).collect())
+    }
+
+    /// No order changes any of the results, so none is asked for.
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+}
+
+fn refuse_distinct<T>(name: &str) -> Result<T> {
+    plan_err!(
+        "{name}(DISTINCT ..) is refused: the result depends on how often each value occurs; write SELECT DISTINCT in a sub-query to count each value once"
+    )
+}
+
+/// Refuses DISTINCT while planning: alone it would be rewritten to an inner GROUP BY before an accumulator sees it.
+#[derive(Debug)]
+pub(super) struct RefuseDistinct;
+
+impl ExprPlanner for RefuseDistinct {
+    fn plan_aggregate(&self, expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
+        check_distinct(expr.distinct, &expr.func)?;
+        Ok(PlannerResult::Original(expr))
+    }
+
+    fn plan_window(&self, expr: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
+        if let WindowFunctionDefinition::AggregateUDF(function) = &expr.func_def {
+            check_distinct(expr.distinct, function)?;
+        }
+        Ok(PlannerResult::Original(expr))
+    }
+}
+
+fn check_distinct(distinct: bool, function: &AggregateUDF) -> Result<()> {
+    if distinct && function.inner().downcast_ref::<Aggregate>().is_some() {
+        return refuse_distinct(function.name());
+    }
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! From Arrow columns to distributions: one pass, no text copied per row.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float64Array, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{ArrowDictionaryKeyType, ArrowNativeType, DataType, UInt32Type};
+use datafusion::common::{Result, exec_err};
+use datafusion::error::DataFusionError;
+use driftline_storage::distribution::{Categorical, Distribution, Numeric};
+use driftline_storage::limits::DISTRIBUTION_EXACT_VALUES_MAX;
+
+/// Bytes a counted number takes, with its share of the tree it stands in.
+const BYTES_PER_NUMBER: usize = 32;
+/// Bytes a counted category takes beside its text, with its share of the tree.
+const BYTES_PER_CATEGORY: usize = 64;
+
+/// A distribution in the making.
+#[derive(Clone, Debug)]
+pub(crate) struct Counter {
+    counts: Distribution,
+    /// Bytes of the categories' texts. Categories that were given up for others still count here.
+    text_bytes: usize,
+}
+
+impl Counter {
+    /// Of numbers.
+    pub(crate) fn numeric() -> Self {
+        Self { counts: Distribution::Numeric(Numeric::new()), text_bytes: 0 }
+    }
+
+    /// Of categories.
+    pub(crate) fn categorical() -> Self {
+        Self { counts: Distribution::Categorical(Categorical::new()), text_bytes: 0 }
+    }
+
+    /// Of numbers for a column of numbers, of categories for text and booleans.
+    pub(crate) fn for_type(ty: &DataType) -> Self {
+        match ty {
+            DataType::Dictionary(_, value) => Self::for_type(value),
+            ty if ty.is_string() || ty == &DataType::Boolean => Self::categorical(),
+            _ => Self::numeric(),
+        }
+    }
+
+    /// Of the same kind as a distribution.
+    pub(crate) fn like(other: &Distribution) -> Self {
+        match other {
+            Distribution::Numeric(_) => Self::numeric(),
+            Distribution::Categorical(_) => Self::categorical(),
+        }
+    }
+
+    /// A column in a type that [`add`](Self::add) takes for this kind. Categories of numbers are their text as SQL's
+    /// CAST writes it; text that is no number is NULL where numbers are counted.
+    pub(crate) fn prepare(&self, column: &ArrayRef) -> Result<ArrayRef> {
+        let wanted = match (&self.counts, column.data_type()) {
+            (Distribution::Numeric(_), _) => DataType::Float64,
+            (Distribution::Categorical(_), DataType::Boolean) => DataType::Boolean,
+            (Distribution::Categorical(_), DataType::Dictionary(key, value))
+                if value.as_ref() == &DataType::Utf8 && key.as_ref() == &DataType::UInt32 =>
+            {
+                return Ok(Arc::clone(column));
+            }
+            (Distribution::Categorical(_), _) => DataType::Utf8,
+        };
+        if column.data_type() == &wanted { Ok(Arc::clone(column)) } else { Ok(cast(column, &wanted)?) }
+    }
+
+    /// Counts the values of a column: DOUBLE where numbers are counted; TEXT, BOOLEAN or a dictionary of texts where
+    /// categories are.
+    pub(crate) fn add(&mut self, column: &dyn Array) -> Result<()> {
+        match (&mut self.counts, column.data_type()) {
+            (Distribution::Numeric(counts), DataType::Float64) => numbers(counts, column.as_primitive()),
+            (Distribution::Categorical(_), DataType::Utf8) => self.texts(column.as_string()),
+            (Distribution::Categorical(counts), DataType::Boolean) => flags(counts, column.as_boolean()),
+            (Distribution::Categorical(_), DataType::Dictionary(_, _)) => return self.dictionary(column),
+            (counts, ty) => return exec_err!("a {} distribution takes no values of {ty}", counts.kind_name()),
+        }
+        Ok(())
+    }
+
+    /// Adds the counts of another; the kinds must agree.
+    pub(crate) fn merge(&mut self, other: &Distribution) -> Result<()> {
+        self.counts.merge(other).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        self.text_bytes += text_bytes(other);
+        Ok(())
+    }
+
+    /// What was counted.
+    pub(crate) fn distribution(&self) -> &Distribution {
+        &self.counts
+    }
+
+    /// Bytes held beyond the counter itself, at most.
+    pub(crate) fn size(&self) -> usize {
+        nodes(&self.counts) + self.text_bytes
+    }
+
+    fn texts(&mut self, column: &StringArray) {
+        if let Distribution::Categorical(counts) = &mut self.counts {
+            nulls(counts, column.null_count());
+        }
+        let mut local: HashMap<&str, u64> = HashMap::new();
+        for text in column.iter().flatten() {
+            *local.entry(text).or_default() += 1;
+        }
+        for (text, count) in local {
+            self.category(text, count);
+        }
+    }
+
+    fn category(&mut self, text: &str, count: u64) {
+        if let Distribution::Categorical(counts) = &mut self.counts {
+            let before = counts.counts().len();
+            counts.push_count(text, count);
+            if counts.counts().len() > before {
+                self.text_bytes += text.len();
+            }
+        }
+    }
+
+    fn dictionary(&mut self, column: &dyn Array) -> Result<()> {
+        if let Some(dictionary) = column.as_dictionary_opt::<UInt32Type>() {
+            return self.keys(dictionary);
+        }
+        let texts = cast(column, &DataType::Utf8)?;
+        self.texts(texts.as_string());
+        Ok(())
+    }
+
+    /// Counts by key, then each text once.
+    fn keys<K: ArrowDictionaryKeyType>(&mut self, column: &DictionaryArray<K>) -> Result<()> {
+        let Some(texts) = column.values().as_string_opt::<i32>() else {
+            return exec_err!("categories are text, not {}", column.values().data_type());
+        };
+        let mut counts = vec![0_u64; texts.len()];
+        let mut absent = 0;
+        for key in column.keys() {
+            match key.and_then(|key| counts.get_mut(key.as_usize())) {
+                Some(count) => *count += 1,
+                None => absent += 1,
+            }
+        }
+        for (text, count) in texts.iter().zip(counts) {
+            match text {
+                Some(text) => self.category(text, count),
+                None => absent += count as usize,
+            }
+        }
+        if let Distribution::Categorical(counts) = &mut self.counts {
+            nulls(counts, absent);
+        }
+        Ok(())
+    }
+}
+
+fn numbers(counts: &mut Numeric, column: &Float64Array) {
+    if column.null_count() == 0 {
+        column.values().iter().for_each(|x| counts.push(*x));
+        return;
+    }
+    for value in column {
+        match value {
+            Some(x) => counts.push(x),
+            None => counts.push_null(),
+        }
+    }
+}
+
+fn flags(counts: &mut Categorical, column: &BooleanArray) {
+    let yes = column.true_count();
+    counts.push_count("true", yes as u64);
+    counts.push_count("false", (column.len() - column.null_count() - yes) as u64);
+    nulls(counts, column.null_count());
+}
+
+fn nulls(counts: &mut Categorical, n: usize) {
+    (0..n).for_each(|_| counts.push_null());
+}
+
+/// Bytes a distribution holds beyond itself, at most.
+pub(crate) fn size_of_distribution(distribution: &Distribution) -> usize {
+    nodes(distribution) + text_bytes(distribution)
+}
+
+fn nodes(distribution: &Distribution) -> usize {
+    match distribution {
+        Distribution::Numeric(numeric) => {
+            let distinct = usize::try_from(numeric.count()).unwrap_or(usize::MAX);
+            distinct.min(DISTRIBUTION_EXACT_VALUES_MAX) * BYTES_PER_NUMBER
+        }
+        Distribution::Categorical(categorical) => categorical.counts().len() * BYTES_PER_CATEGORY,
+    }
+}
+
+fn text_bytes(distribution: &Distribution) -> usize {
+    match distribution {
+        Distribution::Numeric(_) => 0,
+        Distribution::Categorical(categorical) => categorical.counts().keys().map(String::len).sum(),
+    }
+}

@@ -1,0 +1,13 @@
+//! Table functions with named arguments: `drift`, `drift_over_time`.
+
+mod arguments;
+mod drift;
+mod exec;
+mod planner;
+mod provider;
+mod report;
+mod tally;
+mod windows;
+
+pub(super) use drift::functions;
+pub(super) use planner::NamedArguments;

@@ -1,0 +1,160 @@
+//! Labels and predictions as values: `'1'`, `1`, `1.0` and `true` are the same one.
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use datafusion::common::{Result, exec_err};
+use datafusion::scalar::ScalarValue;
+
+/// A label, a prediction or a class, in its one normal form.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value<T> {
+    /// A whole number; booleans are 0 and 1.
+    Integer(i64),
+    /// Any other number; never NaN.
+    Number(f64),
+    /// Text that is neither a number nor a boolean, letter for letter.
+    Text(T),
+}
+
+/// 2^63: from here on a float is no i64.
+const INTEGER_END: f64 = 9_223_372_036_854_775_808.0;
+
+impl<T> Value<T> {
+    fn number(x: f64) -> Option<Self> {
+        if x.is_nan() {
+            return None;
+        }
+        let whole = x.fract() == 0.0 && (-INTEGER_END..INTEGER_END).contains(&x);
+        Some(if whole { Self::Integer(x as i64) } else { Self::Number(x) })
+    }
+}
+
+impl<'a> Value<&'a str> {
+    /// The value a text stands for: a boolean (in any case), a finite number, else itself.
+    pub(super) fn parse(text: &'a str) -> Self {
+        if text.eq_ignore_ascii_case("true") {
+            return Self::Integer(1);
+        }
+        if text.eq_ignore_ascii_case("false") {
+            return Self::Integer(0);
+        }
+        if let Ok(x) = text.parse::<i64>() {
+            return Self::Integer(x);
+        }
+        // Rust reads "inf" and "nan" as numbers; as a class they are words.
+        let number = text.parse::<f64>().ok().filter(|x| x.is_finite());
+        number.and_then(Self::number).unwrap_or(Self::Text(text))
+    }
+}
+
+impl PartialEq<Value<&str>> for Value<String> {
+    fn eq(&self, other: &Value<&str>) -> bool {
+        match (self, other) {
+            (Self::Integer(a), Value::Integer(b)) => a == b,
+            (Self::Number(a), Value::Number(b)) => a == b,
+            (Self::Text(a), Value::Text(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Value<String> {
+    /// The class a constant names; None for NULL and NaN.
+    pub(super) fn of_scalar(scalar: &ScalarValue) -> Result<Option<Self>> {
+        let array = scalar.to_array()?;
+        let value = Values::new(&array)?;
+        Ok(value.get(0).map(|value| match value {
+            Value::Integer(x) => Self::Integer(x),
+            Value::Number(x) => Self::Number(x),
+            Value::Text(x) => Self::Text(x.to_string()),
+        }))
+    }
+}
+
+/// A column of labels or predictions, read as values.
+pub(super) enum Values<'a> {
+    Boolean(&'a arrow::array::BooleanArray),
+    Integer(&'a arrow::array::Int64Array),
+    Number(&'a arrow::array::Float64Array),
+    Text(&'a arrow::array::StringArray),
+}
+
+impl<'a> Values<'a> {
+    /// Reads a column of one of the four types that arguments of this kind are cast to.
+    pub(super) fn new(array: &'a ArrayRef) -> Result<Self> {
+        Ok(match array.data_type() {
+            DataType::Boolean => Self::Boolean(array.as_boolean()),
+            DataType::Int64 => Self::Integer(array.as_primitive::<Int64Type>()),
+            DataType::Float64 => Self::Number(array.as_primitive::<Float64Type>()),
+            DataType::Utf8 => Self::Text(array.as_string::<i32>()),
+            other => return exec_err!("labels and predictions are text, numbers or booleans, not {other}"),
+        })
+    }
+
+    /// The value of a row; None where it is NULL or NaN, for then nothing was said.
+    pub(super) fn get(&self, row: usize) -> Option<Value<&'a str>> {
+        match self {
+            Self::Boolean(a) => a.is_valid(row).then(|| Value::Integer(i64::from(a.value(row)))),
+            Self::Integer(a) => a.is_valid(row).then(|| Value::Integer(a.value(row))),
+            Self::Number(a) => a.is_valid(row).then(|| Value::number(a.value(row))).flatten(),
+            Self::Text(a) => a.is_valid(row).then(|| Value::parse(a.value(row))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{BooleanArray, Float64Array, Int64Array, StringArray};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn values(array: ArrayRef) -> Vec<Option<Value<String>>> {
+        (0..array.len()).map(|i| Value::of_scalar(&ScalarValue::try_from_array(&array, i).unwrap()).unwrap()).collect()
+    }
+
+    #[test]
+    fn one_is_one_in_every_type() {
+        let ones: [ArrayRef; 4] = [
+            Arc::new(StringArray::from(vec!["1", "1.0", "true", "True", "1e0", "+1"])),
+            Arc::new(Int64Array::from(vec![1])),
+            Arc::new(Float64Array::from(vec![1.0])),
+            Arc::new(BooleanArray::from(vec![true])),
+        ];
+        for value in ones.into_iter().flat_map(values) {
+            assert_eq!(value, Some(Value::Integer(1)));
+        }
+    }
+
+    #[test]
+    fn words_stay_words() {
+        for word in ["", " 1", "fraud", "Fraud", "nan", "inf", "infinity", "yes", "0x1"] {
+            assert_eq!(Value::parse(word), Value::Text(word));
+        }
+        assert_ne!(Value::parse("fraud"), Value::parse("Fraud"));
+    }
+
+    #[test]
+    fn nothing_said_is_no_value() {
+        assert_eq!(values(Arc::new(Float64Array::from(vec![None, Some(f64::NAN)]))), [None, None]);
+        assert_eq!(values(Arc::new(StringArray::from(vec![None::<&str>]))), [None]);
+    }
+
+    #[test]
+    fn whole_numbers_above_2_53_are_told_apart() {
+        assert_ne!(Value::parse("9007199254740993"), Value::parse("9007199254740992"));
+        assert_eq!(Value::parse("-0.0"), Value::Integer(0));
+        assert_eq!(Value::parse("1e300"), Value::Number(1e300));
+        assert_eq!(Value::<&str>::number(INTEGER_END), Some(Value::Number(INTEGER_END)));
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_and_their_texts_are_equal(x in any::<i64>(), y in -1e9f64..1e9) {
+            prop_assert_eq!(Value::parse(&x.to_string()), Value::Integer(x));
+            prop_assert_eq!(Some(Value::parse(&y.to_string())), Value::number(y));
+        }
+    }
+}
