@@ -76,7 +76,9 @@ impl Counter {
             (Distribution::Categorical(_), DataType::Utf8) => self.texts(column.as_string()),
             (Distribution::Categorical(counts), DataType::Boolean) => flags(counts, column.as_boolean()),
             (Distribution::Categorical(_), DataType::Dictionary(_, _)) => return self.dictionary(column),
-            (counts, ty) => return exec_err!("a {} distribution takes no values of {ty}", counts.kind_name()),
+            (counts, ty) => {
+                return exec_err!("a {} distribution takes no values of {ty}", counts.kind_name());
+            }
         }
         Ok(())
     }

@@ -119,17 +119,23 @@ impl Parameter {
         let name = self.name;
         match self.kind {
             Kind::Number => {
-                format!("`{name}` must be a number, not {given}; write CAST({name} AS DOUBLE) if it holds numbers")
+                format!(
+                    "`{name}` must be a number, not {given}; write CAST({name} AS DOUBLE) if it holds numbers"
+                )
             }
             Kind::Count => format!("`{name}` must be a whole number, not {given}"),
             Kind::Value => {
-                format!("`{name}` must be text, a number or a boolean, not {given}; write CAST({name} AS TEXT)")
+                format!(
+                    "`{name}` must be text, a number or a boolean, not {given}; write CAST({name} AS TEXT)"
+                )
             }
             Kind::Flag => format!(
                 "`{name}` must be a boolean, not {given}; write a condition, as in time >= TIMESTAMP '2026-01-01'"
             ),
             Kind::Sample if given == &DataType::Binary => {
-                format!("`{name}` must be text, a number or a boolean; DISTRIBUTIONs are added by merge_distributions(d)")
+                format!(
+                    "`{name}` must be text, a number or a boolean; DISTRIBUTIONs are added by merge_distributions(d)"
+                )
             }
             Kind::Sample => format!(
                 "`{name}` must be text, a number or a boolean, not {given}; write CAST({name} AS TEXT), or for a time a part of it, as in date_part('hour', {name})"

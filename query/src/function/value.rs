@@ -112,7 +112,9 @@ mod tests {
     use super::*;
 
     fn values(array: ArrayRef) -> Vec<Option<Value<String>>> {
-        (0..array.len()).map(|i| Value::of_scalar(&ScalarValue::try_from_array(&array, i).unwrap()).unwrap()).collect()
+        (0..array.len())
+            .map(|i| Value::of_scalar(&ScalarValue::try_from_array(&array, i).unwrap()).unwrap())
+            .collect()
     }
 
     #[test]

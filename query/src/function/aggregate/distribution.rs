@@ -1,6 +1,6 @@
 //! `distribution(x)` and `merge_distributions(d)`.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray};
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Accumulator;

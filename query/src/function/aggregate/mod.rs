@@ -48,7 +48,11 @@ enum Column {
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
     let definitions =
         [distribution::DEFINITIONS, percentile::DEFINITIONS, quality::DEFINITIONS, two_samples::DEFINITIONS];
-    definitions.into_iter().flatten().map(|d| Arc::new(AggregateUDF::new_from_impl(Aggregate::new(d)))).collect()
+    definitions
+        .into_iter()
+        .flatten()
+        .map(|d| Arc::new(AggregateUDF::new_from_impl(Aggregate::new(d))))
+        .collect()
 }
 
 impl Column {
@@ -119,7 +123,8 @@ impl AggregateUDFImpl for Aggregate {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |(part, column): &(&str, Column)| Arc::new(column.field(&format_state_name(args.name, part)));
+        let field =
+            |(part, column): &(&str, Column)| Arc::new(column.field(&format_state_name(args.name, part)));
         Ok(self.definition.state.iter().map(field).collect())
     }
 

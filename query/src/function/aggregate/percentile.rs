@@ -30,7 +30,13 @@ const fn define(
     parameters: &'static [Parameter],
     accumulator: fn(&AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>>,
 ) -> Definition {
-    Definition { name, parameters, result: Column::Number, state: &[("values", Column::Numbers)], accumulator }
+    Definition {
+        name,
+        parameters,
+        result: Column::Number,
+        state: &[("values", Column::Numbers)],
+        accumulator,
+    }
 }
 
 fn fixed(q: f64) -> Result<Box<dyn Accumulator>> {

@@ -52,10 +52,7 @@ pub(super) fn positive_or_one(args: &AccumulatorArgs<'_>) -> Result<Value<String
     Ok(positive(args)?.unwrap_or(Value::Integer(1)))
 }
 
-fn quality(
-    positive: Option<Value<String>>,
-    measure: fn(&Confusion) -> Option<f64>,
-) -> Box<dyn Accumulator> {
+fn quality(positive: Option<Value<String>>, measure: fn(&Confusion) -> Option<f64>) -> Box<dyn Accumulator> {
     Box::new(Quality { positive, measure, counts: Confusion::default() })
 }
 

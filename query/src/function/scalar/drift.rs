@@ -7,13 +7,11 @@ use driftline_storage::distribution::Distribution;
 use super::row::Rows;
 use super::{Compute, Definition};
 use crate::function::parameter::{Kind, Parameter, optional, required};
-use crate::stats::binning::{Bins, shared_bins};
+use crate::stats::binning::{BINS_MAX, Bins, shared_bins};
 use crate::stats::{js::js_distance, psi::psi};
 
 /// Bins numbers are put into where none are asked for.
 pub(crate) const BINS_DEFAULT: usize = 10;
-/// The most bins that may be asked for: beyond, a bin would hold no more than noise.
-pub(crate) const BINS_MAX: usize = 1_000;
 
 const PARAMETERS: &[Parameter] = &[
     required("reference", Kind::Distribution),

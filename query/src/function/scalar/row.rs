@@ -43,7 +43,11 @@ impl<'a> Rows<'a> {
     }
 
     fn missing(&self, place: usize) -> datafusion::error::DataFusionError {
-        exec_datafusion_err!("{}: argument {} is missing or of another type than planned", self.function, place + 1)
+        exec_datafusion_err!(
+            "{}: argument {} is missing or of another type than planned",
+            self.function,
+            place + 1
+        )
     }
 
     /// A DISTRIBUTION.

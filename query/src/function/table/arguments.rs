@@ -161,9 +161,13 @@ mod tests {
 
     #[test]
     fn durations_are_read_in_both_spellings() {
-        for (written, nanos) in
-            [("1 hour", HOUR), ("1h", HOUR), ("7 days", 7 * 24 * HOUR), ("1 week", 7 * 24 * HOUR), ("90s", HOUR / 40)]
-        {
+        for (written, nanos) in [
+            ("1 hour", HOUR),
+            ("1h", HOUR),
+            ("7 days", 7 * 24 * HOUR),
+            ("1 week", 7 * 24 * HOUR),
+            ("90s", HOUR / 40),
+        ] {
             assert_eq!(interval(&text(written)), Some((0, nanos)), "{written}");
         }
         assert_eq!(interval(&text("1 month")), Some((1, 0)));

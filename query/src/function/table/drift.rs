@@ -9,7 +9,8 @@ use datafusion::sql::sqlparser::ast::Ident;
 use super::arguments::Arguments;
 use super::provider::{DriftTable, Request, catalog};
 use super::windows::{Span, Windows};
-use crate::function::scalar::{BINS_DEFAULT, BINS_MAX};
+use crate::function::scalar::BINS_DEFAULT;
+use crate::stats::binning::BINS_MAX;
 
 /// What makes one function different from another.
 #[derive(Debug)]
@@ -46,7 +47,9 @@ pub(super) static DEFINITIONS: [Definition; 2] = [
 
 /// The functions as DataFusion sees them.
 pub(in crate::function) fn functions() -> impl Iterator<Item = TableFunction> {
-    DEFINITIONS.iter().map(|definition| TableFunction::new(definition.name.into(), Arc::new(Drift { definition })))
+    DEFINITIONS
+        .iter()
+        .map(|definition| TableFunction::new(definition.name.into(), Arc::new(Drift { definition })))
 }
 
 impl When {
@@ -64,7 +67,9 @@ impl Definition {
     pub(super) fn slot(&self, name: &Ident, matches: fn(&Ident, &str) -> bool) -> Result<usize> {
         match self.arguments.iter().position(|known| matches(name, known)) {
             Some(slot) => Ok(slot),
-            None => plan_err!("{}: there is no argument {name}; {} takes {}", self.name, self.name, self.usage()),
+            None => {
+                plan_err!("{}: there is no argument {name}; {} takes {}", self.name, self.name, self.usage())
+            }
         }
     }
 

@@ -8,11 +8,13 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::runtime::JoinSet;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, exec_err, internal_err, project_schema};
-use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput,
+};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
@@ -146,7 +148,8 @@ async fn compare(
     input: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
 ) -> Result<RecordBatch> {
-    let mut tally = count_all(&job, &input, &context).await?;
+    // The memory stays accounted for until the counts are gone.
+    let (mut tally, _memory) = count_all(&job, &input, &context).await?;
     let mut rows = Vec::new();
     for (start, end, counters) in tally.reported()? {
         for (compared, counter) in job.columns.iter().zip(counters) {
@@ -163,32 +166,36 @@ async fn count_all(
     job: &Arc<Job>,
     input: &Arc<dyn ExecutionPlan>,
     context: &Arc<TaskContext>,
-) -> Result<Tally> {
+) -> Result<(Tally, Vec<MemoryReservation>)> {
     let mut parts = JoinSet::new();
     for partition in 0..input.output_partitioning().partition_count() {
         let rows = input.execute(partition, Arc::clone(context))?;
         parts.spawn(count(Arc::clone(job), rows, Arc::clone(context)));
     }
-    let mut total = Tally::new(Arc::clone(job));
+    let (mut total, mut reserved) = (Tally::new(Arc::clone(job)), Vec::new());
     while let Some(part) = parts.join_next().await {
         match part {
-            Ok(part) => total.merge(part?)?,
+            Ok(part) => {
+                let (tally, memory) = part?;
+                total.merge(tally)?;
+                reserved.push(memory);
+            }
             Err(error) => return exec_err!("{}: counting was stopped: {error}", job.function),
         }
     }
-    Ok(total)
+    Ok((total, reserved))
 }
 
 async fn count(
     job: Arc<Job>,
     mut rows: SendableRecordBatchStream,
     context: Arc<TaskContext>,
-) -> Result<Tally> {
+) -> Result<(Tally, MemoryReservation)> {
     let memory = MemoryConsumer::new(job.function).register(context.memory_pool());
     let mut tally = Tally::new(job);
     while let Some(batch) = rows.try_next().await? {
         tally.add(&batch)?;
         memory.try_resize(tally.size())?;
     }
-    Ok(tally)
+    Ok((tally, memory))
 }

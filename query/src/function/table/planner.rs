@@ -8,7 +8,8 @@ use datafusion::logical_expr::planner::{
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, lit};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
-    Expr as Syntax, FunctionArg, FunctionArgExpr, FunctionArgOperator, Ident, ObjectName, TableAlias, TableFactor,
+    Expr as Syntax, FunctionArg, FunctionArgExpr, FunctionArgOperator, Ident, ObjectName, TableAlias,
+    TableFactor,
 };
 
 use super::drift::{DEFINITIONS, Definition};
@@ -64,8 +65,8 @@ fn call(definition: &Definition, relation: TableFactor) -> Result<(Vec<FunctionA
         }
         TableFactor::Function { args, alias, with_ordinality: false, .. } => Ok((args, alias)),
         other => plan_err!(
-            "{other}: write {name}(..) without TABLE(..), TABLESAMPLE and WITH ORDINALITY",
-            name = definition.name
+            "{other}: write {}(..) without TABLE(..), TABLESAMPLE and WITH ORDINALITY",
+            definition.name
         ),
     }
 }

@@ -90,7 +90,11 @@ impl Request {
         });
         let columns: Vec<Compared> = compared.collect();
         if columns.is_empty() {
-            return plan_err!("{}: model {} has no FEATURE, PREDICTION or SCORE column", self.function, model.name);
+            return plan_err!(
+                "{}: model {} has no FEATURE, PREDICTION or SCORE column",
+                self.function,
+                model.name
+            );
         }
         Ok(Job {
             function: self.function,

@@ -114,7 +114,8 @@ fn numeric(distribution: &Distribution) -> Option<&Numeric> {
 
 /// How many categories the baseline has not.
 fn new_categories(reference: &Distribution, current: &Distribution) -> Option<i64> {
-    let (Distribution::Categorical(reference), Distribution::Categorical(current)) = (reference, current) else {
+    let (Distribution::Categorical(reference), Distribution::Categorical(current)) = (reference, current)
+    else {
         return None;
     };
     let is_new = |category: &&String| !Categorical::counts(reference).contains_key(category.as_str());

@@ -62,7 +62,9 @@ impl Span {
         match start {
             Some(start) if start < end => Ok(Windows::One { start, end }),
             Some(_) => plan_err!("drift: the window is empty: `from` must be earlier than its end"),
-            None => plan_err!("drift: the window starts before 1677, the first time there is; make `window` shorter"),
+            None => plan_err!(
+                "drift: the window starts before 1677, the first time there is; make `window` shorter"
+            ),
         }
     }
 }
