@@ -20,24 +20,28 @@ pub fn ks_statistic_sorted(reference: &[f64], current: &[f64]) -> Option<f64> {
 /// [`Numeric::points`](driftline_storage::distribution::Numeric::points) gives them. Over counts on the lattice it is a
 /// lower bound of the statistic of the rows, short by at most the share of the heaviest bucket.
 ///
-/// None when a side has no counts.
+/// The distance is found in whole numbers and rounded once, as scipy does up to 10,000 values a side (above that its
+/// last digit may differ). None when a side has no counts.
 pub fn ks_statistic_counts(reference: &[(f64, u64)], current: &[(f64, u64)]) -> Option<f64> {
     let (n, m) = (total(reference)?, total(current)?);
     let (mut reference, mut current) = (Steps::new(reference), Steps::new(current));
-    let mut greatest = 0.0_f64;
+    let mut greatest = 0_u128;
     while let Some(value) = lesser(reference.next_value(), current.next_value()) {
-        let below = reference.count_to(value) as f64 / n - current.count_to(value) as f64 / m;
-        greatest = greatest.max(below.abs());
+        // Both shares over the common denominator n m: products of two u64 fit.
+        let below = (reference.count_to(value) * m).abs_diff(current.count_to(value) * n);
+        greatest = greatest.max(below);
     }
-    Some(greatest)
+    Some(greatest as f64 / (n * m) as f64)
 }
 
 /// The chance that two samples of `n` and `m` values of one continuous law are at least `statistic` apart, two-sided:
 /// what `scipy.stats.ks_2samp(method='auto')` gives.
 ///
 /// Up to 10,000 values a side it is the exact share of lattice paths (at most `n m` steps); above that
-/// `kstwo.sf(statistic, round(n m / (n + m)))`, the law of one sample of finite size. With ties it is too large, never
-/// too small (the test is conservative). None when a side is empty or the statistic is not within 0..1.
+/// `kstwo.sf(statistic, round(n m / (n + m)))`, the law of one sample of finite size. Where rounding lifts scipy's
+/// exact value above 1, it answers with that other law instead of 1 (`n = m = 7`, statistic 1/7); we answer 1. With
+/// ties the value is too large, never too small (the test is conservative). None when a side is empty or the statistic
+/// is not within 0..1.
 pub fn ks_pvalue(statistic: f64, n: u64, m: u64) -> Option<f64> {
     if n == 0 || m == 0 || !(0.0..=1.0).contains(&statistic) {
         return None;
@@ -51,9 +55,10 @@ pub fn ks_pvalue(statistic: f64, n: u64, m: u64) -> Option<f64> {
     Some(one_sample::survival(statistic, effective.round_ties_even().max(1.0)))
 }
 
-fn total(points: &[(f64, u64)]) -> Option<f64> {
-    let total: u128 = points.iter().map(|(_, count)| u128::from(*count)).sum();
-    (total > 0).then_some(total as f64)
+/// The count of all values; None for none. Counts saturate as a distribution's do.
+fn total(points: &[(f64, u64)]) -> Option<u128> {
+    let total = points.iter().fold(0, |total: u64, (_, count)| total.saturating_add(*count));
+    (total > 0).then_some(u128::from(total))
 }
 
 fn lesser(a: Option<f64>, b: Option<f64>) -> Option<f64> {
@@ -66,7 +71,7 @@ fn lesser(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 /// A walk up an empirical distribution function.
 struct Steps<'a> {
     rest: &'a [(f64, u64)],
-    counted: u128,
+    counted: u64,
 }
 
 impl<'a> Steps<'a> {
@@ -83,9 +88,9 @@ impl<'a> Steps<'a> {
         while let Some(((next, count), rest)) = self.rest.split_first()
             && *next <= value
         {
-            self.counted += u128::from(*count);
+            self.counted = self.counted.saturating_add(*count);
             self.rest = rest;
         }
-        self.counted
+        u128::from(self.counted)
     }
 }
