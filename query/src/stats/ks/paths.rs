@@ -11,10 +11,20 @@ pub(super) fn outside_probability(statistic: f64, n: u64, m: u64) -> f64 {
     let steps = (statistic * (n / common * m) as f64).round_ties_even() as u64;
     let outside = match (steps, n == m) {
         (0, _) => 1.0,
+        _ if is_below_doubles(statistic, n as f64, m as f64) => 0.0,
         (steps, true) => outside_square(n, steps),
         (steps, false) => outside_band(n.max(m), n.min(m), steps * common),
     };
     outside.clamp(0.0, 1.0)
+}
+
+/// Whether the share is too small for a double, so that a band nearly as wide as the plane need not be walked. Where the
+/// samples are cut at one place, Hoeffding's bound for drawing without replacement (Serfling 1974) holds; there are at
+/// most 20,000 places and two sides, and 2^-1075 is exp(-745.2).
+fn is_below_doubles(statistic: f64, n: f64, m: f64) -> bool {
+    let large = n.max(m);
+    let exponent = 2.0 * statistic * statistic * (n * m / (n + m)) * (large / (large + 1.0));
+    exponent > 745.2 + (2.0 * 20_000.0_f64).ln()
 }
 
 /// Equal sizes, by reflection: `2 (C(2n, n-h) - C(2n, n-2h) + ..) / C(2n, n)`, evaluated from the last term with each
