@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{Signature, Volatility};
 
-use super::extension::is_distribution;
+use super::extension::{is_distribution, is_subquery};
 
 /// What an argument may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Parameter {
 
     fn check(&self, function: &str, field: &Field) -> Result<()> {
         match self.kind {
-            Kind::Distribution if !is_distribution(field) => {
+            Kind::Distribution if !is_distribution(field) && !is_subquery(field) => {
                 plan_err!("{function}: {}", self.remedy(field.data_type()))
             }
             Kind::Sample if is_distribution(field) => {

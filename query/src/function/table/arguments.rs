@@ -25,7 +25,7 @@ impl<'a> Arguments<'a> {
         let pairs = definition.arguments.iter().zip(exprs);
         let values = pairs.map(|(name, expr)| match expr {
             Expr::Literal(value, _) => Ok(value),
-            other => plan_err!("{}: argument `{name}` must be a constant, not {other}", definition.name),
+            other => plan_err!("{}", definition.not_constant(name, other)),
         });
         Ok(Self { definition, values: values.collect::<Result<_>>()? })
     }

@@ -73,6 +73,14 @@ impl Definition {
         }
     }
 
+    /// What to say of an argument that is no constant.
+    pub(super) fn not_constant(&self, name: &str, given: &impl std::fmt::Display) -> String {
+        let function = self.name;
+        format!(
+            "{function}: argument `{name}` must be a constant, not {given} (a name is written in single quotes)"
+        )
+    }
+
     /// The names of the arguments, for messages.
     pub(super) fn usage(&self) -> String {
         self.arguments.join(", ")

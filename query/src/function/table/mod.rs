@@ -7,6 +7,8 @@ mod planner;
 mod provider;
 mod report;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod windows;
 
 pub(super) use drift::functions;

@@ -1,7 +1,7 @@
 //! Puts named arguments of our table functions in order. DataFusion's own planning refuses names, or, after LATERAL,
 //! drops them and takes the values in the order written.
 
-use datafusion::common::{DFSchema, Result, plan_err};
+use datafusion::common::{DFSchema, Result, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
@@ -117,13 +117,7 @@ fn constant(
     value: Syntax,
     context: &mut dyn RelationPlannerContext,
 ) -> Result<Expr> {
-    let text = value.to_string();
-    match context.sql_expr_to_logical_expr(value, &DFSchema::empty()) {
-        Ok(expr) => Ok(expr),
-        Err(error) => plan_err!(
-            "{}: argument `{name}` must be a constant, not {text} (a name is written in single quotes): {}",
-            definition.name,
-            error.strip_backtrace()
-        ),
-    }
+    let not_constant = definition.not_constant(name, &value);
+    let planned = context.sql_expr_to_logical_expr(value, &DFSchema::empty());
+    planned.map_err(|error| plan_datafusion_err!("{not_constant}: {}", error.strip_backtrace()))
 }
