@@ -1,2 +1,7 @@
-//! The binary.
-fn main() {}
+//! The binary `driftline`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}
