@@ -1,28 +1,44 @@
-//! The demonstration: it is not in this build yet.
+//! `driftline demo`: real predictions replayed through the whole path, and a report of what the database says of them.
+
+mod answer;
+mod data;
+mod error;
+mod feed;
+mod plan;
+mod progress;
+mod replay;
+mod times;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-/// What `driftline demo` takes.
-#[derive(Clone, Debug, clap::Args)]
+use clap::{Args, ValueEnum};
+
+pub use error::{DemoError, Result};
+
+/// What `driftline demo` was asked to do.
+#[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
-    /// Show the story once and stop; without it the server stays up.
-    #[arg(long, env = "DRIFTLINE__ONCE")]
+    /// End after the report instead of serving until Ctrl-C
+    #[arg(long)]
     pub once: bool,
-    /// How to print it.
-    #[arg(long, env = "DRIFTLINE__FORMAT", default_value = "text")]
-    pub format: String,
-    /// Keep the data in this directory; without it they go when the demonstration ends.
-    #[arg(long, env = "DRIFTLINE__DATA_DIR")]
+    /// How the report is printed on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ReportFormat,
+    /// Where the database is kept [default: a fresh directory for temporary files]
+    #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Where to listen.
-    #[arg(long, env = "DRIFTLINE__GRPC", default_value = "127.0.0.1:8815")]
+    /// Address of gRPC ingest and Flight SQL; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8815")]
     pub grpc: SocketAddr,
 }
 
-/// Runs it.
-pub fn run(_args: &DemoArgs) -> ExitCode {
-    eprintln!("error: this build has no demonstration");
-    ExitCode::FAILURE
+/// How the report is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
 }
