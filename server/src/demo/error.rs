@@ -1,6 +1,11 @@
 //! What can stop the demonstration.
 
+use std::io;
+
 use driftline_client::ClientError;
+use driftline_query::QueryError;
+
+use crate::ServerError;
 
 /// An error of the demonstration. Its text can be shown as it is.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +17,20 @@ pub enum DemoError {
     /// Rows could not be put together.
     #[error("the demonstration's rows cannot be put together: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
+    /// The directory cannot be opened, flushed or closed as a database.
+    #[error("{0}")]
+    Database(#[from] QueryError),
+    /// The server does not start.
+    #[error("{0}")]
+    Server(#[from] ServerError),
+    /// The system refuses something.
+    #[error("cannot {action}: {source}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// The server refused something, or went away.
     #[error("while {doing}: {source}")]
     Client {

@@ -46,9 +46,11 @@ fn auc(data: &Employment, rows: Range<usize>) -> f64 {
 }
 
 #[test]
-fn first_rows_are_those_of_the_source() {
+fn first_and_last_rows_are_those_of_the_source() {
     let data = Employment::carried().unwrap();
-    assert_eq!(data.codes(0)[..4], [62, 16, 1, 16]);
+    assert_eq!(data.codes(0), &[62, 16, 1, 17, 1, 0, 1, 1, 4, 2, 1, 2, 2, 2, 2, 1]);
+    assert_eq!(data.codes(277_676), &[1, 0, 5, 2, 2, 1, 1, 1, 0, 2, 1, 2, 2, 0, 2, 1]);
+    assert_eq!(data.probability(277_676), 0.0001559150040561598);
     assert_eq!((data.prediction(0), data.label(0), data.prediction(3), data.label(3)), (0, 0, 1, 0));
     assert_eq!(format!("{:.6}", data.probability(2)), "0.951815");
 }
