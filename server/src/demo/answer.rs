@@ -18,7 +18,8 @@ pub struct Answer {
 pub async fn ask(client: &Client, question: impl Into<String>) -> Result<Answer> {
     let question = question.into();
     let answered = client.sql(&question).await;
-    let batches = answered.map_err(|source| DemoError::Client { doing: format!("asking {question}"), source })?;
+    let batches =
+        answered.map_err(|source| DemoError::Client { doing: format!("asking {question}"), source })?;
     Answer::new(question, &batches)
 }
 
@@ -55,16 +56,25 @@ impl Answer {
 
     /// The number in the only row.
     pub fn number(&self, name: &str) -> Result<f64> {
-        self.numbers(name)?.into_iter().next().flatten().ok_or_else(|| self.without(format!("a value of {name}")))
+        self.numbers(name)?
+            .into_iter()
+            .next()
+            .flatten()
+            .ok_or_else(|| self.without(format!("a value of {name}")))
     }
 
     /// The count in the only row.
     pub fn count(&self, name: &str) -> Result<i64> {
-        self.counts(name)?.into_iter().next().flatten().ok_or_else(|| self.without(format!("a value of {name}")))
+        self.counts(name)?
+            .into_iter()
+            .next()
+            .flatten()
+            .ok_or_else(|| self.without(format!("a value of {name}")))
     }
 
     fn column(&self, name: &str, to: &DataType) -> Result<ArrayRef> {
-        let column = self.rows.column_by_name(name).ok_or_else(|| self.without(format!("a column {name}")))?;
+        let column =
+            self.rows.column_by_name(name).ok_or_else(|| self.without(format!("a column {name}")))?;
         let nulls = column.null_count();
         let column = cast(column, to)?;
         // A cast makes null what does not fit, which would read as absent.

@@ -7,8 +7,8 @@ use super::error::{DemoError, Result};
 
 /// The features in the order of the file. The first is a number, the others are codes.
 pub const FEATURES: [&str; 16] = [
-    "AGEP", "SCHL", "MAR", "RELP", "DIS", "ESP", "CIT", "MIG", "MIL", "ANC", "NATIVITY", "DEAR", "DEYE", "DREM",
-    "SEX", "RAC1P",
+    "AGEP", "SCHL", "MAR", "RELP", "DIS", "ESP", "CIT", "MIG", "MIL", "ANC", "NATIVITY", "DEAR", "DEYE",
+    "DREM", "SEX", "RAC1P",
 ];
 
 const FILE: &[u8] = include_bytes!("data/employment.bin");
@@ -111,7 +111,8 @@ fn decode(bytes: &mut Bytes) -> Result<Employment> {
     if bytes.take(MAGIC.len())? != MAGIC {
         return Err(DemoError::Data("it is not of this version"));
     }
-    let (rows, distinct, places, years) = (bytes.number()?, bytes.number()?, bytes.number()?, bytes.number()?);
+    let (rows, distinct, places, years) =
+        (bytes.number()?, bytes.number()?, bytes.number()?, bytes.number()?);
     let years = decode_years(bytes, years, rows)?;
     let codes = decode_codes(bytes.take_product(rows, FEATURES.len())?, rows);
     let labels = bytes.take(rows)?.to_vec();

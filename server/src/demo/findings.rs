@@ -135,7 +135,8 @@ pub async fn find(client: &Client) -> Result<Findings> {
 
 /// Rows of `employment` as they are counted by SQL.
 async fn stored(client: &Client) -> Result<Stored> {
-    let counts = ask(client, format!("SELECT count(*) AS rows, count(employed) AS labels FROM {MODEL}")).await?;
+    let counts =
+        ask(client, format!("SELECT count(*) AS rows, count(employed) AS labels FROM {MODEL}")).await?;
     let bytes = "SELECT CAST(sum(segment_bytes) AS BIGINT) AS bytes, CAST(sum(rows) AS BIGINT) AS rows \
                  FROM system.tables";
     let bytes = ask(client, bytes).await?;

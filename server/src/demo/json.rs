@@ -19,7 +19,8 @@ pub fn object(findings: &Findings) -> Value {
 }
 
 fn quality(quality: &Quality) -> Value {
-    let figures = QUALITY.iter().zip(quality.figures).map(|((name, _), figure)| ((*name).to_owned(), figure.into()));
+    let figures =
+        QUALITY.iter().zip(quality.figures).map(|((name, _), figure)| ((*name).to_owned(), figure.into()));
     let year = ("year".to_owned(), quality.year.into());
     Value::Object(std::iter::once(year).chain(figures).collect::<Map<_, _>>())
 }

@@ -27,7 +27,8 @@ enum Shown {
 impl Meter {
     /// A replay of `rows` rows, of which `before` were there already.
     pub fn new(what: &str, rows: u64, before: u64) -> Self {
-        let shown = if std::io::stderr().is_terminal() { bar(what, rows) } else { Shown::Lines { next: before } };
+        let shown =
+            if std::io::stderr().is_terminal() { bar(what, rows) } else { Shown::Lines { next: before } };
         Self { what: what.to_owned(), rows, before, started: Instant::now(), shown }
     }
 

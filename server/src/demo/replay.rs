@@ -58,10 +58,13 @@ impl Replay<'_> {
     fn batch(&self, step: &Step) -> Result<Batch> {
         let batch = Batch::new();
         Ok(match step {
-            Step::Predictions(events) => {
-                batch.rows(self.model, feed::predictions(self.data, &self.events[events.clone()], self.months_from)?)
+            Step::Predictions(events) => batch.rows(
+                self.model,
+                feed::predictions(self.data, &self.events[events.clone()], self.months_from)?,
+            ),
+            Step::Labels(events) => {
+                batch.labels(self.model, feed::labels(self.data, &self.events[events.clone()])?)
             }
-            Step::Labels(events) => batch.labels(self.model, feed::labels(self.data, &self.events[events.clone()])?),
         })
     }
 

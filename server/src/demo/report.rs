@@ -40,12 +40,26 @@ fn stored(findings: &Findings, f: &mut Formatter) -> Result {
     heading(f, "Predictions of employment, Massachusetts, US Census 2015 to 2018")?;
     writeln!(f, "  {:<24}{:>12}", "predictions", HumanCount(stored.rows.unsigned_abs()).to_string())?;
     writeln!(f, "  {:<24}{:>12}", "with a label", HumanCount(stored.labels.unsigned_abs()).to_string())?;
-    writeln!(f, "  {:<24}{:>12}   both models, labels and baselines", "on disk", HumanBytes(bytes).to_string())?;
+    writeln!(
+        f,
+        "  {:<24}{:>12}   both models, labels and baselines",
+        "on disk",
+        HumanBytes(bytes).to_string()
+    )?;
     let each = stored.bytes_on_disk as f64 / (stored.rows_on_disk.max(1)) as f64;
     let rows = HumanCount(stored.rows_on_disk.unsigned_abs());
-    writeln!(f, "  {:<24}{each:>12.1}   of {rows} stored rows, a label a row of its own", "bytes a stored row")?;
+    writeln!(
+        f,
+        "  {:<24}{each:>12.1}   of {rows} stored rows, a label a row of its own",
+        "bytes a stored row"
+    )?;
     let p = findings.percentiles;
-    writeln!(f, "  {:<24}{:>12}", "probability", format!("p50 {:.4}   p95 {:.4}   p99 {:.4}", p.p50, p.p95, p.p99))
+    writeln!(
+        f,
+        "  {:<24}{:>12}",
+        "probability",
+        format!("p50 {:.4}   p95 {:.4}   p99 {:.4}", p.p50, p.p95, p.p99)
+    )
 }
 
 fn quality(findings: &Findings, f: &mut Formatter) -> Result {
@@ -68,7 +82,8 @@ impl<'a> Grid<'a> {
     fn new(drift: &'a [Drift]) -> Self {
         let mut grid: BTreeMap<_, Vec<&Drift>> = BTreeMap::new();
         for row in drift {
-            let place = FEATURES.iter().position(|f| f.eq_ignore_ascii_case(&row.feature)).unwrap_or(FEATURES.len());
+            let place =
+                FEATURES.iter().position(|f| f.eq_ignore_ascii_case(&row.feature)).unwrap_or(FEATURES.len());
             grid.entry((row.model, place)).or_default().push(row);
         }
         Self(grid)
@@ -92,7 +107,11 @@ fn calm(grid: &Grid, findings: &Findings, f: &mut Formatter) -> Result {
     PRODUCTION_YEARS.iter().try_for_each(|year| write!(f, "{year:>8}"))?;
     writeln!(f, "   {:<39}  worst week", "by week, each mark the worst of four")?;
     grid.of(MODEL).try_for_each(|rows| feature(rows, f))?;
-    writeln!(f, "  {} is no drift, {} is {THRESHOLD} or more, where a feature counts as drifted.", MARKS[0], MARKS[7])?;
+    writeln!(
+        f,
+        "  {} is no drift, {} is {THRESHOLD} or more, where a feature counts as drifted.",
+        MARKS[0], MARKS[7]
+    )?;
     for output in findings.output_drift.chunk_by(|a, b| a.period == b.period) {
         let Some(Period::Year(year)) = output.first().map(|row| &row.period) else { continue };
         let figures = output.iter().map(|row| format!("{} {:.4}", row.feature, row.psi.unwrap_or(f64::NAN)));
@@ -121,13 +140,18 @@ fn sparkline(weeks: &[(&str, f64)]) -> String {
 fn mark(psi: f64) -> char {
     let top = MARKS.len() - 1;
     // The last mark is kept for what the rule calls drift.
-    if psi > THRESHOLD { MARKS[top] } else { MARKS[(psi / THRESHOLD * top as f64).min(top as f64 - 1.0) as usize] }
+    if psi > THRESHOLD {
+        MARKS[top]
+    } else {
+        MARKS[(psi / THRESHOLD * top as f64).min(top as f64 - 1.0) as usize]
+    }
 }
 
 fn verdict(findings: &Findings, f: &mut Formatter) -> Result {
     let of_model = || findings.drift.iter().filter(|row| row.model == MODEL);
     let is_year = |row: &&Drift| matches!(row.period, Period::Year(_));
-    let (years, drifted_years) = (of_model().filter(is_year).count(), of_model().filter(is_year).filter(|r| r.drifted).count());
+    let (years, drifted_years) =
+        (of_model().filter(is_year).count(), of_model().filter(is_year).filter(|r| r.drifted).count());
     let (all, drifted) = (of_model().count(), of_model().filter(|r| r.drifted).count());
     let (weeks, drifted_weeks) = (all - years, drifted - drifted_years);
     let word = if drifted == 0 { "The data are calm" } else { "Most of the data are calm" };
@@ -169,7 +193,8 @@ fn alerts(alerts: &[Alert], f: &mut Formatter) -> Result {
         let (feature, start) = (&alert.feature, &alert.window_start);
         writeln!(f, "  {:<20}  {feature:<9}  week of {start}  PSI {:.4}", alert.model, alert.psi)?;
     }
-    let mut named: Vec<&str> = alerts.iter().filter(|a| a.model == INCIDENT).map(|a| a.feature.as_str()).collect();
+    let mut named: Vec<&str> =
+        alerts.iter().filter(|a| a.model == INCIDENT).map(|a| a.feature.as_str()).collect();
     named.dedup();
     match named.as_slice() {
         ["AGEP"] => writeln!(f, "  The injected fault was found, in AGEP, and nothing else was named there."),
@@ -179,7 +204,8 @@ fn alerts(alerts: &[Alert], f: &mut Formatter) -> Result {
 
 /// What to do next: where the server listens and what to ask it.
 pub fn invitation(program: &str, url: &str) -> String {
-    let mut text = format!("\nServing ingest (gRPC) and SQL (Arrow Flight) at {url}. Ctrl-C stops it. Try:\n");
+    let mut text =
+        format!("\nServing ingest (gRPC) and SQL (Arrow Flight) at {url}. Ctrl-C stops it. Try:\n");
     for sql in TRY {
         // Writing to a String does not fail.
         let _ = writeln!(text, "\n  {program} sql --url {url} \\\n    \"{sql}\"");

@@ -74,13 +74,15 @@ async fn make_model(client: &Client, model: &str) -> Result<()> {
 }
 
 async fn make_baseline(client: &Client, model: &str, name: &str) -> Result<()> {
-    let create =
-        format!("CREATE BASELINE {name} FOR MODEL {model} AS SELECT * FROM {MODEL} WHERE time < '2016-01-01'");
+    let create = format!(
+        "CREATE BASELINE {name} FOR MODEL {model} AS SELECT * FROM {MODEL} WHERE time < '2016-01-01'"
+    );
     make(client, "baselines", name, create).await
 }
 
 async fn make(client: &Client, kind: &str, name: &str, create: String) -> Result<()> {
-    let known = ask(client, format!("SELECT count(*) AS known FROM system.{kind} WHERE name = '{name}'")).await?;
+    let known =
+        ask(client, format!("SELECT count(*) AS known FROM system.{kind} WHERE name = '{name}'")).await?;
     if known.count("known")? == 0 {
         let created = client.execute(&create).await;
         created.map_err(|source| DemoError::Client { doing: format!("creating {name}"), source })?;

@@ -43,19 +43,31 @@ fn fits_a_terminal_of_100_columns() {
 #[test]
 fn says_calm_where_nothing_drifted() {
     let text = Report(&findings()).to_string();
-    let verdict = "The data are calm: of 48 features and years 48 are not drifted, of 2480 features and weeks 2480.";
+    let verdict =
+        "The data are calm: of 48 features and years 48 are not drifted, of 2480 features and weeks 2480.";
     assert!(text.contains(verdict), "{text}");
     assert!(text.contains("employment            none"), "{text}");
-    assert!(text.contains("The injected fault was found, in AGEP, and nothing else was named there."), "{text}");
+    assert!(
+        text.contains("The injected fault was found, in AGEP, and nothing else was named there."),
+        "{text}"
+    );
 }
 
 #[test]
 fn says_so_where_something_drifted_or_was_named_wrongly() {
     let mut findings = findings();
     findings.drift[0] = drift(MODEL, "AGEP", Period::Year(2016), 0.3);
-    findings.alerts.push(Alert { model: INCIDENT, feature: "SEX".into(), window_start: String::new(), psi: 1.0 });
+    findings.alerts.push(Alert {
+        model: INCIDENT,
+        feature: "SEX".into(),
+        window_start: String::new(),
+        psi: 1.0,
+    });
     let text = Report(&findings).to_string();
-    assert!(text.contains("Most of the data are calm: of 48 features and years 47 are not drifted"), "{text}");
+    assert!(
+        text.contains("Most of the data are calm: of 48 features and years 47 are not drifted"),
+        "{text}"
+    );
     assert!(text.contains("The injected fault is in AGEP alone"), "{text}");
 }
 

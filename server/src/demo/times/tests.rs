@@ -7,9 +7,10 @@ fn years() -> [YearRows; 2] {
 #[test]
 fn years_start_where_the_calendar_says() {
     let days = |year| year_start(year) / DAY_NS;
-    assert_eq!([1970, 1972, 1973, 2000, 2001, 2015, 2016, 2017, 2019].map(days), [
-        0, 730, 1096, 10957, 11323, 16436, 16801, 17167, 17897
-    ]);
+    assert_eq!(
+        [1970, 1972, 1973, 2000, 2001, 2015, 2016, 2017, 2019].map(days),
+        [0, 730, 1096, 10957, 11323, 16436, 16801, 17167, 17897]
+    );
     assert_eq!(date(2018, 333) % WEEK_NS, 0, "2018-11-29 starts a week of date_bin");
 }
 
