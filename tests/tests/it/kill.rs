@@ -65,13 +65,15 @@ async fn acknowledged_rows_survive_kill_9_and_none_is_there_twice() {
 
 /// Sends batches up to `goal`, kills the server once `acks` of them are acknowledged, and returns how many
 /// acknowledgements arrived in all.
-async fn replay_until(writer: &Writer, goal: u64, acks: u64, server: Server) -> u64 {
+async fn replay_until(writer: &Writer, goal: u64, acks: u64, mut server: Server) -> u64 {
     for sequence in writer.last_sequence() + 1..=goal {
-        if writer.acked().batches >= acks || writer.send(batch(sequence)).await.is_err() {
+        if writer.acked().batches >= acks {
             break;
         }
+        writer.send(batch(sequence)).await.unwrap();
     }
     while writer.acked().batches < acks {
+        assert!(server.is_up(), "the server ended by itself");
         tokio::task::yield_now().await;
     }
     server.kill();

@@ -27,6 +27,11 @@ impl Server {
         Self { child, url: url.expect("driftline ended before it said where it listens") }
     }
 
+    /// Whether it still runs.
+    pub fn is_up(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Ends the process as `kill -9` does: no handler runs, nothing is flushed.
     pub fn kill(mut self) {
         self.end();
