@@ -1,16 +1,18 @@
 //! The embedded mode: a directory or memory, open for SQL and writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::scalar::ScalarValue;
-use driftline_storage::{Engine, EngineOptions, WriteAck};
+use datafusion::catalog::SchemaProvider;
+use driftline_storage::{Disk, Engine, EngineOptions, OsDisk, SimDisk, StorageError, WriteAck};
+use futures::TryStreamExt;
 
 use crate::error::Result;
-use crate::write::Write;
+pub use crate::prepared::Prepared;
+use crate::session::{Session, Sessions, spill_folder};
+use crate::statement;
+use crate::write::{Ingest, Write};
 
 /// How to open a database.
 #[derive(Clone, Debug, Default)]
@@ -32,82 +34,103 @@ pub enum Access {
 
 /// A database. Clones share it; it closes when `close` is called or the last clone goes.
 #[derive(Clone, Debug)]
-pub struct Database {}
+pub struct Database(Arc<Inner>);
 
-/// A planned statement.
-#[derive(Clone, Debug)]
-pub struct Prepared {}
+#[derive(Debug)]
+struct Inner {
+    ingest: Arc<Ingest>,
+    sessions: Sessions,
+}
 
 impl Database {
     /// Opens a directory, made where it does not exist.
-    pub fn open(_path: impl AsRef<Path>) -> Result<Self> {
-        todo!()
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, DatabaseOptions::default())
     }
 
-    /// Opens a directory with options.
-    pub fn open_with(_path: impl AsRef<Path>, _options: DatabaseOptions) -> Result<Self> {
-        todo!()
+    /// Opens a directory with options. Blocks while the log is replayed.
+    pub fn open_with(path: impl AsRef<Path>, options: DatabaseOptions) -> Result<Self> {
+        let path: PathBuf = path.as_ref().to_owned();
+        let disk = OsDisk::new(&path)
+            .map_err(|error| StorageError::io("open directory", path.display().to_string(), error))?;
+        let engine = Engine::open(Arc::new(disk), options.engine)?;
+        // Only now: the lock is ours, so nobody else's query writes there.
+        Self::over(engine, options.query_memory_bytes, Some(spill_folder(&path)?))
     }
 
     /// Opens a database that lives in memory and goes with it.
     pub fn open_in_memory() -> Result<Self> {
-        todo!()
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(0));
+        let options = DatabaseOptions::default();
+        Self::over(Engine::open(disk, options.engine)?, options.query_memory_bytes, None)
+    }
+
+    fn over(engine: Arc<Engine>, memory_bytes: usize, spill: Option<PathBuf>) -> Result<Self> {
+        let sessions = Sessions::new(memory_bytes, spill)?;
+        Ok(Self(Arc::new(Inner { ingest: Arc::new(Ingest::new(engine)), sessions })))
     }
 
     /// The engine beneath.
     pub fn engine(&self) -> &Arc<Engine> {
-        todo!()
+        self.0.ingest.engine()
     }
 
     /// Runs one or more statements; the rows of the last one.
-    pub async fn sql(&self, _sql: &str) -> Result<Vec<RecordBatch>> {
-        todo!()
+    ///
+    /// Each statement sees what those before it did. The first that fails ends the call; what those before it
+    /// wrote stays.
+    pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        let mut rows = Vec::new();
+        for statement in statement::parse(sql)? {
+            let prepared = Prepared::new(self.clone(), statement, Access::Embedded).await?;
+            rows = prepared.execute(&[]).await?.try_collect().await?;
+        }
+        Ok(rows)
     }
 
     /// Plans one statement.
-    pub async fn prepare(&self, _sql: &str, _access: Access) -> Result<Prepared> {
-        todo!()
+    pub async fn prepare(&self, sql: &str, access: Access) -> Result<Prepared> {
+        Prepared::new(self.clone(), statement::parse_one(sql)?, access).await
     }
 
     /// Writes rows; on disk and visible to the next query when it returns.
-    pub async fn write(&self, _write: Write) -> Result<WriteAck> {
-        todo!()
+    ///
+    /// All parts are there or none is. An error other than [`StorageError::OutcomeUnknown`] wrote nothing.
+    pub async fn write(&self, write: Write) -> Result<WriteAck> {
+        self.blocking(move |ingest| ingest.write(write)).await
     }
 
     /// The newest sequence applied for a writer.
-    pub fn writer_sequence(&self, _writer: &str) -> Option<u64> {
-        todo!()
+    pub fn writer_sequence(&self, writer: &str) -> Option<u64> {
+        self.engine().writer_sequence(writer)
     }
 
     /// Moves what is in memory into segments.
     pub async fn flush(&self) -> Result<()> {
-        todo!()
+        self.blocking(|ingest| Ok(ingest.engine().flush()?)).await
     }
 
     /// Closes it; later calls fail. Acknowledged writes are kept.
     pub async fn close(&self) -> Result<()> {
-        todo!()
-    }
-}
-
-impl Prepared {
-    /// The schema of its rows as they leave; no columns where it gives none (DDL, INSERT).
-    pub fn schema(&self) -> SchemaRef {
-        todo!()
+        self.blocking(|ingest| Ok(ingest.engine().close()?)).await
     }
 
-    /// Its parameters in order (`$1`, `$2`..), with the types that were inferred (Utf8 where none was).
-    pub fn parameters(&self) -> SchemaRef {
-        todo!()
+    /// A session that sees this moment.
+    pub(crate) fn session(&self, access: Access) -> Session {
+        self.0.sessions.session(Arc::clone(&self.0.ingest), access)
     }
 
-    /// Whether it gives rows.
-    pub fn is_query(&self) -> bool {
-        todo!()
+    /// Runs what waits for the disk on a thread where waiting is allowed.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Ingest) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let ingest = Arc::clone(&self.0.ingest);
+        tokio::task::spawn_blocking(move || work(&ingest)).await?
     }
 
-    /// Runs it against the newest snapshot; rows as they leave. For DDL and DML one row, column `count` (BIGINT).
-    pub async fn execute(&self, _parameters: &[ScalarValue]) -> Result<SendableRecordBatchStream> {
-        todo!()
+    /// Forgets a table over files; whether there was one.
+    pub(crate) fn drop_external(&self, name: &str) -> Result<bool> {
+        Ok(self.0.sessions.external().deregister_table(&name.to_ascii_lowercase())?.is_some())
     }
 }

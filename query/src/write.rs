@@ -1,6 +1,7 @@
 //! Rows on their way in.
 
 mod coerce;
+mod fingerprint;
 mod label;
 mod row;
 
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{
-    CatalogChange, Clock, Engine, Snapshot, TableSchema, WriteAck, WriteBatch, WriterSequence,
+    CatalogChange, Engine, Snapshot, TableSchema, WriteAck, WriteBatch, WriterSequence,
 };
 use parking_lot::RwLock;
 
@@ -53,7 +54,6 @@ pub enum WriteTarget {
 #[derive(Debug)]
 pub(crate) struct Ingest {
     engine: Arc<Engine>,
-    clock: Arc<dyn Clock>,
     /// Held to read while rows are written, to write while the catalog changes: a schema that was checked against
     /// is the one that is written with.
     catalog: RwLock<()>,
@@ -61,9 +61,9 @@ pub(crate) struct Ingest {
 }
 
 impl Ingest {
-    /// What writes to `engine`, at the time that `clock` tells.
-    pub(crate) fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>) -> Self {
-        Self { engine, clock, catalog: RwLock::new(()), received_last: AtomicI64::new(i64::MIN) }
+    /// What writes to `engine`.
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, catalog: RwLock::new(()), received_last: AtomicI64::new(i64::MIN) }
     }
 
     /// The engine.
@@ -73,7 +73,7 @@ impl Ingest {
 
     /// Nanoseconds since 1970.
     pub(crate) fn now_nanos(&self) -> i64 {
-        self.clock.now_nanos()
+        self.engine.now_nanos()
     }
 
     /// Writes rows; durable and visible when it returns.
@@ -115,7 +115,8 @@ impl Ingest {
                 WriteTarget::Labels(model) => plan.add_labels(model, &part.rows)?,
             }
         }
-        Ok(plan.finish(write.writer.clone()))
+        let fingerprint = write.writer.as_ref().map(|_| fingerprint::of(write)).transpose()?;
+        Ok(plan.finish(write.writer.clone(), fingerprint))
     }
 
     /// When labels that come now count as received: the clock, but never the same nanosecond twice, so that of two
@@ -141,7 +142,7 @@ struct WritePlan {
 
 impl WritePlan {
     fn add_rows(&mut self, name: &str, rows: &RecordBatch) -> Result<()> {
-        let mut table = TableSchema::clone(&self.table(name, rows)?);
+        let mut table = TableSchema::clone(&*self.table(name, rows)?);
         if let Some(altered) = self.altered.get(&table.id) {
             table = altered.clone();
         }
@@ -178,7 +179,7 @@ impl WritePlan {
     }
 
     /// Rows that were checked before their table got a column in the same write get it now, as nulls.
-    fn finish(self, writer: Option<WriterSequence>) -> WriteBatch {
+    fn finish(self, writer: Option<WriterSequence>, fingerprint: Option<u64>) -> WriteBatch {
         let Self { altered, rows, .. } = self;
         let widened = |(id, batch): (u32, RecordBatch)| match altered.get(&id) {
             Some(table) => (id, row::widen(table, &batch)),
@@ -186,7 +187,7 @@ impl WritePlan {
         };
         let rows = rows.into_iter().map(widened).collect();
         let catalog = altered.into_values().map(CatalogChange::AlterTable).collect();
-        WriteBatch { writer, catalog, rows }
+        WriteBatch { writer, fingerprint, catalog, rows }
     }
 }
 

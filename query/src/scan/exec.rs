@@ -157,6 +157,7 @@ impl ExecutionPlan for ScanExec {
             parts: parts.clone(),
             schema: self.schema(),
             wanted: self.wanted.clone(),
+            counted: self.table.columns.iter().filter(|c| c.role == Role::Time).cloned().collect(),
             metrics: BaselineMetrics::new(&self.metrics, partition),
         };
         MetricBuilder::new(&self.metrics).counter("parts", partition).add(parts.len());
@@ -173,6 +174,8 @@ struct Reader {
     parts: Vec<ScanPart>,
     schema: SchemaRef,
     wanted: Wanted,
+    /// What is read where no column is wanted and only the number of rows counts: time, which every row has.
+    counted: Vec<Column>,
     metrics: BaselineMetrics,
 }
 
@@ -203,9 +206,7 @@ impl Reader {
     }
 
     fn decode(&self, part: &ScanPart) -> Result<Vec<RecordBatch>> {
-        // Where only the number of rows counts, any column tells it; time is the one that every row has.
-        let time = [time_column()];
-        let columns = if self.wanted.columns.is_empty() { &time[..] } else { &self.wanted.columns };
+        let columns = if self.wanted.columns.is_empty() { &self.counted } else { &self.wanted.columns };
         let batches = part.read(columns, self.wanted.time).map_err(QueryError::from)?;
         let kept = self.wanted.columns.len();
         batches.iter().map(|b| self.shaped(b.columns().get(..kept).unwrap_or_default(), b.num_rows())).collect()

@@ -1,1 +1,88 @@
-//! Statements of our own beside SQL.
+//! Statements of our own beside SQL: how they are read ([`parser`]), what unquoted names in them mean
+//! ([`resolve`]), who may say what ([`permit`]), and what ours do ([`run`]).
+
+mod baseline;
+mod column;
+mod create;
+mod option;
+mod parameter;
+mod parser;
+mod permit;
+mod resolve;
+mod run;
+
+use datafusion::sql::parser::Statement as SqlStatement;
+use datafusion::sql::sqlparser::ast::Query;
+use driftline_storage::Column;
+pub(crate) use parameter::{number_placeholders, refuse_in_table_functions};
+pub(crate) use parser::{parse, parse_one};
+pub(crate) use permit::permit;
+pub(crate) use resolve::resolve;
+pub(crate) use run::run;
+
+/// A statement as it was read.
+#[derive(Clone, Debug)]
+pub(crate) enum Statement {
+    /// One of DataFusion's.
+    Sql(Box<SqlStatement>),
+    /// `CREATE MODEL` and `REGISTER MODEL`.
+    CreateModel(Create),
+    /// `CREATE TABLE`.
+    CreateTable(Create),
+    /// `CREATE BASELINE`.
+    CreateBaseline(CreateBaseline),
+    /// `DROP MODEL | TABLE | BASELINE`.
+    Drop(Drop),
+}
+
+/// A table or model to create.
+#[derive(Clone, Debug)]
+pub(crate) struct Create {
+    /// Its name as written.
+    pub(crate) name: String,
+    /// Its columns as written.
+    pub(crate) columns: Vec<Column>,
+    /// What stands in `WITH (..)`.
+    pub(crate) options: Vec<option::Setting>,
+    /// Whether it is well if there is one already.
+    pub(crate) if_not_exists: bool,
+}
+
+/// A baseline to make.
+#[derive(Clone, Debug)]
+pub(crate) struct CreateBaseline {
+    /// Its name as written.
+    pub(crate) name: String,
+    /// Its model's name as written.
+    pub(crate) model: String,
+    /// The query whose rows it sums up.
+    pub(crate) query: Box<Query>,
+    /// The query as written.
+    pub(crate) text: String,
+    /// Whether it is well if there is one already.
+    pub(crate) if_not_exists: bool,
+}
+
+/// What can be dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A model, with its predictions, labels and baselines.
+    Model,
+    /// A table.
+    Table,
+    /// A baseline.
+    Baseline,
+}
+
+/// Something to drop.
+#[derive(Clone, Debug)]
+pub(crate) struct Drop {
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// Its name as written.
+    pub(crate) name: String,
+    /// For a baseline, the model it is of.
+    pub(crate) model: Option<String>,
+    /// Whether it is well if there is none.
+    pub(crate) if_exists: bool,
+}

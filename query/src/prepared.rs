@@ -1,0 +1,162 @@
+//! Statements that were planned.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::Int64Array;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::ParamValues;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::scalar::ScalarValue;
+use futures::TryStreamExt;
+
+use crate::database::{Access, Database};
+use crate::error::{QueryError, Result};
+use crate::statement::{self, Statement};
+use crate::{egress, stream};
+
+/// A planned statement.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    database: Database,
+    statement: Statement,
+    access: Access,
+    schema: SchemaRef,
+    parameters: SchemaRef,
+    is_query: bool,
+}
+
+impl Prepared {
+    /// Plans a statement for its schema and parameters.
+    pub(crate) async fn new(database: Database, statement: Statement, access: Access) -> Result<Self> {
+        let none = Arc::new(Schema::empty());
+        let Statement::Sql(sql) = &statement else {
+            let parameters = Arc::clone(&none);
+            return Ok(Self { database, statement, access, schema: none, parameters, is_query: false });
+        };
+        let plan = database.session(access).plan((**sql).clone(), access).await?;
+        let is_query = is_query(&plan);
+        let schema = if is_query { egress::schema(plan.schema().inner()) } else { none };
+        let parameters = parameters_of(&plan)?;
+        Ok(Self { database, statement, access, schema, parameters, is_query })
+    }
+
+    /// The schema of its rows as they leave; no columns where it gives none (DDL, INSERT).
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Its parameters in order (`$1`, `$2`..), with the types that were inferred (Utf8 where none was).
+    pub fn parameters(&self) -> SchemaRef {
+        Arc::clone(&self.parameters)
+    }
+
+    /// Whether it gives rows.
+    pub fn is_query(&self) -> bool {
+        self.is_query
+    }
+
+    /// Runs it against the newest snapshot; rows as they leave. For DDL and DML one row, column `count` (BIGINT):
+    /// the rows written, or those that went into a baseline. DDL and DML are done when this returns, whether or not
+    /// the stream is read.
+    pub async fn execute(&self, parameters: &[ScalarValue]) -> Result<SendableRecordBatchStream> {
+        let values = self.bound(parameters)?;
+        let Statement::Sql(sql) = &self.statement else {
+            let count = statement::run(&self.database, &self.statement, self.access).await?;
+            return Ok(counted(i64::try_from(count).unwrap_or(i64::MAX)));
+        };
+        let session = self.database.session(self.access);
+        let plan = session.plan((**sql).clone(), self.access).await?;
+        let plan = if values.is_empty() { plan } else { plan.with_param_values(ParamValues::from(values))? };
+        let rows = session.start(plan).await?;
+        if self.is_query {
+            return Ok(rows);
+        }
+        let done: Vec<RecordBatch> = rows.try_collect().await?;
+        Ok(counted(done.iter().map(sum).sum()))
+    }
+
+    /// The values, in the types that were inferred.
+    fn bound(&self, values: &[ScalarValue]) -> Result<Vec<ScalarValue>> {
+        let wanted = self.parameters.fields();
+        if wanted.len() != values.len() {
+            return Err(QueryError::Invalid(format!(
+                "the statement has {} parameters, {} values were given",
+                wanted.len(),
+                values.len()
+            )));
+        }
+        let typed = wanted.iter().zip(values).map(|(field, value)| typed(field, value));
+        typed.collect()
+    }
+}
+
+/// A value in the type of its parameter. Where none was inferred the parameter takes any.
+fn typed(parameter: &Field, value: &ScalarValue) -> Result<ScalarValue> {
+    if parameter.metadata().contains_key(ANY) || &value.data_type() == parameter.data_type() {
+        return Ok(value.clone());
+    }
+    value.cast_to(parameter.data_type()).map_err(|error| {
+        QueryError::Invalid(format!(
+            "parameter {} is {}, the value {value} is {}: {}",
+            parameter.name(),
+            parameter.data_type(),
+            value.data_type(),
+            error.strip_backtrace()
+        ))
+    })
+}
+
+/// Marks a parameter for which no type was inferred.
+const ANY: &str = "driftline.any";
+
+fn parameters_of(plan: &LogicalPlan) -> Result<SchemaRef> {
+    let types = plan.get_parameter_types()?;
+    let mut numbered = Vec::with_capacity(types.len());
+    for (name, ty) in types {
+        let number: Option<usize> = name.strip_prefix('$').and_then(|digits| digits.parse().ok());
+        let Some(number) = number.filter(|number| *number > 0) else {
+            return Err(QueryError::Invalid(format!("parameter {name}: parameters are numbered, $1, $2 and so on")));
+        };
+        numbered.push((number, name, ty));
+    }
+    numbered.sort_by_key(|(number, _, _)| *number);
+    if let Some((at, (_, name, _))) = numbered.iter().enumerate().find(|(at, (number, _, _))| at + 1 != *number) {
+        return Err(QueryError::Invalid(format!("parameter {name} is used, but not ${}", at + 1)));
+    }
+    Ok(Arc::new(Schema::new(numbered.into_iter().map(|(_, name, ty)| parameter(&name, ty)).collect::<Vec<_>>())))
+}
+
+fn parameter(name: &str, ty: Option<DataType>) -> Field {
+    match ty {
+        Some(ty) => Field::new(name, ty, true),
+        None => Field::new(name, DataType::Utf8, true)
+            .with_metadata(HashMap::from([(ANY.to_owned(), "true".to_owned())])),
+    }
+}
+
+fn is_query(plan: &LogicalPlan) -> bool {
+    !matches!(plan, LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_))
+}
+
+/// One row that says how many.
+fn counted(count: i64) -> SendableRecordBatchStream {
+    let schema = Arc::new(Schema::new(vec![Field::new("count", DataType::Int64, false)]));
+    let values = Arc::new(Int64Array::from(vec![count]));
+    match RecordBatch::try_new(Arc::clone(&schema), vec![values]) {
+        Ok(row) => stream::of(schema, vec![row]),
+        // One column of one row always fits its schema.
+        Err(_) => stream::of(schema, Vec::new()),
+    }
+}
+
+/// The sum of a `count` column.
+fn sum(batch: &RecordBatch) -> i64 {
+    let Some(counts) = batch.columns().first() else { return 0 };
+    let Ok(counts) = cast(counts, &DataType::Int64) else { return 0 };
+    let counts = Int64Array::from(counts.to_data());
+    counts.iter().flatten().sum()
+}

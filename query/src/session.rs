@@ -1,0 +1,221 @@
+//! DataFusion, set up: one template for each kind of caller, and from it a session for every statement.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::temporal_conversions::timestamp_ns_to_datetime;
+use datafusion::catalog::MemorySchemaProvider;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreUrl};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as SqlStatement;
+use futures::FutureExt;
+
+use crate::catalog::{CATALOG, CatalogView, PUBLIC, catalogs};
+use crate::database::Access;
+use crate::error::{QueryError, Result};
+use crate::write::Ingest;
+use crate::{egress, function, statement, stream};
+
+/// Bytes all queries together may hold where nothing else is said: 1 GiB.
+const MEMORY_BYTES_DEFAULT: usize = 1 << 30;
+/// How many of the greatest holders of memory an error names.
+const HOLDERS_NAMED: usize = 3;
+/// Bytes that queries may write to disk while they run: 64 GiB.
+const SPILL_BYTES_MAX: u64 = 64 << 30;
+
+/// The templates, and the tables over files that the embedding program declared.
+pub(crate) struct Sessions {
+    embedded: SessionState,
+    network: SessionState,
+    external: Arc<MemorySchemaProvider>,
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Sets up; `spill` is a folder for what does not fit `memory_bytes` (0: the default), none fails such queries.
+    pub(crate) fn new(memory_bytes: usize, spill: Option<PathBuf>) -> Result<Self> {
+        let bytes = if memory_bytes == 0 { MEMORY_BYTES_DEFAULT } else { memory_bytes };
+        let runtime = runtime(bytes, spill)?;
+        Ok(Self {
+            network: template(without_files(&runtime)?),
+            embedded: template(runtime),
+            external: Arc::new(MemorySchemaProvider::new()),
+        })
+    }
+
+    /// A session that sees this moment.
+    pub(crate) fn session(&self, ingest: Arc<Ingest>, access: Access) -> Session {
+        let view = Arc::new(CatalogView::new(ingest));
+        let (template, external) = match access {
+            Access::Embedded => (&self.embedded, Some(Arc::clone(&self.external))),
+            Access::Network => (&self.network, None),
+        };
+        let mut state = template.clone();
+        state.config_mut().set_extension(Arc::clone(&view));
+        state.register_catalog_list(catalogs(&view, external.clone()));
+        let now = timestamp_ns_to_datetime(view.now_nanos()).map(|now| now.and_utc());
+        state.execution_props_mut().query_execution_start_time = now;
+        Session { state, view, external }
+    }
+
+    /// The tables over files.
+    pub(crate) fn external(&self) -> &MemorySchemaProvider {
+        &self.external
+    }
+}
+
+/// What one statement runs in.
+pub(crate) struct Session {
+    state: SessionState,
+    view: Arc<CatalogView>,
+    external: Option<Arc<MemorySchemaProvider>>,
+}
+
+impl Session {
+    /// The catalog it sees.
+    pub(crate) fn view(&self) -> &Arc<CatalogView> {
+        &self.view
+    }
+
+    /// Plans a statement of DataFusion's.
+    pub(crate) async fn plan(&self, mut sql: SqlStatement, access: Access) -> Result<LogicalPlan> {
+        statement::permit(&sql, access)?;
+        statement::number_placeholders(&mut sql);
+        statement::refuse_in_table_functions(&sql)?;
+        statement::resolve(&mut sql, &self.view, self.external.as_deref())?;
+        let plan = guarded(self.state.statement_to_plan(sql)).await?;
+        match plan {
+            LogicalPlan::Ddl(DdlStatement::CreateExternalTable(_)) | LogicalPlan::Copy(_) => Ok(plan),
+            LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) => {
+                Err(QueryError::Invalid(format!("{} is not supported", plan.display())))
+            }
+            plan => Ok(plan),
+        }
+    }
+
+    /// Starts a plan; its rows as they leave.
+    pub(crate) async fn start(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+        if let LogicalPlan::Ddl(_) = plan {
+            let context = SessionContext::new_with_state(self.state.clone());
+            let done = context.execute_logical_plan(plan).await?;
+            return Ok(egress::stream(done.execute_stream().await?));
+        }
+        let physical = guarded(self.state.create_physical_plan(&plan)).await?;
+        let rows = execute_stream(physical, self.state.task_ctx())?;
+        Ok(egress::stream(stream::guard(rows)))
+    }
+
+    /// Plans and starts a statement.
+    pub(crate) async fn run(&self, sql: SqlStatement, access: Access) -> Result<SendableRecordBatchStream> {
+        self.start(self.plan(sql, access).await?).await
+    }
+}
+
+/// A panic while planning is an error of the statement, not the end of the caller's task.
+async fn guarded<T>(work: impl Future<Output = DataFusionResult<T>>) -> Result<T> {
+    match std::panic::AssertUnwindSafe(work).catch_unwind().await {
+        Ok(done) => Ok(done?),
+        Err(panic) => Err(stream::panicked(panic.as_ref()).into()),
+    }
+}
+
+fn runtime(bytes: usize, spill: Option<PathBuf>) -> Result<Arc<RuntimeEnv>> {
+    let named = NonZeroUsize::new(HOLDERS_NAMED).unwrap_or(NonZeroUsize::MIN);
+    let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), named);
+    let mode = match spill {
+        Some(folder) => DiskManagerMode::Directories(vec![folder]),
+        None => DiskManagerMode::Disabled,
+    };
+    let disk = DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(SPILL_BYTES_MAX);
+    let builder = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk);
+    Ok(builder.build_arc()?)
+}
+
+/// The same memory, but no store for `file://`: SQL from the network reaches no file, whatever way a statement finds
+/// to name one.
+fn without_files(runtime: &RuntimeEnv) -> Result<Arc<RuntimeEnv>> {
+    let registry = Arc::new(DefaultObjectStoreRegistry::new());
+    let closed = RuntimeEnvBuilder::from_runtime_env(runtime).with_object_store_registry(registry).build_arc()?;
+    closed.deregister_object_store(ObjectStoreUrl::local_filesystem().as_ref())?;
+    Ok(closed)
+}
+
+/// Makes the folder for what queries write while they run, without what a crash may have left there.
+pub(crate) fn spill_folder(data: &Path) -> Result<PathBuf> {
+    let folder = data.join("spill");
+    let failed = |error| QueryError::DataFusion(DataFusionError::IoError(error));
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    Ok(folder)
+}
+
+fn template(runtime: Arc<RuntimeEnv>) -> SessionState {
+    let builder = SessionStateBuilder::new_with_default_features()
+        .with_config(config())
+        .with_runtime_env(runtime)
+        .with_physical_optimizer_rule(Arc::new(YieldingJoins));
+    function::register(builder).build()
+}
+
+fn config() -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(CATALOG, PUBLIC)
+        .with_information_schema(true);
+    let options = config.options_mut();
+    options.execution.time_zone = Some("UTC".to_owned());
+    options.sql_parser.collect_spans = true;
+    // Views would only be turned into strings again when the rows leave.
+    options.sql_parser.map_string_types_to_utf8view = false;
+    config
+}
+
+/// Lets joins yield: a join of much with much else never does, and starves timers and other queries.
+#[derive(Debug)]
+struct YieldingJoins;
+
+impl PhysicalOptimizerRule for YieldingJoins {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let wrap = |node: Arc<dyn ExecutionPlan>| {
+            if node.name().ends_with("JoinExec") {
+                Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>))
+            } else {
+                Ok(Transformed::no(node))
+            }
+        };
+        plan.transform_up(wrap).data()
+    }
+
+    fn name(&self) -> &'static str {
+        "driftline_yielding_joins"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}

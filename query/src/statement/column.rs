@@ -1,0 +1,218 @@
+//! Columns as CREATE writes them: `name TYPE [ROLE [NUMERIC | CATEGORICAL]] [INDEX]`.
+
+use datafusion::sql::sqlparser::tokenizer::{Location, Token};
+use driftline_storage::{Column, ColumnType, Meaning, Role, TIME_COLUMN};
+
+use super::parser::{Parser, wrong_at};
+use crate::error::{QueryError, Result};
+
+/// The roles by the word for them.
+const ROLES: [(&str, Role, Option<Meaning>); 19] = [
+    ("TIME", Role::Time, None),
+    ("TAG", Role::Tag, None),
+    ("KEY", Role::Key, None),
+    ("SUBJECT", Role::Subject, None),
+    ("FIELD", Role::Field, None),
+    ("FEATURE", Role::Field, Some(Meaning::NumericFeature)),
+    ("PREDICTION", Role::Field, Some(Meaning::Prediction)),
+    ("SCORE", Role::Field, Some(Meaning::Score)),
+    ("LABEL", Role::Field, Some(Meaning::Label)),
+    ("EMBEDDING", Role::Field, Some(Meaning::Embedding)),
+    ("ATTRIBUTION", Role::Field, Some(Meaning::Attribution)),
+    ("LATENCY", Role::Field, Some(Meaning::Latency)),
+    ("COST", Role::Field, Some(Meaning::Cost)),
+    ("ERROR", Role::Field, Some(Meaning::Error)),
+    ("WEIGHT", Role::Field, Some(Meaning::Weight)),
+    ("GROUP", Role::Field, Some(Meaning::Group)),
+    ("RANK", Role::Field, Some(Meaning::Rank)),
+    ("VARIANT", Role::Field, Some(Meaning::Variant)),
+    ("INDEX", Role::Field, None),
+];
+
+const TYPES: &str = "BOOLEAN, BIGINT, DOUBLE, TEXT, TIMESTAMP, JSON, VECTOR(n), DISTRIBUTION";
+
+/// `( column, .. )`: at least one.
+pub(super) fn list(parser: &mut Parser<'_>) -> Result<Vec<Column>> {
+    if !parser.take(&Token::LParen) {
+        return Err(parser.expected("( and the columns"));
+    }
+    let mut columns: Vec<Column> = Vec::new();
+    loop {
+        let at = parser.peek().span.start;
+        let column = column(parser)?;
+        if columns.iter().any(|known| known.name == column.name) {
+            return Err(wrong_at(&format!("column {} is there twice", column.name), at));
+        }
+        columns.push(column);
+        if parser.take(&Token::RParen) {
+            return Ok(columns);
+        }
+        if !parser.take(&Token::Comma) {
+            return Err(parser.expected(&format!("a comma, ) or one of the roles {}", role_names())));
+        }
+    }
+}
+
+fn column(parser: &mut Parser<'_>) -> Result<Column> {
+    let start = parser.peek().span.start;
+    let name = parser.identifier("the name of a column")?;
+    let ty = column_type(parser)?;
+    let mut column = Column::new(name, ty, Role::Field);
+    let mut written = false;
+    while let Token::Word(word) = parser.peek().token {
+        let at = parser.peek().span.start;
+        let Some((role_word, role, meaning)) = role(&word.value).filter(|_| word.quote_style.is_none()) else {
+            return Err(wrong_at(&unknown_role(&word.value), at));
+        };
+        parser.next();
+        if role_word == "INDEX" {
+            column.index = true;
+            continue;
+        }
+        if std::mem::replace(&mut written, true) {
+            return Err(wrong_at(&format!("column {} has two roles; give it one", column.name), at));
+        }
+        (column.role, column.meaning) = (role, meaning);
+        if role_word == "FEATURE" {
+            column.meaning = Some(feature(parser, &column, at)?);
+        }
+    }
+    if column.name == TIME_COLUMN && !written && ty == ColumnType::Timestamp {
+        column.role = Role::Time;
+    }
+    check(&column, start)?;
+    Ok(column)
+}
+
+/// Numeric or categorical, as said or by the type.
+fn feature(parser: &mut Parser<'_>, column: &Column, at: Location) -> Result<Meaning> {
+    if parser.eat(&["NUMERIC"]) {
+        return Ok(Meaning::NumericFeature);
+    }
+    if parser.eat(&["CATEGORICAL"]) {
+        return Ok(Meaning::CategoricalFeature);
+    }
+    match column.ty {
+        ColumnType::Double | ColumnType::BigInt => Ok(Meaning::NumericFeature),
+        ColumnType::Text | ColumnType::Boolean => Ok(Meaning::CategoricalFeature),
+        other => Err(wrong_at(
+            &format!("FEATURE {} of type {} is neither numeric nor a category", column.name, other.sql()),
+            at,
+        )),
+    }
+}
+
+fn role(word: &str) -> Option<(&'static str, Role, Option<Meaning>)> {
+    ROLES.into_iter().find(|(name, _, _)| name.eq_ignore_ascii_case(word))
+}
+
+fn role_names() -> String {
+    ROLES.iter().map(|(name, _, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+fn unknown_role(word: &str) -> String {
+    format!("unknown role {word}; a column may be {} (FEATURE also NUMERIC or CATEGORICAL)", role_names())
+}
+
+fn column_type(parser: &mut Parser<'_>) -> Result<ColumnType> {
+    let at = parser.peek().span.start;
+    let word = parser.identifier("a type")?;
+    match word.to_uppercase().as_str() {
+        "BOOLEAN" | "BOOL" => Ok(ColumnType::Boolean),
+        "BIGINT" | "INT" | "INTEGER" => Ok(ColumnType::BigInt),
+        "DOUBLE" => {
+            parser.eat(&["PRECISION"]);
+            Ok(ColumnType::Double)
+        }
+        "FLOAT" | "REAL" => Ok(ColumnType::Double),
+        "TEXT" | "VARCHAR" | "STRING" => Ok(ColumnType::Text),
+        "TIMESTAMP" => timestamp(parser),
+        "JSON" => Ok(ColumnType::Json),
+        "VECTOR" => vector(parser),
+        "DISTRIBUTION" => Ok(ColumnType::Distribution),
+        _ => Err(wrong_at(&format!("unknown type {word}; the types are {TYPES}"), at)),
+    }
+}
+
+/// `TIMESTAMP [(9)] [WITH TIME ZONE]`: all the same, nanoseconds in UTC.
+fn timestamp(parser: &mut Parser<'_>) -> Result<ColumnType> {
+    if parser.peek().token == Token::LParen && number_in_parens(parser)? > 9 {
+        return Err(parser.expected("a precision of at most 9 digits of a second"));
+    }
+    parser.eat(&["WITH", "TIME", "ZONE"]);
+    Ok(ColumnType::Timestamp)
+}
+
+fn vector(parser: &mut Parser<'_>) -> Result<ColumnType> {
+    const DIMENSIONS_MAX: u32 = 1 << 16;
+    let at = parser.peek().span.start;
+    match number_in_parens(parser)? {
+        n @ 1..=DIMENSIONS_MAX => Ok(ColumnType::Vector(n)),
+        n => Err(wrong_at(&format!("VECTOR({n}): a vector has 1 to {DIMENSIONS_MAX} numbers"), at)),
+    }
+}
+
+fn number_in_parens(parser: &mut Parser<'_>) -> Result<u32> {
+    if !parser.take(&Token::LParen) {
+        return Err(parser.expected("( and how many numbers a VECTOR has"));
+    }
+    let Token::Number(digits, _) = parser.peek().token else { return Err(parser.expected("a whole number")) };
+    let Ok(number) = digits.parse() else { return Err(parser.expected("a whole number")) };
+    parser.next();
+    if parser.take(&Token::RParen) { Ok(number) } else { Err(parser.expected(")")) }
+}
+
+/// The type suits the role.
+fn check(column: &Column, at: Location) -> Result<()> {
+    let (name, ty) = (&column.name, column.ty);
+    let wrong = |what: &str| Err(wrong_at(&format!("column {name} {}: {what}", ty.sql()), at));
+    if column.role == Role::Time && name != TIME_COLUMN {
+        return wrong(&format!("the TIME column is named {TIME_COLUMN}"));
+    }
+    if name == TIME_COLUMN && column.role != Role::Time {
+        return wrong("a column of this name is TIMESTAMP TIME");
+    }
+    let numeric = matches!(ty, ColumnType::BigInt | ColumnType::Double);
+    let suits = match (column.role, column.meaning) {
+        (Role::Time, _) => ty == ColumnType::Timestamp,
+        (Role::Tag, _) => ty == ColumnType::Text,
+        (Role::Key | Role::Subject, _) => matches!(ty, ColumnType::Text | ColumnType::BigInt),
+        (Role::Field, Some(Meaning::NumericFeature | Meaning::Latency | Meaning::Cost | Meaning::Weight)) => numeric,
+        (Role::Field, Some(Meaning::Score)) => numeric || matches!(ty, ColumnType::Vector(_)),
+        (Role::Field, Some(Meaning::Embedding)) => matches!(ty, ColumnType::Vector(_)),
+        (Role::Field, Some(Meaning::CategoricalFeature | Meaning::Prediction | Meaning::Label)) => {
+            numeric || matches!(ty, ColumnType::Text | ColumnType::Boolean)
+        }
+        _ => true,
+    };
+    if suits { Ok(()) } else { wrong(needed(column)) }
+}
+
+fn needed(column: &Column) -> &'static str {
+    match (column.role, column.meaning) {
+        (Role::Time, _) => "TIME is of type TIMESTAMP",
+        (Role::Tag, _) => "a TAG is of type TEXT",
+        (Role::Key | Role::Subject, _) => "KEY and SUBJECT are of type TEXT or BIGINT",
+        (_, Some(Meaning::Score)) => "a SCORE is of type DOUBLE, BIGINT or VECTOR(n)",
+        (_, Some(Meaning::Embedding)) => "an EMBEDDING is of type VECTOR(n)",
+        (_, Some(Meaning::CategoricalFeature | Meaning::Prediction | Meaning::Label)) => {
+            "this role is of type TEXT, BOOLEAN, BIGINT or DOUBLE"
+        }
+        _ => "this role is of type DOUBLE or BIGINT",
+    }
+}
+
+/// At most one of those of which there can be only one.
+pub(super) fn check_together(what: &str, columns: &[Column]) -> Result<()> {
+    for (role, word) in [(Role::Time, "TIME"), (Role::Key, "KEY"), (Role::Subject, "SUBJECT")] {
+        let with: Vec<&str> = columns.iter().filter(|c| c.role == role).map(|c| c.name.as_str()).collect();
+        if with.len() > 1 {
+            return Err(QueryError::Invalid(format!(
+                "{what} has {} {word} columns, {}; it can have one",
+                with.len(),
+                with.join(" and ")
+            )));
+        }
+    }
+    Ok(())
+}

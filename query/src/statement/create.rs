@@ -1,0 +1,137 @@
+//! What CREATE and DROP of models and tables write. Each is one batch: all of it happens or nothing.
+
+use driftline_storage::{
+    CatalogChange, Column, ColumnType, Role, Snapshot, TIME_COLUMN, TableId, TableSchema, WriteBatch,
+};
+
+use super::{Create, Drop, Kind, column, option};
+use crate::catalog::{label_columns, name};
+use crate::error::{QueryError, Result};
+use crate::model::{
+    BASELINE_PREFIX, MODEL_PREFIX, Model, RECEIVED_AT, encode_model, is_labels_table, labels_table, model_key,
+};
+use crate::write::Ingest;
+
+/// Creates a table.
+pub(super) fn table(ingest: &Ingest, create: &Create) -> Result<()> {
+    let options = option::of_table(&create.options)?;
+    let mut schema = TableSchema::new(&create.name, columns("table", create)?);
+    schema.options = options;
+    ingest.change(|snapshot| {
+        if is_there(snapshot, create, Kind::Table)? {
+            return Ok(None);
+        }
+        schema.id = ingest.engine().allocate_table_id();
+        Ok(Some(batch(vec![CatalogChange::CreateTable(schema)])))
+    })
+}
+
+/// Creates a model: its table, its entry, and the table that keeps its labels.
+pub(super) fn model(ingest: &Ingest, create: &Create) -> Result<()> {
+    let options = option::of_model(&create.options)?;
+    let mut predictions = TableSchema::new(&create.name, columns("model", create)?);
+    if let Some(kept) = options.get("retention") {
+        predictions.options.insert("retention".to_owned(), kept.clone());
+    }
+    let labels = labels(&predictions)?;
+    let value = |name: &str, default: &str| options.get(name).map_or_else(|| default.to_owned(), Clone::clone);
+    let entry = Model {
+        name: create.name.clone(),
+        kind: value("type", "classification"),
+        positive: value("positive", "1"),
+        // Checked when the options were.
+        threshold: value("threshold", "0.5").parse().unwrap_or(0.5),
+        created_at: ingest.now_nanos(),
+        options,
+    };
+    ingest.change(|snapshot| {
+        if is_there(snapshot, create, Kind::Model)? {
+            return Ok(None);
+        }
+        let mut changes = Vec::new();
+        for mut schema in std::iter::once(predictions).chain(labels) {
+            schema.id = ingest.engine().allocate_table_id();
+            changes.push(CatalogChange::CreateTable(schema));
+        }
+        changes.push(CatalogChange::PutEntry { key: model_key(&entry.name), value: encode_model(&entry)? });
+        Ok(Some(batch(changes)))
+    })
+}
+
+/// Drops a model with all that belongs to it, or a table.
+pub(super) fn drop(ingest: &Ingest, drop: &Drop) -> Result<()> {
+    ingest.change(|snapshot| {
+        let tables = || snapshot.tables().keys().map(String::as_str).filter(|name| !is_labels_table(name));
+        let is_model = |name: &str| snapshot.entries().contains_key(&model_key(name));
+        let (what, wanted) = if drop.kind == Kind::Model { ("model", true) } else { ("table", false) };
+        let found = name::find(what, tables(), &drop.name)?;
+        let Some(found) = found else {
+            let known = tables().filter(|name| is_model(name) == wanted);
+            return if drop.if_exists { Ok(None) } else { Err(name::missing(what, &drop.name, known, "")) };
+        };
+        match (is_model(found), wanted) {
+            (true, false) => Err(QueryError::Invalid(format!("{found} is a model; use DROP MODEL {found}"))),
+            (false, true) => Err(QueryError::Invalid(format!("{found} is a table; use DROP TABLE {found}"))),
+            (false, false) => Ok(Some(batch(drop_tables(snapshot, &[found.to_owned()])))),
+            (true, true) => Ok(Some(batch(drop_model(snapshot, found)))),
+        }
+    })
+}
+
+fn batch(catalog: Vec<CatalogChange>) -> WriteBatch {
+    WriteBatch { catalog, ..WriteBatch::default() }
+}
+
+fn drop_tables(snapshot: &Snapshot, names: &[String]) -> Vec<CatalogChange> {
+    let ids = names.iter().filter_map(|name| snapshot.table(name)).map(|table| -> TableId { table.id });
+    ids.map(CatalogChange::DropTable).collect()
+}
+
+fn drop_model(snapshot: &Snapshot, model: &str) -> Vec<CatalogChange> {
+    let mut changes = drop_tables(snapshot, &[model.to_owned(), labels_table(model)]);
+    let baselines = format!("{BASELINE_PREFIX}{model}/");
+    let of_model = |key: &&String| **key == model_key(model) || key.starts_with(&baselines);
+    let keys = snapshot.entries().keys().filter(of_model).cloned();
+    changes.extend(keys.map(|key| CatalogChange::RemoveEntry { key }));
+    changes
+}
+
+/// Whether the name is taken by something of this kind and that is well. Names that differ only in case are the
+/// same name: otherwise no statement could name either without quotes.
+fn is_there(snapshot: &Snapshot, create: &Create, kind: Kind) -> Result<bool> {
+    let taken = snapshot.tables().keys().find(|name| name::same(name, &create.name));
+    let Some(taken) = taken else { return Ok(false) };
+    let is_model = snapshot.entries().contains_key(&format!("{MODEL_PREFIX}{taken}"));
+    if create.if_not_exists && is_model == (kind == Kind::Model) {
+        return Ok(true);
+    }
+    let what = if is_model { "model" } else { "table" };
+    Err(QueryError::Exists(format!("{what} {taken} exists already")))
+}
+
+/// The columns as written, with `time` first where it was not written.
+fn columns(what: &str, create: &Create) -> Result<Vec<Column>> {
+    let mut columns = create.columns.clone();
+    column::check_together(&format!("{what} {}", create.name), &columns)?;
+    if !columns.iter().any(|column| column.role == Role::Time) {
+        columns.insert(0, Column::new(TIME_COLUMN, ColumnType::Timestamp, Role::Time));
+    }
+    Ok(columns)
+}
+
+/// The table that keeps the labels of a model, where it has a KEY to find predictions by and a LABEL.
+fn labels(predictions: &TableSchema) -> Result<Option<TableSchema>> {
+    let Some(key) = predictions.columns.iter().find(|column| column.role == Role::Key) else { return Ok(None) };
+    let mut columns = vec![Column::new(TIME_COLUMN, ColumnType::Timestamp, Role::Time), key.clone()];
+    columns.extend(label_columns(predictions).cloned());
+    if columns.len() == 2 {
+        return Ok(None);
+    }
+    if columns.iter().any(|column| name::same(&column.name, RECEIVED_AT)) {
+        return Err(QueryError::Invalid(format!(
+            "a KEY or LABEL cannot be named {RECEIVED_AT}: that is when a label came"
+        )));
+    }
+    columns.push(Column::new(RECEIVED_AT, ColumnType::Timestamp, Role::Field));
+    Ok(Some(TableSchema::new(labels_table(&predictions.name), columns)))
+}

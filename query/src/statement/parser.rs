@@ -1,0 +1,211 @@
+//! Reads statements: ours by their first words, all others by DataFusion's parser.
+
+use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as SqlStatement};
+use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
+
+use super::{Create, CreateBaseline, Drop, Kind, Statement, column, option};
+use crate::error::{QueryError, Result};
+
+/// How deep expressions may nest.
+const RECURSION_MAX: usize = 50;
+
+/// The statements of a text, separated by semicolons.
+pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>> {
+    let mut parser = Parser::new(sql)?;
+    let mut statements = Vec::new();
+    loop {
+        while parser.take(&Token::SemiColon) {}
+        if parser.peek().token == Token::EOF {
+            return Ok(statements);
+        }
+        statements.push(parser.statement()?);
+        if !matches!(parser.peek().token, Token::SemiColon | Token::EOF) {
+            return Err(parser.expected("; or the end of the statement"));
+        }
+    }
+}
+
+/// The one statement of a text.
+pub(crate) fn parse_one(sql: &str) -> Result<Statement> {
+    let mut statements = parse(sql)?;
+    match (statements.pop(), statements.len()) {
+        (Some(only), 0) => Ok(only),
+        (None, _) => Err(QueryError::Invalid("the text holds no statement".to_owned())),
+        (Some(_), more) => Err(QueryError::Invalid(format!(
+            "the text holds {} statements; send them one at a time",
+            more + 1
+        ))),
+    }
+}
+
+/// A text being read.
+pub(super) struct Parser<'a> {
+    sql: &'a str,
+    inner: DFParser<'a>,
+}
+
+impl<'a> Parser<'a> {
+    fn new(sql: &'a str) -> Result<Self> {
+        let inner = DFParserBuilder::new(sql).with_recursion_limit(RECURSION_MAX).build()?;
+        Ok(Self { sql, inner })
+    }
+
+    fn statement(&mut self) -> Result<Statement> {
+        if self.eat(&["CREATE", "MODEL"]) || self.eat(&["REGISTER", "MODEL"]) {
+            return Ok(Statement::CreateModel(self.create("model")?));
+        }
+        if self.eat(&["CREATE", "TABLE"]) {
+            return Ok(Statement::CreateTable(self.create("table")?));
+        }
+        if self.eat(&["CREATE", "BASELINE"]) {
+            return self.create_baseline();
+        }
+        for (word, kind) in [("MODEL", Kind::Model), ("TABLE", Kind::Table), ("BASELINE", Kind::Baseline)] {
+            if self.eat(&["DROP", word]) {
+                return self.drop(kind);
+            }
+        }
+        if self.eat(&["SHOW", "MODELS"]) {
+            return query("SELECT * FROM system.models ORDER BY name");
+        }
+        if self.eat(&["SHOW", "BASELINES"]) {
+            return query("SELECT * FROM system.baselines ORDER BY model, created_at, name");
+        }
+        Ok(Statement::Sql(Box::new(self.inner.parse_statement()?)))
+    }
+
+    fn create(&mut self, what: &str) -> Result<Create> {
+        let if_not_exists = self.eat(&["IF", "NOT", "EXISTS"]);
+        let name = self.name()?;
+        if what == "table" && self.peek_is("AS") {
+            return Err(QueryError::Invalid(format!(
+                "CREATE TABLE {name} AS is not supported: CREATE TABLE {name} (time TIMESTAMP TIME, ..), \
+                 then INSERT INTO {name} SELECT .."
+            )));
+        }
+        let columns = column::list(self)?;
+        let options = option::list(self)?;
+        Ok(Create { name, columns, options, if_not_exists })
+    }
+
+    fn create_baseline(&mut self) -> Result<Statement> {
+        let if_not_exists = self.eat(&["IF", "NOT", "EXISTS"]);
+        let name = self.name()?;
+        self.expect(&["FOR", "MODEL"])?;
+        let model = self.name()?;
+        self.expect(&["AS"])?;
+        let from = self.offset(self.peek().span.start);
+        let query = self.inner.parser.parse_query().map_err(datafusion::error::DataFusionError::from)?;
+        let to = self.offset(self.inner.parser.get_current_token().span.end);
+        let text = self.sql.get(from..to).unwrap_or_default().to_owned();
+        Ok(Statement::CreateBaseline(CreateBaseline { name, model, query, text, if_not_exists }))
+    }
+
+    fn drop(&mut self, kind: Kind) -> Result<Statement> {
+        let if_exists = self.eat(&["IF", "EXISTS"]);
+        let name = self.name()?;
+        let of_model = kind == Kind::Baseline && self.eat(&["FOR", "MODEL"]);
+        let model = of_model.then(|| self.name()).transpose()?;
+        Ok(Statement::Drop(Drop { kind, name, model, if_exists }))
+    }
+
+    /// A name, as written. Names become keys and files of their own, so they hold no `/`, and `$` is ours.
+    fn name(&mut self) -> Result<String> {
+        let at = self.peek();
+        let name = self.identifier("a name")?;
+        if name.is_empty() || name.contains(['/', '$']) || name.chars().any(char::is_control) {
+            return Err(wrong_at(
+                &format!("{name:?} cannot be a name: names are not empty and hold no /, no $ and no control characters"),
+                at.span.start,
+            ));
+        }
+        if self.peek().token == Token::Period {
+            return Err(wrong_at("models and tables are made in schema public, without a prefix", at.span.start));
+        }
+        Ok(name)
+    }
+
+    /// An identifier, as written.
+    pub(super) fn identifier(&mut self, what: &str) -> Result<String> {
+        match self.peek().token {
+            Token::Word(word) => {
+                self.next();
+                Ok(word.value)
+            }
+            _ => Err(self.expected(what)),
+        }
+    }
+
+    /// Takes these words if they come next (unquoted, any case).
+    pub(super) fn eat(&mut self, words: &[&str]) -> bool {
+        let hit = words.iter().enumerate().all(|(at, word)| is_word(&self.inner.parser.peek_nth_token(at), word));
+        if hit {
+            words.iter().for_each(|_| self.next());
+        }
+        hit
+    }
+
+    /// Whether this word comes next.
+    pub(super) fn peek_is(&self, word: &str) -> bool {
+        is_word(&self.peek(), word)
+    }
+
+    fn expect(&mut self, words: &[&str]) -> Result<()> {
+        if self.eat(words) { Ok(()) } else { Err(self.expected(&words.join(" "))) }
+    }
+
+    /// Takes this token if it comes next.
+    pub(super) fn take(&mut self, token: &Token) -> bool {
+        self.inner.parser.consume_token(token)
+    }
+
+    /// The token that comes next.
+    pub(super) fn peek(&self) -> TokenWithSpan {
+        self.inner.parser.peek_token()
+    }
+
+    /// Passes a token.
+    pub(super) fn next(&mut self) {
+        self.inner.parser.next_token();
+    }
+
+    /// What to say where something else should stand.
+    pub(super) fn expected(&self, what: &str) -> QueryError {
+        let found = self.peek();
+        match found.token {
+            Token::EOF => QueryError::Invalid(format!("expected {what}, found the end of the statement")),
+            token => wrong_at(&format!("expected {what}, found {token}"), found.span.start),
+        }
+    }
+
+    /// Locations count lines and characters from 1; line 0 is the end.
+    fn offset(&self, location: Location) -> usize {
+        let (Some(line), Some(column)) = (location.line.checked_sub(1), location.column.checked_sub(1)) else {
+            return self.sql.len();
+        };
+        let before: usize = self.sql.split_inclusive('\n').take(line as usize).map(str::len).sum();
+        let rest = self.sql.get(before..).unwrap_or_default();
+        let within = rest.char_indices().nth(column as usize).map_or(rest.len(), |(at, _)| at);
+        before + within
+    }
+}
+
+/// An error at a place of the text.
+pub(super) fn wrong_at(what: &str, at: Location) -> QueryError {
+    QueryError::Invalid(format!("{what} (line {}, column {})", at.line, at.column))
+}
+
+fn is_word(token: &TokenWithSpan, wanted: &str) -> bool {
+    matches!(&token.token, Token::Word(word)
+        if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted))
+}
+
+fn query(sql: &str) -> Result<Statement> {
+    let statement = DFParserBuilder::new(sql).build()?.parse_statement()?;
+    debug_assert!(matches!(&statement, SqlStatement::Statement(ast) if matches!(**ast, Ast::Query(_))));
+    Ok(Statement::Sql(Box::new(statement)))
+}
+
+#[cfg(test)]
+mod tests;

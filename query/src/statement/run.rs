@@ -1,0 +1,29 @@
+//! Does what a statement of ours says.
+
+use super::{Kind, Statement, baseline, create};
+use crate::database::{Access, Database};
+use crate::error::Result;
+
+/// Runs one of our statements; rows that went into a baseline, else 0. DataFusion's own run elsewhere.
+pub(crate) async fn run(database: &Database, statement: &Statement, access: Access) -> Result<u64> {
+    match statement.clone() {
+        Statement::Sql(_) => return Ok(0),
+        Statement::CreateBaseline(statement) => return baseline::create(database, &statement, access).await,
+        Statement::CreateModel(statement) => {
+            database.blocking(move |ingest| create::model(ingest, &statement)).await?;
+        }
+        Statement::CreateTable(statement) => {
+            database.blocking(move |ingest| create::table(ingest, &statement)).await?;
+        }
+        Statement::Drop(statement) if statement.kind == Kind::Baseline => {
+            database.blocking(move |ingest| baseline::drop(ingest, &statement)).await?;
+        }
+        Statement::Drop(statement) => {
+            if access == Access::Embedded && database.drop_external(&statement.name)? {
+                return Ok(0);
+            }
+            database.blocking(move |ingest| create::drop(ingest, &statement)).await?;
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,48 @@
+//! Schema `system`: what the database knows about itself, as of the query's snapshot.
+
+mod build;
+mod model;
+mod storage;
+mod table;
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::MemTable;
+
+use crate::catalog::CatalogView;
+use crate::error::Result;
+
+/// Its tables.
+pub(crate) const NAMES: [&str; 5] = ["tables", "segments", "models", "baselines", "storage"];
+
+/// One of its tables, filled.
+pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+    let rows: RecordBatch = match name {
+        "tables" => table::tables(view)?,
+        "segments" => table::segments(view)?,
+        "models" => model::models(view)?,
+        "baselines" => model::baselines(view)?,
+        "storage" => {
+            let ingest = Arc::clone(view.ingest());
+            let usage = tokio::task::spawn_blocking(move || ingest.engine().disk_usage()).await??;
+            storage::storage(usage)?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)))
+}
+
+/// The columns of one of its tables.
+pub(crate) fn columns(name: &str) -> Option<Vec<String>> {
+    let columns: &[&str] = match name {
+        "tables" => &table::TABLES,
+        "segments" => &table::SEGMENTS,
+        "models" => &model::MODELS,
+        "baselines" => &model::BASELINES,
+        "storage" => &storage::STORAGE,
+        _ => return None,
+    };
+    Some(columns.iter().map(|name| (*name).to_owned()).collect())
+}

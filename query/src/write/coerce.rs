@@ -1,0 +1,255 @@
+//! Conversion of incoming values to the type of their column, where nothing is lost.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, FixedSizeListArray, Float64Array, Int64Array, PrimitiveArray,
+    TimestampNanosecondArray, new_null_array,
+};
+use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{
+    DataType, Field, Float64Type, Int64Type, TimeUnit, UInt64Type,
+};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use driftline_storage::ColumnType;
+use driftline_storage::distribution::Distribution;
+
+use crate::error::{QueryError, Result};
+use crate::scan::is_distribution;
+
+/// Where values are for, for messages.
+pub(super) struct Place<'a> {
+    /// The table.
+    pub(super) table: &'a str,
+    /// The column.
+    pub(super) column: &'a str,
+}
+
+/// The column type for values that have none yet.
+pub(super) fn column_type(field: &Field) -> Option<ColumnType> {
+    use DataType as D;
+    Some(match field.data_type() {
+        D::Boolean => ColumnType::Boolean,
+        ty if ty.is_integer() => ColumnType::BigInt,
+        D::Float16 | D::Float32 | D::Float64 => ColumnType::Double,
+        D::Utf8 | D::LargeUtf8 | D::Utf8View => ColumnType::Text,
+        D::Timestamp(_, _) | D::Date32 | D::Date64 => ColumnType::Timestamp,
+        D::Dictionary(_, value) => return column_type(&Field::new(field.name(), D::clone(value), true)),
+        D::FixedSizeList(inner, n) if inner.data_type().is_floating() => {
+            ColumnType::Vector(u32::try_from(*n).ok()?)
+        }
+        D::Binary if is_distribution(field) => ColumnType::Distribution,
+        _ => return None,
+    })
+}
+
+/// Values as column type `ty`. Row numbers in errors count from 1.
+pub(super) fn to(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result<ArrayRef> {
+    if values.data_type().is_null() {
+        return Ok(new_null_array(&ty.arrow(), values.len()));
+    }
+    if let DataType::Dictionary(_, value) = values.data_type() {
+        return to(&exactly(values, value)?, ty, place);
+    }
+    match ty {
+        ColumnType::Boolean if values.data_type() == &DataType::Boolean => Ok(Arc::clone(values)),
+        ColumnType::BigInt => to_bigint(values, ty, place),
+        ColumnType::Double => to_double(values, ty, place),
+        ColumnType::Text if is_text(values.data_type()) => exactly(values, &DataType::Utf8),
+        ColumnType::Json if is_text(values.data_type()) => to_json(values, place),
+        ColumnType::Timestamp => to_timestamp(values, ty, place),
+        ColumnType::Vector(n) => to_vector(values, n, ty, place),
+        ColumnType::Distribution => to_distribution(values, ty, place),
+        ColumnType::Boolean | ColumnType::Text | ColumnType::Json => refuse(values, None, ty, place),
+    }
+}
+
+/// A value as a person reads it.
+pub(super) fn shown(values: &dyn Array, row: usize) -> String {
+    match ArrayFormatter::try_new(values, &FormatOptions::default().with_null("null")) {
+        Ok(formatter) => formatter.value(row).try_to_string().unwrap_or_else(|error| error.to_string()),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// What to say of values that do not fit: column, both types, and the first row that shows it.
+fn refuse<T>(values: &ArrayRef, row: Option<usize>, ty: ColumnType, place: &Place<'_>) -> Result<T> {
+    let row = row.or_else(|| (0..values.len()).find(|row| values.is_valid(*row)));
+    let shown = row.map_or(String::new(), |row| format!(": row {} is {}", row + 1, shown(values, row)));
+    Err(QueryError::Invalid(format!(
+        "column {} of table {} is {}, the rows have {}{shown}",
+        place.column,
+        place.table,
+        ty.sql(),
+        values.data_type()
+    )))
+}
+
+/// What to say of one value that is wrong.
+fn refuse_row<T>(row: usize, what: &str, place: &Place<'_>) -> Result<T> {
+    Err(QueryError::Invalid(format!("row {}, column {} of table {}: {what}", row + 1, place.column, place.table)))
+}
+
+/// A cast that fails rather than lose a value.
+fn exactly(values: &ArrayRef, ty: &DataType) -> Result<ArrayRef> {
+    if values.data_type() == ty {
+        return Ok(Arc::clone(values));
+    }
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    Ok(cast_with_options(values, ty, &options)?)
+}
+
+fn is_text(ty: &DataType) -> bool {
+    matches!(ty, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// The first valid row whose value fails `fits`.
+fn first_misfit<T: arrow::datatypes::ArrowPrimitiveType>(
+    values: &PrimitiveArray<T>,
+    fits: impl Fn(T::Native) -> bool,
+) -> Option<usize> {
+    values.iter().position(|value| value.is_some_and(|value| !fits(value)))
+}
+
+/// Integers; and doubles that are integers, since JSON has no other numbers.
+fn to_bigint(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result<ArrayRef> {
+    let misfit = match values.data_type() {
+        DataType::UInt64 => {
+            first_misfit(values.as_primitive::<UInt64Type>(), |value| i64::try_from(value).is_ok())
+        }
+        integer if integer.is_integer() => None,
+        float if float.is_floating() => {
+            let doubles = exactly(values, &DataType::Float64)?;
+            first_misfit(doubles.as_primitive::<Float64Type>(), |value| exact_integer(value).is_some())
+        }
+        _ => return refuse(values, None, ty, place),
+    };
+    if misfit.is_some() {
+        return refuse(values, misfit, ty, place);
+    }
+    if !values.data_type().is_floating() {
+        return exactly(values, &DataType::Int64);
+    }
+    let doubles = exactly(values, &DataType::Float64)?;
+    let integers = doubles.as_primitive::<Float64Type>().iter().map(|value| value.and_then(exact_integer));
+    Ok(Arc::new(integers.collect::<Int64Array>()))
+}
+
+/// The integer that a double is, where no other integer rounds to the same double.
+fn exact_integer(value: f64) -> Option<i64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    // A minus zero would lose its sign.
+    let exact = value.fract() == 0.0 && value.abs() <= EXACT_MAX && !(value == 0.0 && value.is_sign_negative());
+    exact.then_some(value as i64)
+}
+
+/// Doubles, narrower floats, and integers that a double holds exactly.
+fn to_double(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result<ArrayRef> {
+    match values.data_type() {
+        float if float.is_floating() => exactly(values, &DataType::Float64),
+        integer if integer.is_integer() => {
+            let Ok(wide) = exactly(values, &DataType::Int64) else {
+                return refuse(values, None, ty, place);
+            };
+            let wide = wide.as_primitive::<Int64Type>();
+            match first_misfit(wide, |value| i128::from(value) == (value as f64) as i128) {
+                Some(row) => refuse(values, Some(row), ty, place),
+                None => Ok(Arc::new(wide.iter().map(|v| v.map(|v| v as f64)).collect::<Float64Array>())),
+            }
+        }
+        _ => refuse(values, None, ty, place),
+    }
+}
+
+fn to_json(values: &ArrayRef, place: &Place<'_>) -> Result<ArrayRef> {
+    let texts = exactly(values, &DataType::Utf8)?;
+    for (row, text) in texts.as_string::<i32>().iter().enumerate() {
+        if let Some(text) = text
+            && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text)
+        {
+            return refuse_row(row, &format!("this is not JSON: {error}"), place);
+        }
+    }
+    Ok(texts)
+}
+
+/// Timestamps of any unit and zone (without zone: UTC), dates, and text as RFC 3339 writes it.
+fn to_timestamp(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result<ArrayRef> {
+    match values.data_type() {
+        DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => {
+            let utc = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+            exactly(values, &utc).or_else(|error| {
+                let what = "years 1677 to 2262 fit nanoseconds since 1970";
+                Err(QueryError::Invalid(format!(
+                    "column {} of table {}: a time is out of range, {what}: {error}",
+                    place.column, place.table
+                )))
+            })
+        }
+        text if is_text(text) => texts_to_timestamp(&exactly(values, &DataType::Utf8)?, place),
+        _ => refuse(values, None, ty, place),
+    }
+}
+
+fn texts_to_timestamp(texts: &ArrayRef, place: &Place<'_>) -> Result<ArrayRef> {
+    let mut times = Vec::with_capacity(texts.len());
+    for (row, text) in texts.as_string::<i32>().iter().enumerate() {
+        let Some(text) = text else {
+            times.push(None);
+            continue;
+        };
+        let Ok(nanos) = string_to_timestamp_nanos(text) else {
+            return refuse_row(row, &format!("{text:?} is no time like 2026-01-31T12:00:00Z"), place);
+        };
+        times.push(Some(nanos));
+    }
+    Ok(Arc::new(times.into_iter().collect::<TimestampNanosecondArray>().with_timezone("UTC")))
+}
+
+/// Lists of n numbers. A vector holds 32-bit floats: wider ones are rounded, as embeddings always are.
+fn to_vector(values: &ArrayRef, n: u32, ty: ColumnType, place: &Place<'_>) -> Result<ArrayRef> {
+    let lengths = |row: usize| -> Option<usize> {
+        match values.data_type() {
+            DataType::FixedSizeList(_, n) => usize::try_from(*n).ok(),
+            DataType::List(_) => Some(values.as_list::<i32>().value_length(row) as usize),
+            DataType::LargeList(_) => usize::try_from(values.as_list::<i64>().value_length(row)).ok(),
+            _ => None,
+        }
+    };
+    let numbers = match values.data_type() {
+        DataType::FixedSizeList(inner, _) | DataType::List(inner) | DataType::LargeList(inner) => {
+            inner.data_type().is_numeric()
+        }
+        _ => false,
+    };
+    if !numbers {
+        return refuse(values, None, ty, place);
+    }
+    for row in (0..values.len()).filter(|row| values.is_valid(*row)) {
+        if let Some(found) = lengths(row).filter(|found| *found != n as usize) {
+            return refuse_row(row, &format!("{found} numbers for a {}", ty.sql()), place);
+        }
+    }
+    let fixed = exactly(values, &ty.arrow())?;
+    Ok(Arc::new(FixedSizeListArray::from(fixed.to_data())))
+}
+
+fn to_distribution(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result<ArrayRef> {
+    let bytes = match values.data_type() {
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => exactly(values, &DataType::Binary)?,
+        _ => return refuse(values, None, ty, place),
+    };
+    let encoded: &BinaryArray = bytes.as_binary();
+    for (row, bytes) in encoded.iter().enumerate() {
+        if let Some(bytes) = bytes
+            && let Err(error) = Distribution::decode(bytes)
+        {
+            return refuse_row(row, &format!("these bytes are no DISTRIBUTION: {error}"), place);
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;
