@@ -33,10 +33,10 @@ pub struct Stored {
     pub rows: i64,
     /// Predictions with a label.
     pub labels: i64,
-    /// Bytes of segments of all tables.
+    /// Bytes of the whole directory: both models, labels, baselines, log.
     pub bytes_on_disk: i64,
-    /// Rows of all tables, labels and the second model's included: what the bytes hold.
-    pub rows_on_disk: i64,
+    /// Bytes of the segments of `employment`, its labels included.
+    pub model_bytes: i64,
 }
 
 /// Exact percentiles.
@@ -137,14 +137,14 @@ pub async fn find(client: &Client) -> Result<Findings> {
 async fn stored(client: &Client) -> Result<Stored> {
     let counts =
         ask(client, format!("SELECT count(*) AS rows, count(employed) AS labels FROM {MODEL}")).await?;
-    let bytes = "SELECT CAST(sum(segment_bytes) AS BIGINT) AS bytes, CAST(sum(rows) AS BIGINT) AS rows \
-                 FROM system.tables";
-    let bytes = ask(client, bytes).await?;
+    let total = ask(client, "SELECT total FROM system.storage").await?;
+    let model = format!("SELECT segment_bytes FROM system.tables WHERE name = '{MODEL}'");
+    let model = ask(client, model).await?;
     Ok(Stored {
         rows: counts.count("rows")?,
         labels: counts.count("labels")?,
-        bytes_on_disk: bytes.count("bytes")?,
-        rows_on_disk: bytes.count("rows")?,
+        bytes_on_disk: total.count("total")?,
+        model_bytes: model.count("segment_bytes")?,
     })
 }
 
@@ -171,9 +171,8 @@ fn yearly(year: i32) -> String {
 
 /// Whole weeks of the years after the baseline's.
 fn weekly(model: &str) -> String {
-    let baseline = if model == MODEL { BASELINE.to_owned() } else { super::story::incident_baseline() };
     format!(
-        "SELECT * FROM drift_over_time('{model}', window => INTERVAL '7 days', baseline => '{baseline}', \
+        "SELECT * FROM drift_over_time('{model}', window => INTERVAL '7 days', baseline => '{BASELINE}', \
          from => '2016-01-01', to => '2019-01-01')"
     )
 }

@@ -36,30 +36,23 @@ fn heading(f: &mut Formatter, text: &str) -> Result {
 
 fn stored(findings: &Findings, f: &mut Formatter) -> Result {
     let stored = &findings.stored;
-    let bytes = u64::try_from(stored.bytes_on_disk).unwrap_or(0);
-    heading(f, "Predictions of employment, Massachusetts, US Census 2015 to 2018")?;
-    writeln!(f, "  {:<24}{:>12}", "predictions", HumanCount(stored.rows.unsigned_abs()).to_string())?;
-    writeln!(f, "  {:<24}{:>12}", "with a label", HumanCount(stored.labels.unsigned_abs()).to_string())?;
-    writeln!(
-        f,
-        "  {:<24}{:>12}   both models, labels and baselines",
-        "on disk",
-        HumanBytes(bytes).to_string()
-    )?;
-    let each = stored.bytes_on_disk as f64 / (stored.rows_on_disk.max(1)) as f64;
-    let rows = HumanCount(stored.rows_on_disk.unsigned_abs());
-    writeln!(
-        f,
-        "  {:<24}{each:>12.1}   of {rows} stored rows, a label a row of its own",
-        "bytes a stored row"
-    )?;
+    let each = stored.model_bytes as f64 / stored.rows.max(1) as f64;
     let p = findings.percentiles;
-    writeln!(
+    heading(f, "Predictions of employment, Massachusetts, US Census 2015 to 2018")?;
+    line(f, "predictions", HumanCount(stored.rows.unsigned_abs()).to_string(), "")?;
+    line(f, "with a label", HumanCount(stored.labels.unsigned_abs()).to_string(), "")?;
+    line(
         f,
-        "  {:<24}{:>12}",
-        "probability",
-        format!("p50 {:.4}   p95 {:.4}   p99 {:.4}", p.p50, p.p95, p.p99)
-    )
+        "on disk",
+        HumanBytes(stored.bytes_on_disk.unsigned_abs()).to_string(),
+        "   both models, labels, baselines, log",
+    )?;
+    line(f, "bytes a prediction", format!("{each:.1}"), "   of employment alone, its label included")?;
+    line(f, "probability", format!("p50 {:.4}", p.p50), &format!("   p95 {:.4}   p99 {:.4}", p.p95, p.p99))
+}
+
+fn line(f: &mut Formatter, name: &str, value: String, note: &str) -> Result {
+    writeln!(f, "  {name:<20}{value:>12}{note}")
 }
 
 fn quality(findings: &Findings, f: &mut Formatter) -> Result {
@@ -109,7 +102,7 @@ fn calm(grid: &Grid, findings: &Findings, f: &mut Formatter) -> Result {
     grid.of(MODEL).try_for_each(|rows| feature(rows, f))?;
     writeln!(
         f,
-        "  {} is no drift, {} is {THRESHOLD} or more, where a feature counts as drifted.",
+        "  {} is no drift, {} is more than {THRESHOLD}, where a feature counts as drifted.",
         MARKS[0], MARKS[7]
     )?;
     for output in findings.output_drift.chunk_by(|a, b| a.period == b.period) {
@@ -157,7 +150,7 @@ fn verdict(findings: &Findings, f: &mut Formatter) -> Result {
     let word = if drifted == 0 { "The data are calm" } else { "Most of the data are calm" };
     writeln!(
         f,
-        "  {word}: of {years} features and years {} are not drifted, of {weeks} features and weeks {}.",
+        "  {word}: not drifted are {} of {years} features and years, and {} of {weeks} features and weeks.",
         years - drifted_years,
         weeks - drifted_weeks
     )
@@ -216,7 +209,7 @@ pub fn invitation(program: &str, url: &str) -> String {
 const TRY: [&str; 3] = [
     "SELECT date_trunc('month', time) AS month, accuracy(employed, y_pred), count(*) FROM employment GROUP BY 1 ORDER BY 1",
     "SELECT feature, psi, statistic, drifted FROM drift('employment', baseline => 'year_2015', from => '2018-01-01', to => '2019-01-01') ORDER BY psi DESC",
-    "SELECT window_start, psi FROM drift_over_time('employment_incident', baseline => 'year_2015_incident', window => INTERVAL '7 days') WHERE feature = 'AGEP'",
+    "SELECT window_start, psi FROM drift_over_time('employment_incident', baseline => 'year_2015', window => INTERVAL '7 days') WHERE feature = 'AGEP'",
 ];
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use driftline_client::Client;
 
-use super::answer::ask;
 use super::data::Employment;
 use super::error::{DemoError, Result};
 use super::feed;
@@ -22,11 +21,6 @@ pub const PRODUCTION_YEARS: [i32; 3] = [2016, 2017, 2018];
 const INCIDENT_WEEKS: i64 = 4;
 /// Weeks of it before the fault.
 const WEEKS_BEFORE_FAULT: i64 = 2;
-
-/// The baseline of the second model: the same rows, under a name of its own.
-pub fn incident_baseline() -> String {
-    format!("{BASELINE}_incident")
-}
 
 /// 2018-11-29, a Thursday as all weeks of `date_bin('7 days', time)`.
 fn incident_start() -> i64 {
@@ -48,9 +42,9 @@ pub async fn tell(client: &Client) -> Result<Replayed> {
     let events = schedule(data.years());
     make_model(client, MODEL).await?;
     let model = Replay { model: MODEL, data: &data, events: &events, months_from: None }.run(client).await?;
-    make_baseline(client, MODEL, BASELINE).await?;
+    make_baseline(client, MODEL).await?;
     make_model(client, INCIDENT).await?;
-    make_baseline(client, INCIDENT, &incident_baseline()).await?;
+    make_baseline(client, INCIDENT).await?;
     let events = incident_events(&events);
     let months_from = Some(incident_start() + WEEKS_BEFORE_FAULT * WEEK_NS);
     let incident = Replay { model: INCIDENT, data: &data, events, months_from }.run(client).await?;
@@ -67,25 +61,22 @@ fn incident_events(events: &[Event]) -> &[Event] {
 async fn make_model(client: &Client, model: &str) -> Result<()> {
     let columns = feed::columns();
     let create = format!(
-        "CREATE MODEL {model} ({columns}) WITH (type = 'classification', positive = '1', threshold = 0.5, \
-         label_delay = '28 days', primary_metric = 'f1', owner = 'demonstration')"
+        "CREATE MODEL IF NOT EXISTS {model} ({columns}) WITH (type = 'classification', positive = '1', \
+         threshold = 0.5, label_delay = '28 days', primary_metric = 'f1', owner = 'demonstration')"
     );
-    make(client, "models", model, create).await
+    make(client, model, &create).await
 }
 
-async fn make_baseline(client: &Client, model: &str, name: &str) -> Result<()> {
+/// The same rows for both models: predictions of 2015.
+async fn make_baseline(client: &Client, model: &str) -> Result<()> {
     let create = format!(
-        "CREATE BASELINE {name} FOR MODEL {model} AS SELECT * FROM {MODEL} WHERE time < '2016-01-01'"
+        "CREATE BASELINE IF NOT EXISTS {BASELINE} FOR MODEL {model} AS \
+         SELECT * FROM {MODEL} WHERE time < '2016-01-01'"
     );
-    make(client, "baselines", name, create).await
+    make(client, &format!("baseline {BASELINE} of {model}"), &create).await
 }
 
-async fn make(client: &Client, kind: &str, name: &str, create: String) -> Result<()> {
-    let known =
-        ask(client, format!("SELECT count(*) AS known FROM system.{kind} WHERE name = '{name}'")).await?;
-    if known.count("known")? == 0 {
-        let created = client.execute(&create).await;
-        created.map_err(|source| DemoError::Client { doing: format!("creating {name}"), source })?;
-    }
-    Ok(())
+async fn make(client: &Client, what: &str, create: &str) -> Result<()> {
+    let created = client.execute(create).await;
+    created.map(drop).map_err(|source| DemoError::Client { doing: format!("creating {what}"), source })
 }

@@ -44,7 +44,7 @@ fn fits_a_terminal_of_100_columns() {
 fn says_calm_where_nothing_drifted() {
     let text = Report(&findings()).to_string();
     let verdict =
-        "The data are calm: of 48 features and years 48 are not drifted, of 2480 features and weeks 2480.";
+        "The data are calm: not drifted are 48 of 48 features and years, and 2480 of 2480 features and weeks.";
     assert!(text.contains(verdict), "{text}");
     assert!(text.contains("employment            none"), "{text}");
     assert!(
@@ -65,7 +65,7 @@ fn says_so_where_something_drifted_or_was_named_wrongly() {
     });
     let text = Report(&findings).to_string();
     assert!(
-        text.contains("Most of the data are calm: of 48 features and years 47 are not drifted"),
+        text.contains("Most of the data are calm: not drifted are 47 of 48 features and years"),
         "{text}"
     );
     assert!(text.contains("The injected fault is in AGEP alone"), "{text}");
