@@ -1,0 +1,84 @@
+//! Every call to the disk fails, in every way.
+
+use driftline_storage::{Fault, SimDisk};
+
+use crate::sample::{cases, exhaustive, mix, seed};
+use crate::session::{Session, reference};
+
+const FAULTS: [Fault; 4] = [Fault::Eio, Fault::Enospc, Fault::ShortWrite, Fault::FailedSync];
+
+/// What the client does about an error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reaction {
+    /// Sends again to the same engine; after a few errors it restarts the process.
+    Persist,
+    /// Restarts the process; the machine keeps running.
+    Restart,
+    /// The machine loses power.
+    PowerCut,
+}
+
+const REACTIONS: [Reaction; 3] = [Reaction::Persist, Reaction::Restart, Reaction::PowerCut];
+
+/// Works through the workload on a disk whose calls fail, and checks that nothing acknowledged is missing, then and
+/// after a power cut.
+fn work(mut disk: SimDisk, reaction: Reaction, errors_max: u64, context: &str) {
+    let mut session = Session::default();
+    let seed = disk.calls();
+    let mut outcome = session.run(&disk);
+    for errors in 1.. {
+        let Err(error) = outcome else { break };
+        assert!(errors <= errors_max, "{context}: no end of errors: {error}");
+        outcome = if reaction == Reaction::Persist && errors % 4 != 0 && session.can_resend() {
+            check_shown(&session, context);
+            session.run(&disk)
+        } else {
+            session.leave();
+            if reaction == Reaction::PowerCut {
+                disk = disk.restart(seed.wrapping_add(errors));
+            }
+            session.come_back(&disk, context).and_then(|()| session.run(&disk))
+        };
+    }
+    session.check_end(context).unwrap();
+    session.leave();
+    let after = disk.restart(seed);
+    session.come_back(&after, &format!("{context}, power cut at the end")).unwrap();
+    session.check_end(context).unwrap();
+}
+
+/// An engine in trouble may refuse to read, but not show a wrong state.
+fn check_shown(session: &Session, context: &str) {
+    if let Ok(found) = session.check_state(context) {
+        assert!(found >= session.acked, "{context}");
+    }
+}
+
+#[test]
+fn a_failing_call_gives_an_error_and_loses_nothing() {
+    let seed = seed();
+    for (round, fault) in FAULTS.into_iter().enumerate() {
+        for (turn, reaction) in REACTIONS.into_iter().enumerate() {
+            let seed = mix(seed.wrapping_add((round * 8 + turn) as u64));
+            for call in cases(reference().calls, 8, seed) {
+                let context = format!("{fault:?} at call {call}, {reaction:?}, seed {seed}");
+                let disk = SimDisk::new(seed);
+                disk.fail(call, fault);
+                work(disk, reaction, 12, &context);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_stays_full_for_a_while_loses_nothing() {
+    let seed = seed();
+    for reaction in [Reaction::Persist, Reaction::Restart] {
+        for call in cases(reference().calls, if exhaustive() { 1 } else { 40 }, seed) {
+            let context = format!("full from call {call} on, {reaction:?}, seed {seed}");
+            let disk = SimDisk::new(seed);
+            (call..call + 20).for_each(|call| disk.fail(call, Fault::Enospc));
+            work(disk, reaction, 60, &context);
+        }
+    }
+}

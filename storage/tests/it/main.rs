@@ -1,0 +1,15 @@
+//! The promises of the engine against power cuts, failing calls and damaged bytes.
+//!
+//! One fixed workload (`workload`) runs on a simulated disk; the power goes at each of its calls in turn (`crash`),
+//! each call fails in each way (`fault`), each byte it left behind is damaged (`damage`). After each, what a new
+//! engine shows is compared with what the submitted batches say (`state`). By default the calls and bytes are
+//! sampled from a printed seed; `DRIFTLINE_EXHAUSTIVE=1` takes them all, `DRIFTLINE_SEED` repeats a run.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod crash;
+mod damage;
+mod fault;
+mod sample;
+mod session;
+mod state;
+mod workload;

@@ -1,0 +1,186 @@
+//! A client at work: it sends the workload, remembers what it sent, and comes back after a crash.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use driftline_storage::{
+    Engine, EngineOptions, ManualClock, Result, SegmentInfo, SimDisk, StorageError, WriteAck, WriteBatch,
+};
+
+use crate::state::{Model, State, expect_prefix, observe};
+use crate::workload::{NOW, Step, WORKLOAD, build};
+
+/// A client that sends one batch after the other, each only after the one before was acknowledged.
+#[derive(Default)]
+pub struct Session {
+    engine: Option<Arc<Engine>>,
+    /// All batches ever submitted, in order; the last may lack its answer.
+    sent: Vec<WriteBatch>,
+    /// How many of them were acknowledged.
+    pub acked: usize,
+    /// The next step of the workload.
+    next: usize,
+}
+
+/// Small files, no thread of its own, time stands still.
+pub fn options() -> EngineOptions {
+    EngineOptions {
+        wal_file_bytes_max: 4096,
+        background_flush: false,
+        clock: Arc::new(ManualClock::at(NOW)),
+        ..EngineOptions::default()
+    }
+}
+
+/// Opens the database on a disk.
+pub fn open(disk: &SimDisk) -> Result<Arc<Engine>> {
+    Engine::open(Arc::new(disk.clone()), options())
+}
+
+/// The workload without any trouble.
+pub struct Reference {
+    /// The states after 0, 1, 2 ... batches.
+    pub states: Vec<State>,
+    /// Calls to the disk.
+    pub calls: u64,
+    /// The disk after a clean close.
+    pub disk: SimDisk,
+}
+
+/// The run that others are compared with.
+pub fn reference() -> &'static Reference {
+    static REFERENCE: OnceLock<Reference> = OnceLock::new();
+    REFERENCE.get_or_init(|| {
+        let disk = SimDisk::new(0);
+        let mut session = Session::default();
+        session.run(&disk).unwrap();
+        let calls = disk.calls();
+        let states = Model::states(&session.sent);
+        let engine = session.engine.take().unwrap();
+        assert_eq!(observe(&engine.snapshot()).unwrap(), states[session.sent.len()]);
+        engine.close().unwrap();
+        Reference { states, calls, disk }
+    })
+}
+
+impl Session {
+    /// Works until the workload is done or something fails; called again, it goes on where it stopped.
+    pub fn run(&mut self, disk: &SimDisk) -> Result<()> {
+        if self.engine.is_none() {
+            self.engine = Some(open(disk)?);
+        }
+        while let Some(step) = WORKLOAD.get(self.next) {
+            self.step(disk, *step)?;
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, disk: &SimDisk, step: Step) -> Result<()> {
+        match step {
+            Step::Send(parts) => self.send(|engine, number| build(engine, number, parts, false)),
+            Step::Anonymous(parts) => self.send(|engine, number| build(engine, number, parts, true)),
+            Step::Repeat(back) => self.repeat(self.acked - back),
+            Step::Flush => self.engine().flush(),
+            Step::Reopen => {
+                let engine = self.engine.take().expect("open");
+                engine.close()?;
+                drop(engine);
+                self.engine = Some(open(disk)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends the next batch, or the one that lacks its answer.
+    fn send(&mut self, build: impl FnOnce(&Engine, u64) -> WriteBatch) -> Result<()> {
+        if self.sent.len() == self.acked {
+            let batch = build(self.engine(), self.acked as u64 + 1);
+            self.sent.push(batch);
+        }
+        self.engine().write(self.sent[self.acked].clone())?;
+        self.acked += 1;
+        Ok(())
+    }
+
+    /// Sends an acknowledged batch again; one without a writer would be written twice.
+    fn repeat(&self, index: usize) -> Result<()> {
+        let batch = self.sent[index].clone();
+        if batch.writer.is_none() {
+            return Ok(());
+        }
+        let WriteAck { duplicate, .. } = self.engine().write(batch)?;
+        assert!(duplicate, "batch {} was acknowledged, its repeat was taken for a new one", index + 1);
+        Ok(())
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine.as_ref().expect("open")
+    }
+
+    /// Lets go of the engine, as a process that dies.
+    pub fn leave(&mut self) {
+        self.engine = None;
+    }
+
+    /// Whether sending the unanswered batch again cannot write it twice.
+    pub fn can_resend(&self) -> bool {
+        self.engine.is_some() && self.sent.get(self.acked).is_none_or(|batch| batch.writer.is_some())
+    }
+
+    /// How many batches were submitted.
+    pub fn submitted(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// How many batches the engine shows; panics where that breaks a promise.
+    pub fn check_state(&self, context: &str) -> Result<usize> {
+        let seen = observe(&self.engine().snapshot())?;
+        Ok(expect_prefix(&seen, &reference().states, self.acked, self.submitted(), context))
+    }
+
+    /// Opens a disk after a crash and checks what is there; then all that is there is repeated.
+    pub fn come_back(&mut self, disk: &SimDisk, context: &str) -> Result<()> {
+        self.engine = Some(open(disk)?);
+        let found = self.check_state(context)?;
+        self.check_files(disk, context);
+        // The batch without an answer turns out to be there.
+        if found > self.acked {
+            self.acked = found;
+            self.next += 1;
+        }
+        (0..found).try_for_each(|index| self.repeat(index))?;
+        assert_eq!(self.check_state(context)?, found, "{context}: repeats changed something");
+        Ok(())
+    }
+
+    /// C8: what the manifest names is there (it was read), everything else is gone.
+    pub fn check_files(&self, disk: &SimDisk, context: &str) {
+        let snapshot = self.engine().snapshot();
+        let segments = snapshot.tables().values().flat_map(|schema| snapshot.segments(schema.id));
+        let named: BTreeSet<String> =
+            segments.map(|segment| SegmentInfo::path_of(segment.info().id)).collect();
+        let files: Vec<String> = disk.files().into_iter().map(|(path, _)| path).collect();
+        let found = files.iter().filter(|path| path.starts_with("seg/")).cloned().collect();
+        assert_eq!(named, found, "C8 broken, {context}: segments named and segments on disk differ");
+        let known = |path: &String| {
+            path == "LOCK" || ["manifest", "wal/", "seg/"].iter().any(|start| path.starts_with(start))
+        };
+        let strange = files.iter().find(|path| !known(path) || path.contains(".tmp"));
+        assert_eq!(strange, None, "C8 broken, {context}");
+    }
+
+    /// The workload is done: everything is there exactly once.
+    pub fn check_end(&self, context: &str) -> Result<()> {
+        assert_eq!(self.acked + 1, reference().states.len(), "{context}");
+        self.check_state(context).map(drop)
+    }
+}
+
+/// Whether a damaged file was named.
+pub fn names_file(error: &StorageError, file: &str) -> bool {
+    match error {
+        StorageError::Corrupt { path, .. } | StorageError::NewerFormat { path, .. } => path == file,
+        _ => false,
+    }
+}

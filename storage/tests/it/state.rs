@@ -1,0 +1,169 @@
+//! What a database shows, and what it should show after some batches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+use driftline_storage::{
+    CatalogChange, Column, Result, Snapshot, TableId, TableSchema, TimeRange, WriteBatch,
+};
+
+/// All tables, each row a line of text, sorted, after a line of column names; and all entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Lines by table.
+    pub tables: BTreeMap<String, Vec<String>>,
+    /// Values by key.
+    pub entries: BTreeMap<String, Vec<u8>>,
+}
+
+/// What the engine shows.
+pub fn observe(snapshot: &Snapshot) -> Result<State> {
+    let mut state = State::default();
+    for (name, schema) in snapshot.tables() {
+        let mut batches = Vec::new();
+        for part in snapshot.scan(schema.id, TimeRange::ALL)? {
+            batches.extend(part.read(&schema.columns, TimeRange::ALL)?);
+        }
+        let lines = lines(schema, &batches);
+        assert_eq!(
+            snapshot.size(schema.id).rows,
+            lines.len() as u64 - 1,
+            "size of {name} and its rows differ"
+        );
+        state.tables.insert(name.clone(), lines);
+    }
+    state.entries = snapshot.entries().iter().map(|(key, value)| (key.clone(), value.to_vec())).collect();
+    Ok(state)
+}
+
+/// The database as its promises describe it, kept as the batches themselves.
+#[derive(Clone, Default)]
+pub struct Model {
+    schemas: BTreeMap<TableId, TableSchema>,
+    rows: BTreeMap<TableId, Vec<RecordBatch>>,
+    entries: BTreeMap<String, Vec<u8>>,
+}
+
+impl Model {
+    /// The states before any batch, after the first, after the second ...
+    pub fn states(batches: &[WriteBatch]) -> Vec<State> {
+        let mut model = Self::default();
+        let mut states = vec![model.state()];
+        for batch in batches {
+            model.apply(batch);
+            states.push(model.state());
+        }
+        states
+    }
+
+    fn apply(&mut self, batch: &WriteBatch) {
+        for change in &batch.catalog {
+            self.change(change);
+        }
+        for (table, rows) in &batch.rows {
+            self.rows.entry(*table).or_default().push(rows.clone());
+        }
+    }
+
+    fn change(&mut self, change: &CatalogChange) {
+        match change {
+            CatalogChange::CreateTable(schema) | CatalogChange::AlterTable(schema) => {
+                self.schemas.insert(schema.id, schema.clone());
+            }
+            CatalogChange::DropTable(table) => {
+                self.schemas.remove(table);
+                self.rows.remove(table);
+            }
+            CatalogChange::PutEntry { key, value } => {
+                self.entries.insert(key.clone(), value.clone());
+            }
+            CatalogChange::RemoveEntry { key } => {
+                self.entries.remove(key);
+            }
+        }
+    }
+
+    fn state(&self) -> State {
+        let none = Vec::new();
+        let table = |schema: &TableSchema| {
+            (schema.name.clone(), lines(schema, self.rows.get(&schema.id).unwrap_or(&none)))
+        };
+        State { tables: self.schemas.values().map(table).collect(), entries: self.entries.clone() }
+    }
+}
+
+fn lines(schema: &TableSchema, batches: &[RecordBatch]) -> Vec<String> {
+    let mut lines: Vec<String> =
+        batches.iter().flat_map(|batch| batch_lines(&schema.columns, batch)).collect();
+    lines.sort_unstable();
+    let names: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
+    lines.insert(0, names.join(" | "));
+    lines
+}
+
+/// Columns that the batch was written before are null.
+fn batch_lines(columns: &[Column], batch: &RecordBatch) -> Vec<String> {
+    let line = |row| {
+        let cells = columns.iter().map(|column| {
+            batch.column_by_name(&column.name).map_or_else(|| "null".to_owned(), |array| cell(array, row))
+        });
+        cells.collect::<Vec<_>>().join(" | ")
+    };
+    (0..batch.num_rows()).map(line).collect()
+}
+
+/// Doubles bit for bit.
+fn cell(array: &dyn Array, row: usize) -> String {
+    if array.is_null(row) {
+        return "null".to_owned();
+    }
+    match array.data_type() {
+        DataType::Timestamp(..) => array.as_primitive::<TimestampNanosecondType>().value(row).to_string(),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
+        DataType::Float64 => format!("{:016x}", array.as_primitive::<Float64Type>().value(row).to_bits()),
+        DataType::Utf8 => format!("{:?}", array.as_string::<i32>().value(row)),
+        other => panic!("the workload has no {other}"),
+    }
+}
+
+/// After how many batches the state is `seen`: at least `acked`, at most `submitted`. Panics by the name of the broken
+/// promise.
+pub fn expect_prefix(seen: &State, states: &[State], acked: usize, submitted: usize, context: &str) -> usize {
+    let allowed = &states[acked..=submitted];
+    if let Some(found) = allowed.iter().rposition(|state| state == seen) {
+        return acked + found;
+    }
+    if let Some(found) = states.iter().rposition(|state| state == seen) {
+        panic!("C1 broken, {context}: {acked} batches were acknowledged, the state is the one after {found}");
+    }
+    panic!("{}", explain(seen, &states[acked], &states[submitted], context));
+}
+
+fn explain(seen: &State, least: &State, most: &State, context: &str) -> String {
+    let (seen_facts, least, most) = (facts(seen), facts(least), facts(most));
+    let missing: Vec<_> = least.intersection(&most).filter(|fact| !seen_facts.contains(*fact)).collect();
+    let strange: Vec<_> =
+        seen_facts.iter().filter(|fact| !least.contains(*fact) && !most.contains(*fact)).collect();
+    let broken = match (missing.is_empty(), strange.is_empty()) {
+        (false, _) => "C1 (an acknowledged batch is readable)",
+        (_, false) => "C4 (nothing dropped comes back, nothing strange appears)",
+        _ => "C2 or C3 (all of a batch or nothing, in order)",
+    };
+    format!("{broken} broken, {context}:\nmissing {missing:#?}\nstrange {strange:#?}")
+}
+
+/// The state as single facts. Equal lines are told apart by number, so that a row that came twice is one too many.
+fn facts(state: &State) -> BTreeSet<String> {
+    let mut facts = BTreeSet::new();
+    for (table, lines) in &state.tables {
+        for line in lines {
+            let fresh = (0..).map(|n| format!("{table} #{n}: {line}")).find(|fact| !facts.contains(fact));
+            facts.extend(fresh);
+        }
+    }
+    facts.extend(state.entries.iter().map(|(key, value)| format!("entry {key} = {value:?}")));
+    facts
+}
