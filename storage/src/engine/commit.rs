@@ -167,6 +167,7 @@ fn persist(inner: &Inner, committer: &mut Committer, admitted: &[Pending]) -> Re
 /// Makes the batches visible, then answers: who has an acknowledgement also sees his rows.
 fn publish(inner: &Inner, committer: &mut Committer, admitted: Vec<Pending>, first_seq: u64) {
     let mut answers = Vec::with_capacity(admitted.len());
+    admitted.iter().flat_map(|pending| &pending.catalog).for_each(|change| inner.spend_table_id(change));
     {
         let mut state = inner.state.lock();
         for (seq, mut pending) in (first_seq..).zip(admitted) {

@@ -22,7 +22,7 @@ use self::commit::{Committer, Pending};
 use self::open::Files;
 pub use self::options::{EngineOptions, SyncPolicy};
 use self::state::State;
-use crate::batch::{CatalogChange, WriteAck, WriteBatch};
+use crate::batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 use crate::catalog::{self, Catalog};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
@@ -31,6 +31,7 @@ use crate::memtable;
 use crate::schema::{TableId, TableSchema};
 use crate::snapshot::Snapshot;
 use crate::wal::{self, WAL_DIR};
+use crate::writers::Verdict;
 
 const LOCK_FILE: &str = "LOCK";
 
@@ -116,8 +117,10 @@ impl Engine {
         let queue = self.queue.lock().clone().ok_or(StorageError::Closed)?;
         self.inner.await_room()?;
         let (reply, answer) = sync_channel(1);
-        let pending = self.inner.encode(batch, reply)?;
-        queue.send(pending).map_err(|_| StorageError::Closed)?;
+        match self.inner.encode(batch, reply)? {
+            Encoded::New(pending) => queue.send(pending).map_err(|_| StorageError::Closed)?,
+            Encoded::Repeat(ack) => return Ok(ack),
+        }
         drop(queue);
         let lost = || StorageError::OutcomeUnknown { reason: "the commit thread stopped".into() };
         answer.recv().map_err(|_| lost())?
@@ -185,6 +188,14 @@ impl Drop for Engine {
     }
 }
 
+/// A batch that was checked.
+enum Encoded {
+    /// It fits the catalog.
+    New(Pending),
+    /// It does not, or not any more, but was applied before.
+    Repeat(WriteAck),
+}
+
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name(name.into())
@@ -194,21 +205,22 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 impl Inner {
     /// Checks a batch against the catalog and makes its payload, on the caller's thread.
-    fn encode(&self, mut batch: WriteBatch, reply: SyncSender<Result<WriteAck>>) -> Result<Pending> {
-        let mut catalog = self.state.lock().catalog.clone();
+    fn encode(&self, mut batch: WriteBatch, reply: SyncSender<Result<WriteAck>>) -> Result<Encoded> {
         for change in &mut batch.catalog {
             if let CatalogChange::CreateTable(schema) | CatalogChange::AlterTable(schema) = change {
                 catalog::assign_column_ids(schema);
             }
-            catalog.apply(change)?;
         }
-        let rows = batch.rows.into_iter().filter(|(_, rows)| rows.num_rows() > 0);
-        let rows = rows.map(|(table, rows)| check_rows(&catalog, table, rows)).collect::<Result<Vec<_>>>()?;
         if let Some(id) = &batch.writer {
             catalog::check_name("the name of a writer", &id.writer)?;
         }
-        let hash = || wal::fingerprint(&batch.catalog, &rows);
+        batch.rows.retain(|(_, rows)| rows.num_rows() > 0);
+        let hash = || wal::fingerprint(&batch.catalog, &batch.rows);
         let writer = batch.writer.map(|id| (id, batch.fingerprint.unwrap_or_else(hash)));
+        let rows = match self.check(&batch.catalog, batch.rows) {
+            Ok(rows) => rows,
+            Err(error) => return self.repeat_of(writer.as_ref()).map(Encoded::Repeat).ok_or(error),
+        };
         let written_at = self.options.clock.now_nanos();
         let log_writer = writer.as_ref().map(|(id, fingerprint)| (id, *fingerprint));
         let payload = wal::encode_batch(log_writer, written_at, &batch.catalog, &rows);
@@ -220,7 +232,34 @@ impl Inner {
                 remedy: "split it",
             });
         }
-        Ok(Pending { writer, written_at, catalog: batch.catalog, rows, payload, reply })
+        Ok(Encoded::New(Pending { writer, written_at, catalog: batch.catalog, rows, payload, reply }))
+    }
+
+    /// The rows with the schemas they have after the changes.
+    fn check(
+        &self,
+        changes: &[CatalogChange],
+        rows: Vec<(TableId, RecordBatch)>,
+    ) -> Result<Vec<(Arc<TableSchema>, RecordBatch)>> {
+        let mut catalog = self.state.lock().catalog.clone();
+        changes.iter().try_for_each(|change| catalog.apply(change))?;
+        rows.into_iter().map(|(table, rows)| check_rows(&catalog, table, rows)).collect()
+    }
+
+    /// The answer to a batch that was applied before: it need not fit the catalog any more, since it may itself have
+    /// created a table, and later batches may have altered or dropped one.
+    fn repeat_of(&self, writer: Option<&(WriterSequence, u64)>) -> Option<WriteAck> {
+        let (id, fingerprint) = writer?;
+        let verdict = self.committer.lock().writers.judge(id, *fingerprint);
+        let seq = self.state.lock().seq;
+        matches!(verdict, Ok(Verdict::Duplicate)).then_some(WriteAck { seq, duplicate: true })
+    }
+
+    /// An id that is in use is not given away: a batch sent again after a restart brings one from before it.
+    fn spend_table_id(&self, change: &CatalogChange) {
+        if let CatalogChange::CreateTable(schema) = change {
+            self.next_table_id.fetch_max(schema.id.saturating_add(1), Ordering::Relaxed);
+        }
     }
 
     /// After a failed sync: drops the memtables and reads the directory anew. Does nothing while all is well.

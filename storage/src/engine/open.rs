@@ -54,36 +54,39 @@ pub(super) fn prepare(disk: &dyn Disk) -> Result<()> {
 
 /// Reads the directory. Ends with a manifest that names a fresh WAL file and no other: whatever the log held is in
 /// segments then, so recovery can be cut short and repeated any number of times.
+///
+/// What is read here need not be durable: a process that was killed leaves bytes and names that were never synced, a
+/// failed sync leaves bytes that never will be. So until that manifest is published, nothing is removed that an
+/// earlier one names, and the fresh WAL file says nothing of the one before.
 pub(super) fn load(disk: &Arc<dyn Disk>, options: &EngineOptions) -> Result<Loaded> {
     let (before, before_bytes) = match manifest::load(&**disk)? {
         Some(found) => found,
         None => begin(disk)?,
     };
-    sweep(&**disk, &before, options.clock.now_nanos())?;
     let mut replay = Replay::new(&**disk, &before)?;
     let log =
         wal::recover(&**disk, before.wal_first, before.wal_first_seq, &mut |seq, payload, path, offset| {
             replay.apply(seq, wal::decode_batch(payload, path, offset)?, path, offset)
         })?;
-    let number = log.greatest_number + 1;
-    let wal = WalWriter::create(disk.clone(), number, (log.last_number, log.valid_len), log.last_seq + 1)?;
+    let number = log.greatest_number.saturating_add(1);
+    let wal = WalWriter::create(disk.clone(), number, None, log.last_seq + 1)?;
     let mut files = Files {
         manifest_version: before.version,
-        next_segment_id: before.next_segment_id.max(replay.greatest_segment + 1),
+        next_segment_id: before.next_segment_id.max(unused_segment_id(&**disk)?),
         manifest: before,
         manifest_bytes: before_bytes,
     };
     let Replay { mut state, writers, next_table_id, .. } = replay;
     state.seq = log.last_seq;
     flush_replayed(&**disk, &mut files, &mut state, &writers, number, next_table_id)?;
+    sweep(&**disk, &files.manifest, options.clock.now_nanos())?;
     let committer = Committer { wal, writers, greatest_number: number, failed: None };
     Ok(Loaded { state, committer, files, next_table_id })
 }
 
 /// The first manifest of a new directory. The WAL file comes before it, so that every manifest names one that is.
 fn begin(disk: &Arc<dyn Disk>) -> Result<(Manifest, u64)> {
-    let segments = disk.list(SEGMENT_DIR).map_err(|e| StorageError::io("list", SEGMENT_DIR, e))?;
-    if !segments.is_empty() {
+    if !segment_files(&**disk)?.is_empty() {
         return Err(StorageError::corrupt("manifest", 0, "a manifest beside the segments"));
     }
     for name in disk.list(WAL_DIR).map_err(|e| StorageError::io("list", WAL_DIR, e))? {
@@ -99,7 +102,7 @@ fn begin(disk: &Arc<dyn Disk>) -> Result<(Manifest, u64)> {
         }
         disk.remove(&path).map_err(|e| StorageError::io("remove", &path, e))?;
     }
-    WalWriter::create(disk.clone(), 1, (0, 0), 1)?;
+    WalWriter::create(disk.clone(), 1, None, 1)?;
     let manifest = Manifest {
         version: 1,
         wal_first: 1,
@@ -112,12 +115,22 @@ fn begin(disk: &Arc<dyn Disk>) -> Result<(Manifest, u64)> {
     Ok((manifest, bytes))
 }
 
+fn segment_files(disk: &dyn Disk) -> Result<Vec<String>> {
+    disk.list(SEGMENT_DIR).map_err(|e| StorageError::io("list", SEGMENT_DIR, e))
+}
+
+/// An id above those of all files, also of segments that no manifest names.
+fn unused_segment_id(disk: &dyn Disk) -> Result<u64> {
+    let id = |name: &String| u64::from_str_radix(name.strip_suffix(".seg")?, 16).ok();
+    Ok(segment_files(disk)?.iter().filter_map(id).max().map_or(0, |id| id.saturating_add(1)))
+}
+
 /// Removes WAL files that are no longer needed, and moves segments that no manifest names to the trash, where a
 /// person can still find them for a day.
 fn sweep(disk: &dyn Disk, manifest: &Manifest, now: i64) -> Result<()> {
     remove_wal_below(disk, manifest.wal_first)?;
     let named: Vec<String> = manifest.segments.iter().map(crate::segment::SegmentInfo::path).collect();
-    let present = disk.list(SEGMENT_DIR).map_err(|e| StorageError::io("list", SEGMENT_DIR, e))?;
+    let present = segment_files(disk)?;
     let orphans: Vec<String> =
         present.into_iter().filter(|name| !named.contains(&format!("{SEGMENT_DIR}/{name}"))).collect();
     if !orphans.is_empty() {
@@ -144,7 +157,6 @@ struct Replay {
     flushed_seq: BTreeMap<TableId, u64>,
     catalog_seq: u64,
     next_table_id: TableId,
-    greatest_segment: u64,
 }
 
 impl Replay {
@@ -165,7 +177,6 @@ impl Replay {
             flushed_seq: manifest.flushed_seq.clone(),
             catalog_seq: manifest.catalog_seq,
             next_table_id: manifest.next_table_id.max(1),
-            greatest_segment: manifest.segments.iter().map(|s| s.id).max().unwrap_or(0),
         })
     }
 
@@ -179,7 +190,7 @@ impl Replay {
         self.state.apply(seq, &changes, Vec::new()).map_err(damaged)?;
         for change in &changes {
             if let CatalogChange::CreateTable(schema) | CatalogChange::AlterTable(schema) = change {
-                self.next_table_id = self.next_table_id.max(schema.id + 1);
+                self.next_table_id = self.next_table_id.max(schema.id.saturating_add(1));
             }
         }
         let mut rows = Vec::with_capacity(batch.rows.len());

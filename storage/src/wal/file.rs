@@ -19,7 +19,7 @@ pub(super) const HEADER_BYTES: usize = 64;
 pub(super) struct Header {
     pub(super) number: u64,
     pub(super) first_seq: u64,
-    /// 0 for the first file of a directory.
+    /// 0 for a file that begins a log, which only a manifest can make part of it.
     pub(super) prev_number: u64,
     /// Bytes of the previous file past this are the remains of a failed append: they are not part of the log.
     pub(super) prev_valid_len: u64,
@@ -89,21 +89,17 @@ pub(crate) struct WalWriter {
 }
 
 impl WalWriter {
-    /// Begins the file `number` after `previous` (its number and valid length), durable before the first frame.
+    /// Begins the file `number` after `previous` (its number and valid length, both durable), durable before the
+    /// first frame. Without `previous` it begins a log, and takes frames only once a manifest names it.
     pub(crate) fn create(
         disk: Arc<dyn Disk>,
         number: u64,
-        previous: (u64, u64),
+        previous: Option<(u64, u64)>,
         first_seq: u64,
     ) -> Result<Self> {
         let path = path_of(number);
-        let header = Header {
-            number,
-            first_seq,
-            prev_number: previous.0,
-            prev_valid_len: previous.1,
-            salt: disk.random(),
-        };
+        let (prev_number, prev_valid_len) = previous.unwrap_or((0, 0));
+        let header = Header { number, first_seq, prev_number, prev_valid_len, salt: disk.random() };
         let file = disk.create(&path).map_err(|e| StorageError::io("create", &path, e))?;
         file.append(&header.encode()).map_err(|e| StorageError::io("append to", &path, e))?;
         file.sync().map_err(|e| StorageError::io("sync", &path, e))?;
@@ -166,7 +162,7 @@ impl WalWriter {
     /// head, then its name, and only then comes its first frame. `number` must be above every number used before.
     pub(crate) fn rotate(&mut self, number: u64) -> Result<(), RotateError> {
         self.sync().map_err(RotateError::Sync)?;
-        let previous = (self.header.number, self.valid_len);
+        let previous = Some((self.header.number, self.valid_len));
         *self =
             Self::create(self.disk.clone(), number, previous, self.next_seq).map_err(RotateError::Create)?;
         Ok(())

@@ -14,10 +14,6 @@ pub(crate) type Apply<'a> = dyn FnMut(u64, &[u8], &str, u64) -> Result<()> + 'a;
 /// Where the log stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Recovered {
-    /// The file with the last frame.
-    pub(crate) last_number: u64,
-    /// Its bytes up to the end of its last valid frame.
-    pub(crate) valid_len: u64,
     /// The sequence of the last frame.
     pub(crate) last_seq: u64,
     /// The greatest number any file had, so that no name is used twice.
@@ -44,12 +40,7 @@ pub(crate) fn recover(
     let headers = read_headers(disk, first)?;
     let greatest_number = headers.keys().next_back().copied().unwrap_or(first);
     let chain = chain(disk, &headers, first)?;
-    let mut state = Recovered {
-        last_number: first,
-        valid_len: HEADER_BYTES as u64,
-        last_seq: first_seq - 1,
-        greatest_number,
-    };
+    let mut state = Recovered { last_seq: first_seq - 1, greatest_number };
     for link in &chain {
         let path = path_of(link.header.number);
         if link.header.first_seq != state.last_seq + 1 {
@@ -57,9 +48,7 @@ pub(crate) fn recover(
             return Err(StorageError::corrupt(path, 16, expected));
         }
         let bytes = disk.read(&path).map_err(|e| StorageError::io("read", &path, e))?;
-        let end = replay_file(&bytes, link, &path, &mut state.last_seq, apply)?;
-        state.last_number = link.header.number;
-        state.valid_len = end;
+        replay_file(&bytes, link, &path, &mut state.last_seq, apply)?;
     }
     Ok(state)
 }
@@ -96,6 +85,10 @@ fn chain(disk: &dyn Disk, headers: &BTreeMap<u64, Option<Header>>, first: u64) -
     let mut links: Vec<Link> = Vec::new();
     for header in headers.values().rev().flatten() {
         match links.last() {
+            // Begun by a recovery that did not get as far as the manifest that names it: it says nothing of the log.
+            None if header.prev_number == 0 && header.number != first => {
+                must_be_frameless(disk, header.number)?;
+            }
             None => links.push(Link { header: *header, valid_len: None }),
             Some(next) if next.header.prev_number == header.number => {
                 let valid_len = Some(next.header.prev_valid_len);
@@ -127,14 +120,14 @@ fn must_be_frameless(disk: &dyn Disk, number: u64) -> Result<()> {
     Ok(())
 }
 
-/// Replays one file; the offset behind its last frame.
+/// Replays one file.
 fn replay_file(
     bytes: &[u8],
     link: &Link,
     path: &str,
     last_seq: &mut u64,
     apply: &mut Apply<'_>,
-) -> Result<u64> {
+) -> Result<()> {
     let end = link.valid_len.unwrap_or(bytes.len() as u64);
     let log = usize::try_from(end).ok().and_then(|end| bytes.get(..end)).ok_or_else(|| {
         StorageError::corrupt(path, bytes.len() as u64, format!("{end} bytes, as the next WAL file says"))
@@ -160,7 +153,7 @@ fn replay_file(
             }
         }
     }
-    Ok(at as u64)
+    Ok(())
 }
 
 /// The log seems to end at `at`, before sequence `seq`. A later valid frame which says that `seq` was durable when

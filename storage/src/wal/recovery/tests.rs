@@ -17,7 +17,7 @@ fn read(disk: &SimDisk) -> Result<Vec<Vec<u8>>> {
 fn log() -> (SimDisk, WalWriter) {
     let disk = SimDisk::new(7);
     disk.create_dir(WAL_DIR).unwrap();
-    let writer = WalWriter::create(Arc::new(disk.clone()), 1, (0, 0), 1).unwrap();
+    let writer = WalWriter::create(Arc::new(disk.clone()), 1, None, 1).unwrap();
     (disk, writer)
 }
 
