@@ -18,7 +18,12 @@ pub fn exhaustive() -> bool {
 
 /// Every `step`-th of `0..count`, from a phase that the seed gives; all of them in an exhaustive run.
 pub fn cases(count: u64, step: u64, seed: u64) -> impl Iterator<Item = u64> {
-    let step = if exhaustive() { 1 } else { step.max(1) };
+    sampled(count, if exhaustive() { 1 } else { step }, seed)
+}
+
+/// Every `step`-th of `0..count`, from a phase that the seed gives, also in an exhaustive run: for cases within cases,
+/// where each outer case has another phase.
+pub fn sampled(count: u64, step: u64, seed: u64) -> impl Iterator<Item = u64> {
     (mix(seed) % step..count).step_by(usize::try_from(step).unwrap())
 }
 

@@ -11,7 +11,7 @@ use crate::state::{Model, State, expect_prefix, observe};
 use crate::workload::{NOW, Step, WORKLOAD, build};
 
 /// A client that sends one batch after the other, each only after the one before was acknowledged.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Session {
     engine: Option<Arc<Engine>>,
     /// All batches ever submitted, in order; the last may lack its answer.
@@ -164,7 +164,8 @@ impl Session {
         let found = files.iter().filter(|path| path.starts_with("seg/")).cloned().collect();
         assert_eq!(named, found, "C8 broken, {context}: segments named and segments on disk differ");
         let known = |path: &String| {
-            path == "LOCK" || ["manifest", "wal/", "seg/"].iter().any(|start| path.starts_with(start))
+            path == "LOCK"
+                || ["manifest", "wal/", "seg/", "trash/"].iter().any(|start| path.starts_with(start))
         };
         let strange = files.iter().find(|path| !known(path) || path.contains(".tmp"));
         assert_eq!(strange, None, "C8 broken, {context}");

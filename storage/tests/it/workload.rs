@@ -81,10 +81,10 @@ pub const WORKLOAD: &[Step] = &[
     Send(&[Put("model/2"), Rows("a", 4), Rows("b", 4)]),
     Flush,
     Flush,
-    Send(&[Rows("a", 22)]),
+    Send(&[Rows("a", 60)]),
     Anonymous(&[Rows("b", 3), Put("model/3")]),
     Send(&[Widen("b"), Rows("b", 9), Remove("model/3")]),
-    Send(&[Rows("a", 10), Rows("b", 10), Rows("c", 10)]),
+    Send(&[Rows("a", 10), Rows("b", 30), Rows("c", 10)]),
 ];
 
 /// The batch of number `number`, counted from 1, for what the engine holds now.
