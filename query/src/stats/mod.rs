@@ -10,6 +10,8 @@ pub mod ks;
 pub mod percentile;
 pub mod psi;
 pub mod quality;
+#[cfg(test)]
+mod tests;
 
 pub use binning::{Bins, shared_bins};
 pub use error::StatsError;
