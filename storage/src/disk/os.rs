@@ -97,10 +97,8 @@ impl Disk for OsDisk {
     }
 
     fn random(&self) -> u64 {
-        // The standard library keys its hash maps from the system's randomness; the process id keeps forks apart.
-        let mut hasher = RandomState::new().build_hasher();
-        hasher.write_u32(std::process::id());
-        hasher.finish()
+        // A salt need only differ from those of older files, so a system without randomness is no reason to stop.
+        getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(std::process::id()))
     }
 
     fn root(&self) -> String {
