@@ -1,0 +1,67 @@
+//! What can go wrong on the command line.
+
+use std::io;
+use std::path::PathBuf;
+
+use arrow::error::ArrowError;
+use driftline_client::ClientError;
+use driftline_query::QueryError;
+
+use super::import::ImportError;
+use crate::error::ServerError;
+
+/// The result of a command.
+pub type Result<T, E = CliError> = std::result::Result<T, E>;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The flags do not go together.
+    #[error("{0}")]
+    Usage(String),
+    /// The data directory cannot be opened.
+    #[error("cannot open the database in {}: {source}", .path.display())]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: QueryError,
+    },
+    /// There is no data directory of this name.
+    #[error(
+        "there is no database in {}; name an existing one, or make it with `driftline serve --data-dir {}`",
+        .path.display(), .path.display()
+    )]
+    NoDatabase {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The database failed or refused.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The server failed, refused or cannot be reached.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The server did not start.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The file cannot be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The answer cannot be written.
+    #[error("cannot print the answer: {0}")]
+    Print(#[from] io::Error),
+    /// The answer cannot be printed in this format.
+    #[error("cannot print the answer: {0}")]
+    Format(#[from] ArrowError),
+    /// The SQL cannot be taken apart.
+    #[error("cannot read the SQL: {0}")]
+    Sql(String),
+}
+
+impl CliError {
+    /// The exit code: 2 for wrong use, else 1.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Usage(_)) { 2 } else { 1 }
+    }
+}
