@@ -4,7 +4,9 @@ use std::path::Path;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, SchemaRef};
-use driftline_query::datafusion::sql::sqlparser::keywords::ALL_KEYWORDS;
+use driftline_query::datafusion::sql::sqlparser::keywords::{
+    ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_IDENTIFIER, RESERVED_FOR_TABLE_ALIAS,
+};
 use driftline_query::storage::{ColumnType, Role, TIME_COLUMN};
 
 use super::epoch::Epoch;
@@ -217,12 +219,19 @@ fn quoted(name: &str) -> String {
     let is_plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty();
-    let is_keyword = ALL_KEYWORDS.binary_search(&name.to_ascii_uppercase().as_str()).is_ok();
-    if is_plain && (!is_keyword || name == TIME_COLUMN) {
+    if is_plain && !is_reserved(name) {
         name.to_owned()
     } else {
         format!("\"{}\"", name.replace('"', "\"\""))
     }
+}
+
+/// Whether the bare name would be read as part of the statement around it.
+fn is_reserved(name: &str) -> bool {
+    let index = ALL_KEYWORDS.binary_search(&name.to_ascii_uppercase().as_str());
+    let keyword = index.ok().and_then(|index| ALL_KEYWORDS_INDEX.get(index));
+    let reserved = [RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS, RESERVED_FOR_IDENTIFIER];
+    keyword.is_some_and(|keyword| reserved.iter().any(|words| words.contains(keyword)))
 }
 
 fn text_literal(text: &str) -> String {
