@@ -21,7 +21,7 @@ pub(super) fn encode(values: &[&[u8]], counts: &[usize]) -> Option<EncodedChunk>
     let digits: Vec<&[u8]> = values.iter().map(|v| v.strip_prefix(prefix)).collect::<Option<_>>()?;
     let width = width(&digits)?;
     let numbers: Vec<i64> = digits.iter().map(|d| number(d)).collect::<Option<_>>()?;
-    let numbers = integer::encode(&numbers, counts, integer::LEVEL);
+    let numbers = integer::encode_plain(&numbers, counts, integer::LEVEL);
     let mut meta = vec![width];
     put_bytes(&mut meta, prefix);
     meta.push(numbers.encoding.id());
@@ -55,7 +55,7 @@ fn number(digits: &[u8]) -> Option<i64> {
 pub(super) struct Decoder {
     width: usize,
     prefix: Vec<u8>,
-    numbers: integer::Decoder,
+    numbers: integer::PlainDecoder,
 }
 
 impl Decoder {
@@ -67,7 +67,7 @@ impl Decoder {
         }
         let prefix = cursor.bytes()?.to_vec();
         let encoding = Encoding::from_id(cursor.u8()?)?;
-        Ok(Self { width, prefix, numbers: integer::Decoder::new(encoding, cursor.rest())? })
+        Ok(Self { width, prefix, numbers: integer::PlainDecoder::new(encoding, cursor.rest())? })
     }
 
     /// The `count` values of a page.

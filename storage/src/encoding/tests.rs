@@ -154,6 +154,21 @@ fn doubles_come_back_bit_for_bit() {
 }
 
 #[test]
+fn numbers_that_repeat_come_back() {
+    let few = vec(doubles(), 2..40).prop_flat_map(|few| vec(select(few), 300..3_000));
+    check(60, (few, 1..1_000_usize), |(values, page)| {
+        round_trip(ColumnType::Double, Arc::new(Float64Array::from(values)), page);
+    });
+    let few = vec(any::<i64>(), 200).prop_flat_map(|few| vec(select(few), 4_000));
+    check(20, few, |values| {
+        let encoding = round_trip(ColumnType::BigInt, Arc::new(Int64Array::from(values.clone())), 1_000);
+        assert_eq!(encoding, Encoding::Dictionary);
+        let doubles = Float64Array::from_iter_values(values.iter().map(|v| f64::from_bits(*v as u64)));
+        assert_eq!(round_trip(ColumnType::Double, Arc::new(doubles), 1_000), Encoding::Dictionary);
+    });
+}
+
+#[test]
 fn booleans_come_back() {
     check(100, optional(any::<bool>()), |(values, page)| {
         round_trip(ColumnType::Boolean, Arc::new(BooleanArray::from(values)), page);
@@ -244,6 +259,11 @@ fn samples(rows: usize) -> Vec<(ColumnType, EncodedChunk, usize, usize)> {
     let hashed = |i: usize| (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as i64;
     let vectors = (0..rows).map(|i| (i % 7 > 0).then_some([Some(1.0_f32), (i % 3 > 0).then_some(2.0)]));
     let arrays: Vec<(ColumnType, ArrayRef)> = vec![
+        (ColumnType::BigInt, Arc::new((0..rows).map(|i| Some(i as i64 * 1_000)).collect::<Int64Array>())),
+        (
+            ColumnType::BigInt,
+            Arc::new((0..rows).map(|i| Some((hashed(i) % 1_000).pow(5))).collect::<Int64Array>()),
+        ),
         (
             ColumnType::Boolean,
             Arc::new((0..rows).map(|i| (i % 7 > 0).then_some(i % 3 == 0)).collect::<BooleanArray>()),
@@ -281,7 +301,11 @@ fn samples(rows: usize) -> Vec<(ColumnType, EncodedChunk, usize, usize)> {
     ];
     let encode =
         |(ty, array): (ColumnType, ArrayRef)| (ty, encode(ty, &array, &[rows]), rows, array.null_count());
-    arrays.into_iter().map(encode).collect()
+    let samples: Vec<_> = arrays.into_iter().map(encode).collect();
+    for encoding in Encoding::ALL {
+        assert!(samples.iter().any(|(_, chunk, ..)| chunk.encoding == encoding), "no sample of {encoding:?}");
+    }
+    samples
 }
 
 /// Where a decoder takes the bytes, its array is whole: every value can be looked at.

@@ -17,8 +17,8 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 pub(super) fn encode(values: &[&[u8]], counts: &[usize]) -> Option<EncodedChunk> {
     let halves: Vec<(i64, i64)> = values.iter().map(|v| parse(v)).collect::<Option<_>>()?;
     let (high, low): (Vec<i64>, Vec<i64>) = halves.into_iter().unzip();
-    let high = integer::encode(&high, counts, integer::LEVEL);
-    let low = integer::encode(&low, counts, integer::LEVEL);
+    let high = integer::encode_plain(&high, counts, integer::LEVEL);
+    let low = integer::encode_plain(&low, counts, integer::LEVEL);
     let mut meta = vec![high.encoding.id(), low.encoding.id()];
     put_bytes(&mut meta, &high.meta);
     meta.extend(low.meta);
@@ -77,16 +77,16 @@ fn format(high: i64, low: i64) -> [u8; TEXT_BYTES] {
 /// Decodes the pages of one chunk.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    high: integer::Decoder,
-    low: integer::Decoder,
+    high: integer::PlainDecoder,
+    low: integer::PlainDecoder,
 }
 
 impl Decoder {
     pub(super) fn new(meta: &[u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(meta);
         let (high, low) = (Encoding::from_id(cursor.u8()?)?, Encoding::from_id(cursor.u8()?)?);
-        let high = integer::Decoder::new(high, cursor.bytes()?)?;
-        Ok(Self { high, low: integer::Decoder::new(low, cursor.rest())? })
+        let high = integer::PlainDecoder::new(high, cursor.bytes()?)?;
+        Ok(Self { high, low: integer::PlainDecoder::new(low, cursor.rest())? })
     }
 
     /// The `count` values of a page.
