@@ -1,4 +1,15 @@
-//! Tests of the query crate through its public face.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The embedded database from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod golden;
+mod baseline;
+mod label;
+mod life;
+mod name;
+mod plan;
+mod prepared;
+mod safety;
+mod schema;
+mod statement;
+mod support;
+mod system;
+mod write;

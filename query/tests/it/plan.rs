@@ -1,0 +1,93 @@
+//! What the scan is told, and what it answers.
+
+use driftline_query::Database;
+
+use crate::support::{batch, one, rows, strings, times, to_table};
+
+/// Six batches of ten rows, a second apart, half of them in segments.
+async fn series() -> Database {
+    let db = Database::open_in_memory().unwrap();
+    db.sql("CREATE TABLE t (id TEXT, x DOUBLE)").await.unwrap();
+    for part in 0..6 {
+        let seconds: Vec<i64> = (0..10).map(|n| 1_000 * part + n).collect();
+        let ids: Vec<String> = seconds.iter().map(|s| format!("s{s}")).collect();
+        let rows = batch([("time", times(&seconds)), ("id", strings(ids.iter().map(String::as_str)))]);
+        db.write(to_table("t", rows)).await.unwrap();
+        if part % 2 == 1 {
+            db.flush().await.unwrap();
+        }
+    }
+    db
+}
+
+async fn explain(db: &Database, sql: &str) -> String {
+    rows(db, &format!("EXPLAIN {sql}")).await.concat().join("\n")
+}
+
+#[tokio::test]
+async fn a_filter_on_time_is_done_by_the_scan_and_gives_exactly_its_rows() {
+    let db = series().await;
+    for (condition, expected) in [
+        ("time >= '1970-01-01T00:16:45Z'", 45),
+        ("time > '1970-01-01T00:16:45Z'", 44),
+        ("time < '1970-01-01T00:16:45Z'", 15),
+        ("time BETWEEN '1970-01-01T00:16:45Z' AND '1970-01-01T00:33:20Z'", 6),
+        ("'1970-01-01T00:16:45Z' <= time AND time <= '1970-01-01T00:33:20Z'", 6),
+        ("time = '1970-01-01T00:16:45Z'", 1),
+        ("time > '1970-01-01T00:16:45Z' AND time < '1970-01-01T00:16:45Z'", 0),
+        ("time > now()", 0),
+    ] {
+        for what in ["count(*)", "count(id)", "count(time)"] {
+            let sql = format!("SELECT {what} FROM t WHERE {condition}");
+            assert_eq!(one(&db, &sql).await, expected.to_string(), "{sql}");
+            let plan = explain(&db, &sql).await;
+            assert!(!plan.contains("FilterExec"), "{sql}: {plan}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_filters_on_time_are_right_too() {
+    let db = series().await;
+    for (condition, expected) in [
+        ("time <> '1970-01-01T00:16:45Z'", 59),
+        ("time < '1970-01-01T00:00:05Z' OR time > '1970-01-01T01:23:25Z'", 9),
+        ("date_bin(INTERVAL '1 minute', time) = '1970-01-01T00:16:00Z'", 10),
+        ("extract(second FROM time) = 45", 1),
+        ("time NOT BETWEEN '1970-01-01T00:16:45Z' AND '1970-01-01T00:33:20Z'", 54),
+    ] {
+        let sql = format!("SELECT count(id) FROM t WHERE {condition}");
+        assert_eq!(one(&db, &sql).await, expected.to_string(), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn counting_reads_nothing_and_a_limit_stops_the_scan() {
+    let db = series().await;
+    assert!(!explain(&db, "SELECT count(*) FROM t").await.contains("DriftlineScan"));
+    assert!(explain(&db, "SELECT id FROM t LIMIT 3").await.contains("limit=3"));
+    assert_eq!(rows(&db, "SELECT id FROM t LIMIT 3").await.len(), 3);
+    assert_eq!(rows(&db, "SELECT id FROM t WHERE time > '1970-01-01T00:16:45Z' LIMIT 7").await.len(), 7);
+    assert_eq!(one(&db, "SELECT count(*) FROM (SELECT id FROM t LIMIT 25)").await, "25");
+    assert_eq!(one(&db, "SELECT count(*) FROM (SELECT 1 FROM t WHERE time > '1970-01-01T00:16:45Z')").await, "44");
+}
+
+#[tokio::test]
+async fn the_scan_reads_only_the_columns_it_needs() {
+    let db = series().await;
+    let plan = explain(&db, "SELECT max(id) FROM t WHERE time < now()").await;
+    assert!(plan.contains("columns=[id]"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_query_sees_the_moment_it_began() {
+    let db = series().await;
+    use driftline_query::Access;
+    use futures::TryStreamExt;
+    let prepared = db.prepare("SELECT id FROM t", Access::Embedded).await.unwrap();
+    let began = prepared.execute(&[]).await.unwrap();
+    db.write(to_table("t", batch([("time", times(&[7])), ("id", strings(["late"]))]))).await.unwrap();
+    db.flush().await.unwrap();
+    let rows: Vec<_> = began.try_collect().await.unwrap();
+    assert_eq!(rows.iter().map(arrow::record_batch::RecordBatch::num_rows).sum::<usize>(), 60);
+}
