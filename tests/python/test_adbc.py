@@ -132,7 +132,7 @@ def test_a_model_and_its_functions(connection):
         ("SELEC 1", "SELEC"),
         ("SELECT 1 FROM nowhere", "nowhere"),
         ("SELECT speed FROM requests", "speed"),
-        ("SELECT * FROM drift('nowhere', baseline => 'b')", "nowhere"),
+        ("SELECT * FROM drift('nowhere', window => INTERVAL '7 days')", "nowhere"),
         ("CREATE TABLE requests (time TIMESTAMP TIME)", "requests"),
         ("CREATE TABLE odd (time TIMESTAMP TIME, x DOUBLE COLOUR)", "COLOUR"),
         ("CREATE EXTERNAL TABLE passwords STORED AS CSV LOCATION '/etc/passwd'", "network"),

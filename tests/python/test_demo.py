@@ -117,6 +117,26 @@ def test_a_replay_that_was_killed_goes_on(binary, tmp_path, report):
         assert found[key] == report[key], key
 
 
+def test_it_serves_the_queries_it_suggests_until_interrupted(binary, directory, report):
+    serving = [binary, "demo", "--data-dir", directory, "--grpc", "127.0.0.1:0"]
+    with subprocess.Popen(serving, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        suggested, url = [], None
+        while len(suggested) < 3:
+            line = process.stderr.readline()
+            assert line, "it ended before it suggested three queries"
+            url = url or (re.search(r"http://127\.0\.0\.1:\d+", line) or [None])[0]
+            suggested += re.findall(r'^ +"(SELECT .*)"$', line.rstrip("\n"))
+        for sql in suggested:
+            rows = subprocess.run([binary, "sql", "--url", url, "--format", "json", sql], capture_output=True, text=True)
+            assert rows.returncode == 0, rows.stderr
+            assert json.loads(rows.stdout)
+        process.send_signal(signal.SIGINT)
+        text = process.stdout.read()
+    assert process.returncode == 0
+    assert "The data are calm" in text and "The injected fault was found, in AGEP" in text
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
 def test_a_directory_in_use_is_refused(binary, tmp_path):
     server = [binary, "serve", "--data-dir", tmp_path, "--grpc", "127.0.0.1:0"]
     with subprocess.Popen(server, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

@@ -39,10 +39,10 @@ pub use error::{DemoError, Result};
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
     /// End after the report instead of serving until Ctrl-C.
-    #[arg(long)]
+    #[arg(long, env = "DRIFTLINE__ONCE")]
     pub once: bool,
     /// How the report is printed on standard output.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, env = "DRIFTLINE__FORMAT", value_enum, default_value_t)]
     pub format: ReportFormat,
     /// Keep the data in this directory; without it, in a new one among the system's temporary files.
     #[arg(long, env = "DRIFTLINE__DATA_DIR", value_name = "DIR")]

@@ -207,7 +207,7 @@ pub fn invitation(program: &str, url: &str) -> String {
 }
 
 const TRY: [&str; 3] = [
-    "SELECT date_trunc('month', time) AS month, accuracy(employed, y_pred), count(*) FROM employment GROUP BY 1 ORDER BY 1",
+    "SELECT date_trunc('month', time) AS month, accuracy(employed, y_pred) AS accuracy, count(*) FROM employment GROUP BY 1 ORDER BY 1",
     "SELECT feature, psi, statistic, drifted FROM drift('employment', baseline => 'year_2015', from => '2018-01-01', to => '2019-01-01') ORDER BY psi DESC",
     "SELECT window_start, psi FROM drift_over_time('employment_incident', baseline => 'year_2015', window => INTERVAL '7 days') WHERE feature = 'AGEP'",
 ];
