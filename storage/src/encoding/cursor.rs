@@ -39,11 +39,6 @@ impl<'a> Cursor<'a> {
         self.rest
     }
 
-    /// How many bytes were not read yet.
-    pub(crate) fn remaining(&self) -> usize {
-        self.rest.len()
-    }
-
     /// Fails unless everything was read.
     pub(crate) fn finish(self) -> Result<(), Malformed> {
         if self.rest.is_empty() { Ok(()) } else { Err(Malformed("no bytes after the last value")) }
@@ -80,11 +75,6 @@ impl<'a> Cursor<'a> {
     /// Eight bytes, little-endian.
     pub(crate) fn u64(&mut self) -> Result<u64, Malformed> {
         self.array().map(u64::from_le_bytes)
-    }
-
-    /// Eight bytes, little-endian, signed.
-    pub(crate) fn i64(&mut self) -> Result<i64, Malformed> {
-        self.array().map(i64::from_le_bytes)
     }
 
     /// A varint.

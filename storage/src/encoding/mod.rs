@@ -37,7 +37,6 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
 
 use crate::schema::ColumnType;
 pub(crate) use cursor::{Cursor, put_bytes, put_signed, put_varint};
-pub(crate) use validity::has_bitmap;
 
 /// How a chunk is encoded. The numbers are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

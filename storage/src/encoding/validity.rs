@@ -6,7 +6,7 @@ use super::squeeze::{squeeze, unsqueeze};
 use super::{Cursor, Malformed, put_bytes};
 
 /// Whether a page starts with a bitmap: only where it has both nulls and values.
-pub(crate) fn has_bitmap(rows: usize, nulls: usize) -> bool {
+pub(super) fn has_bitmap(rows: usize, nulls: usize) -> bool {
     0 < nulls && nulls < rows
 }
 

@@ -76,10 +76,6 @@ impl ByteStrings {
         let (start, end) = (self.offsets.get(index)?, self.offsets.get(index + 1)?);
         self.data.get(*start as usize..*end as usize)
     }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.offsets.windows(2).map(|w| &self.data[w[0] as usize..w[1] as usize])
-    }
 }
 
 fn offset(at: usize) -> Result<i32, Malformed> {

@@ -116,8 +116,8 @@ fn checked<'a>(bytes: &'a [u8], length: usize, what: &'static str) -> Result<&'a
 
 /// Asked after the checksum, so that damage does not pass for a newer file.
 fn known_version(path: &str, found: u16) -> Result<()> {
-    if found <= VERSION {
-        return Ok(());
+    if found > VERSION {
+        return Err(StorageError::NewerFormat { path: path.into(), found, known: VERSION });
     }
-    Err(StorageError::NewerFormat { path: path.into(), found, known: VERSION })
+    Ok(())
 }

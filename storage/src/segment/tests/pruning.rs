@@ -9,8 +9,11 @@ fn a_range_of_time_is_cut_exactly_at_any_edge() {
     let schema = schema();
     let all = rows(&schema, 0..70_000);
     let disk = MemoryDisk::default();
-    let reader =
-        SegmentReader::open(&disk, write_segment(&disk, 1, &schema, &[all.clone()], 1, 1).unwrap()).unwrap();
+    let reader = SegmentReader::open(
+        &disk,
+        write_segment(&disk, 1, &schema, std::slice::from_ref(&all), 1, 1).unwrap(),
+    )
+    .unwrap();
     let columns = [schema.columns[7].clone(), schema.columns[0].clone(), schema.columns[2].clone()];
     for (first, last) in
         [(0, 0), (8_191, 8_191), (8_191, 8_192), (8_192, 16_383), (100, 69_999), (65_535, 65_536)]
@@ -42,7 +45,7 @@ fn a_short_range_and_few_columns_read_few_bytes() {
     let reader = SegmentReader::open(&disk, info).unwrap();
     let note = [schema.columns[5].clone()];
     disk.take_read_bytes();
-    let mut read = |columns, time| {
+    let read = |columns, time| {
         read_all(&reader, columns, time);
         disk.take_read_bytes()
     };

@@ -85,7 +85,10 @@ fn a_single_row_comes_back() {
     for row in 0..40 {
         let one = rows(&schema, row..row + 1);
         let disk = MemoryDisk::default();
-        assert_same(&read_all(&write(&disk, &schema, &[one.clone()]), &schema.columns, TimeRange::ALL), &one);
+        assert_same(
+            &read_all(&write(&disk, &schema, std::slice::from_ref(&one)), &schema.columns, TimeRange::ALL),
+            &one,
+        );
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn mix(i: usize) -> u64 {
 }
 
 fn some<T>(i: usize, value: T) -> Option<T> {
-    (mix(i + 17) % 5 != 0).then_some(value)
+    (!mix(i + 17).is_multiple_of(5)).then_some(value)
 }
 
 fn double(i: usize) -> f64 {
@@ -80,7 +80,7 @@ fn column(ty: &Column, rows: std::ops::Range<usize>) -> ArrayRef {
             let times = rows.map(|i| i as i64 * 1_000).collect::<Vec<_>>();
             Arc::new(TimestampNanosecondArray::from(times).with_timezone("UTC"))
         }
-        "flag" => Arc::new(rows.map(|i| some(i, mix(i) % 3 == 0)).collect::<BooleanArray>()),
+        "flag" => Arc::new(rows.map(|i| some(i, mix(i).is_multiple_of(3))).collect::<BooleanArray>()),
         "count" => Arc::new(rows.map(|i| some(i, (mix(i) % 1_000) as i64 - 500)).collect::<Int64Array>()),
         "score" => Arc::new(rows.map(|i| some(i, double(i))).collect::<Float64Array>()),
         "category" => {
