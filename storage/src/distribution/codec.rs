@@ -12,10 +12,11 @@
 //! Integers are little-endian; a varint has seven bits a byte, lowest first, at most ten bytes and none to spare.
 //! Decoding accepts only what encoding makes, so that equal distributions have equal bytes and damage that changes
 //! the meaning is mostly noticed here too (the checksum of the file is what promises it). Memory stays in proportion
-//! to the bytes given: each entry takes at least two.
+//! to the bytes given: each entry takes at least two and makes at most one page of a kilobyte, of at most 4,096 pages.
 
 use std::collections::BTreeMap;
 
+use super::buckets::Buckets;
 use super::numeric::{OnLattice, Values};
 use super::sum::{ExactSum, LIMBS, Magnitude};
 use super::{Categorical, Distribution, Numeric, lattice};
@@ -70,7 +71,7 @@ fn put_numeric(out: &mut Vec<u8>, numeric: &Numeric) {
     match values {
         Values::Exact(counts) => {
             out.push(VALUES_EXACT);
-            put_entries(out, counts.iter().map(|(bits, count)| (*bits, *count)), counts.len());
+            put_entries(out, counts.entries().iter().copied(), counts.entries().len());
         }
         Values::Lattice(on_lattice) => {
             out.push(VALUES_LATTICE);
@@ -83,7 +84,8 @@ fn put_lattice(out: &mut Vec<u8>, on_lattice: &OnLattice) {
     out.extend(on_lattice.min.to_le_bytes());
     out.extend(on_lattice.max.to_le_bytes());
     let buckets = &on_lattice.buckets;
-    put_entries(out, buckets.iter().map(|(bucket, count)| (u64::from(*bucket), *count)), buckets.len());
+    let entries = buckets.iter().map(|(bucket, count)| (u64::from(bucket), count));
+    put_entries(out, entries, buckets.iter().count());
     put_magnitude(out, &on_lattice.sum.magnitude());
 }
 
@@ -144,13 +146,12 @@ fn take_exact(input: &mut Input<'_>) -> Result<(Values, u64)> {
         input.ensure(value.is_finite() && lattice::to_ordered(value) == bits, "a finite number")?;
         Ok(bits)
     })?;
-    let counts: BTreeMap<u64, u64> = entries.into_iter().collect();
-    let total = total_of(&counts);
-    Ok((Values::Exact(counts), total))
+    let total = total_of(&entries);
+    Ok((Values::Exact(entries.into()), total))
 }
 
-fn total_of<K>(counts: &BTreeMap<K, u64>) -> u64 {
-    counts.values().fold(0, |total: u64, count| total.saturating_add(*count))
+fn total_of<K>(entries: &[(K, u64)]) -> u64 {
+    entries.iter().fold(0, |total: u64, (_, count)| total.saturating_add(*count))
 }
 
 fn take_lattice(input: &mut Input<'_>) -> Result<(Values, u64)> {
@@ -162,17 +163,18 @@ fn take_lattice(input: &mut Input<'_>) -> Result<(Values, u64)> {
         let held = bucket.filter(|bucket| (lattice::BUCKET_MIN..=lattice::BUCKET_MAX).contains(bucket));
         held.ok_or_else(|| input.damaged("a bucket of finite numbers"))
     })?;
-    let buckets: BTreeMap<u32, u64> = entries.into_iter().collect();
-    let total = total_of(&buckets);
+    let total = total_of(&entries);
     input.ensure(total > DISTRIBUTION_EXACT_VALUES_MAX as u64, "more values than are kept exactly")?;
-    ensure_ends(input, &buckets, min, max)?;
+    ensure_ends(input, &entries, min, max)?;
+    let mut buckets = Buckets::default();
+    entries.iter().for_each(|(bucket, count)| buckets.add(*bucket, *count));
     let sum = ExactSum::from_magnitude(&take_magnitude(input)?);
     Ok((Values::Lattice(Box::new(OnLattice { buckets, sum, min, max })), total))
 }
 
 /// Minimum and maximum lie in the first and the last bucket.
-fn ensure_ends(input: &Input<'_>, buckets: &BTreeMap<u32, u64>, min: f64, max: f64) -> Result<()> {
-    let ends = (buckets.first_key_value(), buckets.last_key_value());
+fn ensure_ends(input: &Input<'_>, buckets: &[(u32, u64)], min: f64, max: f64) -> Result<()> {
+    let ends = (buckets.first(), buckets.last());
     let agree = matches!(ends, (Some((first, _)), Some((last, _)))
         if min.is_finite() && max.is_finite() && min <= max
             && lattice::bucket(min) == *first && lattice::bucket(max) == *last);

@@ -5,7 +5,7 @@
 //! fraction. No logarithm is taken, so there is no rounding on which two machines could differ.
 
 /// Each octave (a doubling) has `2^SUB_BUCKET_BITS` buckets: a bucket is at most 0.79 % of its value wide.
-const SUB_BUCKET_BITS: u32 = 7;
+pub(super) const SUB_BUCKET_BITS: u32 = 7;
 /// Bits below the bucket number: all but sign, exponent (11) and the sub-bucket.
 const SHIFT: u32 = 64 - 12 - SUB_BUCKET_BITS;
 const SIGN: u64 = 1 << 63;

@@ -4,6 +4,7 @@
 //! up to the distribution of both, exactly and in any order, so that a drift figure over ninety days is a sum of
 //! counts that were made once.
 
+mod buckets;
 mod categorical;
 mod codec;
 mod lattice;

@@ -1,7 +1,6 @@
 //! Counts of numbers.
 
-use std::collections::BTreeMap;
-
+use super::buckets::{Buckets, Exact};
 use super::lattice;
 use super::sum::ExactSum;
 use crate::limits::DISTRIBUTION_EXACT_VALUES_MAX;
@@ -28,7 +27,7 @@ pub struct Numeric {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Values {
     /// Number (as ordered bits) to count.
-    Exact(BTreeMap<u64, u64>),
+    Exact(Exact),
     /// Bucket to count.
     Lattice(Box<OnLattice>),
 }
@@ -36,7 +35,7 @@ pub(super) enum Values {
 /// What is kept of numbers that are no longer counted one by one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct OnLattice {
-    pub buckets: BTreeMap<u32, u64>,
+    pub buckets: Buckets,
     pub sum: ExactSum,
     pub min: f64,
     pub max: f64,
@@ -44,7 +43,7 @@ pub(super) struct OnLattice {
 
 impl Default for Values {
     fn default() -> Self {
-        Self::Exact(BTreeMap::new())
+        Self::Exact(Exact::default())
     }
 }
 
@@ -78,7 +77,7 @@ impl Numeric {
         }
         add(&mut self.count, count);
         match &mut self.values {
-            Values::Exact(counts) => add(counts.entry(lattice::to_ordered(value)).or_insert(0), count),
+            Values::Exact(counts) => counts.add(lattice::to_ordered(value), count),
             Values::Lattice(on_lattice) => on_lattice.push(value + 0.0, count),
         }
         self.values.leave_exact_if_many();
@@ -98,6 +97,7 @@ impl Numeric {
         match &other.values {
             Values::Exact(counts) => {
                 counts
+                    .entries()
                     .iter()
                     .for_each(|(bits, count)| self.push_finite(lattice::from_ordered(*bits), *count));
             }
@@ -131,7 +131,7 @@ impl Numeric {
     /// The least finite number, exactly.
     pub fn min(&self) -> Option<f64> {
         match &self.values {
-            Values::Exact(counts) => counts.first_key_value().map(|(bits, _)| lattice::from_ordered(*bits)),
+            Values::Exact(counts) => counts.entries().first().map(|(bits, _)| lattice::from_ordered(*bits)),
             Values::Lattice(on_lattice) => Some(on_lattice.min),
         }
     }
@@ -139,7 +139,7 @@ impl Numeric {
     /// The greatest finite number, exactly.
     pub fn max(&self) -> Option<f64> {
         match &self.values {
-            Values::Exact(counts) => counts.last_key_value().map(|(bits, _)| lattice::from_ordered(*bits)),
+            Values::Exact(counts) => counts.entries().last().map(|(bits, _)| lattice::from_ordered(*bits)),
             Values::Lattice(on_lattice) => Some(on_lattice.max),
         }
     }
@@ -171,7 +171,8 @@ impl Numeric {
     pub fn points(&self) -> Vec<(f64, u64)> {
         match &self.values {
             Values::Exact(counts) => {
-                counts.iter().map(|(bits, count)| (lattice::from_ordered(*bits), *count)).collect()
+                let each = counts.entries().iter();
+                each.map(|(bits, count)| (lattice::from_ordered(*bits), *count)).collect()
             }
             Values::Lattice(on_lattice) => on_lattice.points(),
         }
@@ -237,12 +238,13 @@ impl Numeric {
         match &self.values {
             Values::Exact(counts) => {
                 let edges: Vec<u64> = edges.iter().map(|edge| lattice::to_ordered(*edge)).collect();
-                counts.iter().for_each(|(bits, n)| count_at(edges.partition_point(|edge| edge <= bits), *n));
+                let each = counts.entries().iter();
+                each.for_each(|(bits, n)| count_at(edges.partition_point(|edge| edge <= bits), *n));
             }
             Values::Lattice(on_lattice) => {
                 let edges: Vec<u32> = edges.iter().map(|edge| lattice::bucket(*edge)).collect();
                 let each = on_lattice.buckets.iter();
-                each.for_each(|(bucket, n)| count_at(edges.partition_point(|edge| edge <= bucket), *n));
+                each.for_each(|(bucket, n)| count_at(edges.partition_point(|edge| *edge <= bucket), n));
             }
         }
         bins
@@ -253,7 +255,7 @@ impl Values {
     /// Past the limit of distinct numbers, counts go by bucket. The limit is on what was counted in all, so it is
     /// reached whatever the order.
     fn leave_exact_if_many(&mut self) {
-        if matches!(self, Self::Exact(counts) if counts.len() > DISTRIBUTION_EXACT_VALUES_MAX) {
+        if matches!(self, Self::Exact(counts) if counts.entries().len() > DISTRIBUTION_EXACT_VALUES_MAX) {
             self.lattice_mut();
         }
     }
@@ -271,16 +273,16 @@ impl Values {
 }
 
 impl OnLattice {
-    fn of(counts: &BTreeMap<u64, u64>) -> Self {
+    fn of(counts: &Exact) -> Self {
         let mut made = Self::none();
-        counts.iter().for_each(|(bits, count)| made.push(lattice::from_ordered(*bits), *count));
+        counts.entries().iter().for_each(|(bits, count)| made.push(lattice::from_ordered(*bits), *count));
         made
     }
 
     /// Of no numbers: a state that never outlives the call that fills it, since minimum and maximum are not finite.
     fn none() -> Self {
         Self {
-            buckets: BTreeMap::new(),
+            buckets: Buckets::default(),
             sum: ExactSum::default(),
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
@@ -288,16 +290,14 @@ impl OnLattice {
     }
 
     fn push(&mut self, value: f64, count: u64) {
-        add(self.buckets.entry(lattice::bucket(value)).or_insert(0), count);
+        self.buckets.add(lattice::bucket(value), count);
         self.sum.add(value, count);
         self.min = self.min.min(value);
         self.max = self.max.max(value);
     }
 
     fn merge(&mut self, other: &Self) {
-        for (bucket, count) in &other.buckets {
-            add(self.buckets.entry(*bucket).or_insert(0), *count);
-        }
+        other.buckets.iter().for_each(|(bucket, count)| self.buckets.add(bucket, count));
         self.sum.merge(&other.sum);
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
@@ -305,19 +305,19 @@ impl OnLattice {
 
     fn points(&self) -> Vec<(f64, u64)> {
         let held = |bucket| lattice::representative(bucket).clamp(self.min, self.max);
-        self.buckets.iter().map(|(bucket, count)| (held(*bucket), *count)).collect()
+        self.buckets.iter().map(|(bucket, count)| (held(bucket), count)).collect()
     }
 
     fn intervals(&self) -> Vec<(f64, f64, u64)> {
         let low = |bucket: u32| lattice::lower_edge(bucket).max(self.min);
         let high = |bucket: u32| lattice::lower_edge(bucket + 1).min(self.max);
-        self.buckets.iter().map(|(bucket, count)| (low(*bucket), high(*bucket), *count)).collect()
+        self.buckets.iter().map(|(bucket, count)| (low(bucket), high(bucket), count)).collect()
     }
 }
 
-fn sum_of(counts: &BTreeMap<u64, u64>) -> ExactSum {
+fn sum_of(counts: &Exact) -> ExactSum {
     let mut sum = ExactSum::default();
-    counts.iter().for_each(|(bits, count)| sum.add(lattice::from_ordered(*bits), *count));
+    counts.entries().iter().for_each(|(bits, count)| sum.add(lattice::from_ordered(*bits), *count));
     sum
 }
 
