@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Column, Result, plan_datafusion_err, plan_err};
+use datafusion::common::{Column, Result, TableReference, plan_datafusion_err, plan_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableType, lit};
@@ -112,8 +112,11 @@ fn nothing(meaning: Meaning, ty: ColumnType) -> Option<Distribution> {
     if matches!(ty, ColumnType::Vector(_) | ColumnType::Distribution) {
         return None;
     }
+    let number = matches!(ty, ColumnType::BigInt | ColumnType::Double);
     let counter = match meaning {
         Meaning::NumericFeature | Meaning::Score => Counter::numeric(),
+        // As CREATE BASELINE counts it, so that a later baseline does not change the column's kind.
+        Meaning::Prediction if number => Counter::numeric(),
         Meaning::CategoricalFeature | Meaning::Prediction => Counter::categorical(),
         _ => return None,
     };
@@ -124,7 +127,7 @@ impl Job {
     /// Reads `time` and the compared columns of the rows in range; no label column, so that no labels are joined.
     fn rows(&self, view: &CatalogView) -> Result<LogicalPlan> {
         let source = provider_as_source(view.provider(&self.model).map_err(external)?);
-        let mut plan = LogicalPlanBuilder::scan(self.model.as_str(), source, None)?;
+        let mut plan = LogicalPlanBuilder::scan(TableReference::bare(self.model.as_str()), source, None)?;
         let (from, to) = self.windows.range();
         if let Some(from) = from {
             plan = plan.filter(column(TIME_COLUMN).gt_eq(moment(from)))?;
