@@ -87,6 +87,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // Connections have tasks of their own: they hear of it through `stop`.
+        self.stop.send_replace(true);
         self.serving.abort();
         if let Some(runtime) = self.queries.take() {
             runtime.shutdown_background();

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use driftline_client::Client;
-use driftline_query::Database;
+use driftline_query::{Access, Database, QueryError};
+use futures::TryStreamExt;
 
 use super::error::{CliError, Result};
 use super::statements;
@@ -65,18 +66,16 @@ fn open_directory(path: &Path, make: bool) -> Result<Database> {
 }
 
 impl Connection {
-    /// Runs one or more statements; the rows of the last.
+    /// Runs one or more statements; the rows of the last. Where there are none, one empty batch carries the columns.
     pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
-        match self {
-            Self::Local(database) => Ok(database.sql(sql).await?),
-            Self::Remote(client) => {
-                let mut rows = Vec::new();
-                for statement in statements::split(sql)? {
-                    rows = client.sql(statement).await?;
-                }
-                Ok(rows)
-            }
+        let mut rows = Vec::new();
+        for statement in statements::split(sql)? {
+            rows = match self {
+                Self::Local(database) => local(database, statement).await?,
+                Self::Remote(client) => client.sql(statement).await?,
+            };
         }
+        Ok(rows)
     }
 
     /// Gives it back; what was acknowledged is on disk.
@@ -86,4 +85,15 @@ impl Connection {
             Self::Remote(_) => Ok(()),
         }
     }
+}
+
+async fn local(database: &Database, statement: &str) -> Result<Vec<RecordBatch>> {
+    let prepared = database.prepare(statement, Access::Embedded).await?;
+    let rows = prepared.execute(&[]).await?;
+    let schema = rows.schema();
+    let mut rows: Vec<RecordBatch> = rows.try_collect().await.map_err(QueryError::from)?;
+    if rows.is_empty() {
+        rows.push(RecordBatch::new_empty(schema));
+    }
+    Ok(rows)
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, SchemaRef};
 use driftline_query::datafusion::sql::sqlparser::keywords::{
-    ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_IDENTIFIER, RESERVED_FOR_TABLE_ALIAS,
+    ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_IDENTIFIER,
+    RESERVED_FOR_TABLE_ALIAS,
 };
 use driftline_query::storage::{ColumnType, Role, TIME_COLUMN};
 
