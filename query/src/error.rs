@@ -131,9 +131,9 @@ fn same_kind(error: &QueryError) -> QueryError {
 fn schema(source: SchemaError, backtrace: Box<Option<String>>) -> QueryError {
     match source {
         SchemaError::FieldNotFound { .. } => QueryError::NotFound(source.to_string()),
-        other => QueryError::Invalid(
-            DataFusionError::SchemaError(Box::new(other), backtrace).strip_backtrace(),
-        ),
+        other => {
+            QueryError::Invalid(DataFusionError::SchemaError(Box::new(other), backtrace).strip_backtrace())
+        }
     }
 }
 

@@ -119,15 +119,21 @@ fn parameters_of(plan: &LogicalPlan) -> Result<SchemaRef> {
     for (name, ty) in types {
         let number: Option<usize> = name.strip_prefix('$').and_then(|digits| digits.parse().ok());
         let Some(number) = number.filter(|number| *number > 0) else {
-            return Err(QueryError::Invalid(format!("parameter {name}: parameters are numbered, $1, $2 and so on")));
+            return Err(QueryError::Invalid(format!(
+                "parameter {name}: parameters are numbered, $1, $2 and so on"
+            )));
         };
         numbered.push((number, name, ty));
     }
     numbered.sort_by_key(|(number, _, _)| *number);
-    if let Some((at, (_, name, _))) = numbered.iter().enumerate().find(|(at, (number, _, _))| at + 1 != *number) {
+    if let Some((at, (_, name, _))) =
+        numbered.iter().enumerate().find(|(at, (number, _, _))| at + 1 != *number)
+    {
         return Err(QueryError::Invalid(format!("parameter {name} is used, but not ${}", at + 1)));
     }
-    Ok(Arc::new(Schema::new(numbered.into_iter().map(|(_, name, ty)| parameter(&name, ty)).collect::<Vec<_>>())))
+    Ok(Arc::new(Schema::new(
+        numbered.into_iter().map(|(_, name, ty)| parameter(&name, ty)).collect::<Vec<_>>(),
+    )))
 }
 
 fn parameter(name: &str, ty: Option<DataType>) -> Field {

@@ -153,7 +153,8 @@ fn runtime(bytes: usize, spill: Option<PathBuf>) -> Result<Arc<RuntimeEnv>> {
 /// to name one.
 fn without_files(runtime: &RuntimeEnv) -> Result<Arc<RuntimeEnv>> {
     let registry = Arc::new(DefaultObjectStoreRegistry::new());
-    let closed = RuntimeEnvBuilder::from_runtime_env(runtime).with_object_store_registry(registry).build_arc()?;
+    let closed =
+        RuntimeEnvBuilder::from_runtime_env(runtime).with_object_store_registry(registry).build_arc()?;
     closed.deregister_object_store(ObjectStoreUrl::local_filesystem().as_ref())?;
     Ok(closed)
 }

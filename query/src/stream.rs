@@ -43,7 +43,8 @@ mod tests {
     async fn a_panic_in_a_stream_is_an_error_after_the_rows_before_it() {
         let schema = Arc::new(Schema::empty());
         let empty = RecordBatch::new_empty(Arc::clone(&schema));
-        let rows = futures::stream::iter(0..3).map(move |n| if n < 2 { Ok(empty.clone()) } else { panic!("boom {n}") });
+        let rows = futures::stream::iter(0..3)
+            .map(move |n| if n < 2 { Ok(empty.clone()) } else { panic!("boom {n}") });
         let mut guarded = guard(Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
         assert!(guarded.try_next().await.unwrap().is_some());
         assert!(guarded.try_next().await.unwrap().is_some());

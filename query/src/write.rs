@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arrow::record_batch::RecordBatch;
-use driftline_storage::{
-    CatalogChange, Engine, Snapshot, TableSchema, WriteAck, WriteBatch, WriterSequence,
-};
+use driftline_storage::{CatalogChange, Engine, Snapshot, TableSchema, WriteAck, WriteBatch, WriterSequence};
 use parking_lot::RwLock;
 
 use crate::catalog::name;
@@ -165,14 +163,17 @@ impl WritePlan {
 
     /// The table that rows are for, or what to say where there is none.
     fn table(&self, wanted: &str, rows: &RecordBatch) -> Result<Arc<TableSchema>> {
-        let shown = || self.snapshot.tables().keys().map(String::as_str).filter(|name| !is_labels_table(name));
+        let shown =
+            || self.snapshot.tables().keys().map(String::as_str).filter(|name| !is_labels_table(name));
         if let Some(found) = name::find("table", shown(), wanted)?
             && let Some(table) = self.snapshot.table(found)
         {
             return Ok(Arc::clone(table));
         }
         if is_labels_table(wanted) {
-            return Err(QueryError::Invalid(format!("{wanted} is not written to; write labels of the model")));
+            return Err(QueryError::Invalid(format!(
+                "{wanted} is not written to; write labels of the model"
+            )));
         }
         let remedy = format!("Create it first, for example: {}", row::create_for(wanted, rows));
         Err(name::missing("table", wanted, shown(), &remedy))

@@ -86,7 +86,9 @@ impl SchemaProvider for Public {
     ) -> Result<Option<Arc<dyn TableProvider>>> {
         match &self.external {
             Some(external) => external.register_table(name, table),
-            None => Err(crate::QueryError::Denied("tables over files are not open to the network".into()).into()),
+            None => {
+                Err(crate::QueryError::Denied("tables over files are not open to the network".into()).into())
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 use arrow::array::{
-    AsArray, BinaryViewArray, DictionaryArray, Int32Array, Int64Array, LargeStringArray, ListArray, StringArray,
-    StringViewArray, TimestampMicrosecondArray,
+    AsArray, BinaryViewArray, DictionaryArray, Int32Array, Int64Array, LargeStringArray, ListArray,
+    StringArray, StringViewArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{Int32Type, TimestampNanosecondType};

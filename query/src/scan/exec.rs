@@ -75,7 +75,8 @@ impl ScanExec {
     /// Rows, exact unless a part is cut by time.
     fn rows_of(&self, partition: Option<usize>) -> Precision<usize> {
         let parts = || {
-            let wanted = self.partitions.iter().enumerate().filter(|(at, _)| partition.is_none_or(|p| p == *at));
+            let wanted =
+                self.partitions.iter().enumerate().filter(|(at, _)| partition.is_none_or(|p| p == *at));
             wanted.flat_map(|(_, parts)| parts)
         };
         let rows = parts().map(|part| part.rows()).fold(0_u64, u64::saturating_add);
@@ -101,7 +102,12 @@ impl DisplayAs for ScanExec {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns: Vec<&str> = self.wanted.columns.iter().map(|c| c.name.as_str()).collect();
         let parts: usize = self.partitions.iter().map(Vec::len).sum();
-        write!(f, "DriftlineScan: table={}, columns=[{}], parts={parts}", self.table.name, columns.join(", "))?;
+        write!(
+            f,
+            "DriftlineScan: table={}, columns=[{}], parts={parts}",
+            self.table.name,
+            columns.join(", ")
+        )?;
         if self.wanted.time != TimeRange::ALL {
             write!(f, ", time=[{}, {}]", self.wanted.time.min, self.wanted.time.max)?;
         }
@@ -151,7 +157,10 @@ impl ExecutionPlan for ScanExec {
 
     fn execute(&self, partition: usize, _context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let Some(parts) = self.partitions.get(partition) else {
-            return internal_err!("a scan of {} partitions has no partition {partition}", self.partitions.len());
+            return internal_err!(
+                "a scan of {} partitions has no partition {partition}",
+                self.partitions.len()
+            );
         };
         let mut reader = Reader {
             parts: parts.clone(),
@@ -209,7 +218,10 @@ impl Reader {
         let columns = if self.wanted.columns.is_empty() { &self.counted } else { &self.wanted.columns };
         let batches = part.read(columns, self.wanted.time).map_err(QueryError::from)?;
         let kept = self.wanted.columns.len();
-        batches.iter().map(|b| self.shaped(b.columns().get(..kept).unwrap_or_default(), b.num_rows())).collect()
+        batches
+            .iter()
+            .map(|b| self.shaped(b.columns().get(..kept).unwrap_or_default(), b.num_rows()))
+            .collect()
     }
 
     /// Columns under the schema that SQL sees.

@@ -14,7 +14,8 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ChildStats, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, StatisticsArgs,
+    ChildStats, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+    StatisticsArgs,
 };
 use driftline_storage::{Column, Snapshot, TableSchema};
 use futures::{StreamExt, TryStreamExt};
@@ -138,9 +139,7 @@ impl ExecutionPlan for LabelsExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.is_empty()) {
-            (Some(input), true) => {
-                Ok(Arc::new(Self::new(input, self.labels.clone(), self.columns.clone())))
-            }
+            (Some(input), true) => Ok(Arc::new(Self::new(input, self.labels.clone(), self.columns.clone()))),
             _ => internal_err!("labelling has one child"),
         }
     }
@@ -149,7 +148,11 @@ impl ExecutionPlan for LabelsExec {
         vec![ChildStats::At(partition)]
     }
 
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        _args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
         let unknown = Statistics::new_unknown(&self.schema());
         Ok(Arc::new(match inputs.first() {
             Some(input) => unknown.with_num_rows(input.num_rows),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::datasource::sink::DataSink;
 use datafusion::error::Result;
@@ -27,7 +27,9 @@ pub(crate) struct RowSink {
 impl RowSink {
     /// A sink into a table.
     pub(crate) fn new(ingest: Arc<Ingest>, table: String, schema: SchemaRef) -> Self {
-        Self { ingest, table, schema }
+        // Nullable, so that a missing time reaches the check that says which row lacks it.
+        let fields = schema.fields().iter().map(|field| Field::clone(field).with_nullable(true));
+        Self { ingest, table, schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())) }
     }
 }
 
@@ -43,7 +45,11 @@ impl DataSink for RowSink {
         &self.schema
     }
 
-    async fn write_all(&self, mut data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
+    async fn write_all(
+        &self,
+        mut data: SendableRecordBatchStream,
+        context: &Arc<TaskContext>,
+    ) -> Result<u64> {
         let held = MemoryConsumer::new(format!("INSERT INTO {}", self.table)).register(context.memory_pool());
         let mut batches = Vec::new();
         while let Some(batch) = data.next().await {

@@ -48,7 +48,10 @@ fn keep(ingest: &Ingest, create: &CreateBaseline, baseline: &Baseline) -> Result
         }
         let key = baseline_key(&baseline.model, &baseline.name);
         let value = encode_baseline(baseline)?;
-        Ok(Some(WriteBatch { catalog: vec![CatalogChange::PutEntry { key, value }], ..WriteBatch::default() }))
+        Ok(Some(WriteBatch {
+            catalog: vec![CatalogChange::PutEntry { key, value }],
+            ..WriteBatch::default()
+        }))
     })
 }
 
@@ -56,9 +59,8 @@ fn keep(ingest: &Ingest, create: &CreateBaseline, baseline: &Baseline) -> Result
 pub(super) fn drop(ingest: &Ingest, drop: &Drop) -> Result<()> {
     ingest.change(|snapshot| {
         let of_model = |model: &str| drop.model.as_ref().is_none_or(|wanted| name::same(wanted, model));
-        let alike: Vec<(&str, &str)> = names(snapshot)
-            .filter(|(model, name)| of_model(model) && name::same(name, &drop.name))
-            .collect();
+        let alike: Vec<(&str, &str)> =
+            names(snapshot).filter(|(model, name)| of_model(model) && name::same(name, &drop.name)).collect();
         match alike.as_slice() {
             [] if drop.if_exists => Ok(None),
             [] => Err(name::missing("baseline", &drop.name, names(snapshot).map(|(_, name)| name), "")),

@@ -61,7 +61,8 @@ fn column(parser: &mut Parser<'_>) -> Result<Column> {
     let mut written = false;
     while let Token::Word(word) = parser.peek().token {
         let at = parser.peek().span.start;
-        let Some((role_word, role, meaning)) = role(&word.value).filter(|_| word.quote_style.is_none()) else {
+        let Some((role_word, role, meaning)) = role(&word.value).filter(|_| word.quote_style.is_none())
+        else {
             return Err(wrong_at(&unknown_role(&word.value), at));
         };
         parser.next();
@@ -177,7 +178,9 @@ fn check(column: &Column, at: Location) -> Result<()> {
         (Role::Time, _) => ty == ColumnType::Timestamp,
         (Role::Tag, _) => ty == ColumnType::Text,
         (Role::Key | Role::Subject, _) => matches!(ty, ColumnType::Text | ColumnType::BigInt),
-        (Role::Field, Some(Meaning::NumericFeature | Meaning::Latency | Meaning::Cost | Meaning::Weight)) => numeric,
+        (Role::Field, Some(Meaning::NumericFeature | Meaning::Latency | Meaning::Cost | Meaning::Weight)) => {
+            numeric
+        }
         (Role::Field, Some(Meaning::Score)) => numeric || matches!(ty, ColumnType::Vector(_)),
         (Role::Field, Some(Meaning::Embedding)) => matches!(ty, ColumnType::Vector(_)),
         (Role::Field, Some(Meaning::CategoricalFeature | Meaning::Prediction | Meaning::Label)) => {

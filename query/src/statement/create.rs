@@ -34,7 +34,8 @@ pub(super) fn model(ingest: &Ingest, create: &Create) -> Result<()> {
         predictions.options.insert("retention".to_owned(), kept.clone());
     }
     let labels = labels(&predictions)?;
-    let value = |name: &str, default: &str| options.get(name).map_or_else(|| default.to_owned(), Clone::clone);
+    let value =
+        |name: &str, default: &str| options.get(name).map_or_else(|| default.to_owned(), Clone::clone);
     let entry = Model {
         name: create.name.clone(),
         kind: value("type", "classification"),
@@ -121,7 +122,9 @@ fn columns(what: &str, create: &Create) -> Result<Vec<Column>> {
 
 /// The table that keeps the labels of a model, where it has a KEY to find predictions by and a LABEL.
 fn labels(predictions: &TableSchema) -> Result<Option<TableSchema>> {
-    let Some(key) = predictions.columns.iter().find(|column| column.role == Role::Key) else { return Ok(None) };
+    let Some(key) = predictions.columns.iter().find(|column| column.role == Role::Key) else {
+        return Ok(None);
+    };
     let mut columns = vec![Column::new(TIME_COLUMN, ColumnType::Timestamp, Role::Time), key.clone()];
     columns.extend(label_columns(predictions).cloned());
     if columns.len() == 2 {

@@ -98,7 +98,7 @@ impl<'a> Parser<'a> {
         let from = self.offset(self.peek().span.start);
         let query = self.inner.parser.parse_query().map_err(datafusion::error::DataFusionError::from)?;
         let to = self.offset(self.inner.parser.get_current_token().span.end);
-        let text = self.sql.get(from..to).unwrap_or_default().to_owned();
+        let text = self.sql.get(from..to).unwrap_or_default().trim_end().to_owned();
         Ok(Statement::CreateBaseline(CreateBaseline { name, model, query, text, if_not_exists }))
     }
 
@@ -116,12 +116,17 @@ impl<'a> Parser<'a> {
         let name = self.identifier("a name")?;
         if name.is_empty() || name.contains(['/', '$']) || name.chars().any(char::is_control) {
             return Err(wrong_at(
-                &format!("{name:?} cannot be a name: names are not empty and hold no /, no $ and no control characters"),
+                &format!(
+                    "{name:?} cannot be a name: names are not empty and hold no /, no $ and no control characters"
+                ),
                 at.span.start,
             ));
         }
         if self.peek().token == Token::Period {
-            return Err(wrong_at("models and tables are made in schema public, without a prefix", at.span.start));
+            return Err(wrong_at(
+                "models and tables are made in schema public, without a prefix",
+                at.span.start,
+            ));
         }
         Ok(name)
     }
@@ -139,7 +144,8 @@ impl<'a> Parser<'a> {
 
     /// Takes these words if they come next (unquoted, any case).
     pub(super) fn eat(&mut self, words: &[&str]) -> bool {
-        let hit = words.iter().enumerate().all(|(at, word)| is_word(&self.inner.parser.peek_nth_token(at), word));
+        let hit =
+            words.iter().enumerate().all(|(at, word)| is_word(&self.inner.parser.peek_nth_token(at), word));
         if hit {
             words.iter().for_each(|_| self.next());
         }
@@ -181,7 +187,8 @@ impl<'a> Parser<'a> {
 
     /// Locations count lines and characters from 1; line 0 is the end.
     fn offset(&self, location: Location) -> usize {
-        let (Some(line), Some(column)) = (location.line.checked_sub(1), location.column.checked_sub(1)) else {
+        let (Some(line), Some(column)) = (location.line.checked_sub(1), location.column.checked_sub(1))
+        else {
             return self.sql.len();
         };
         let before: usize = self.sql.split_inclusive('\n').take(line as usize).map(str::len).sum();

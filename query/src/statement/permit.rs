@@ -16,9 +16,10 @@ pub(crate) fn permit(statement: &SqlStatement, access: Access) -> Result<()> {
         SqlStatement::Explain(explain) => permit(&explain.statement, access),
         SqlStatement::CreateExternalTable(_) => files("CREATE EXTERNAL TABLE", access),
         SqlStatement::CopyTo(_) => files("COPY", access),
-        SqlStatement::Reset(_) => {
-            unsupported("RESET", "every statement runs with the server's own settings, and none can be changed")
-        }
+        SqlStatement::Reset(_) => unsupported(
+            "RESET",
+            "every statement runs with the server's own settings, and none can be changed",
+        ),
     }
 }
 
@@ -74,6 +75,6 @@ fn unsupported(what: &str, remedy: &str) -> Result<()> {
 fn first_word(ast: &Ast) -> String {
     let text = ast.to_string();
     let keyword = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase());
-    let words: Vec<&str> = text.split_whitespace().take(2).take_while(keyword).collect();
+    let words: Vec<&str> = text.split_whitespace().take(4).take_while(keyword).collect();
     words.join(" ")
 }

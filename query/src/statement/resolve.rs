@@ -11,9 +11,10 @@ mod scope;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::sql::parser::{CopyToSource, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast::{
-    Cte, Distinct, ExcludeSelectItem, FunctionArg, GroupByExpr, Ident, Insert, Join, JoinConstraint, JoinOperator,
-    ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    Statement as Ast, TableAlias, TableFactor, TableObject, TableWithJoins, WildcardAdditionalOptions,
+    Cte, Distinct, ExcludeSelectItem, FunctionArg, GroupByExpr, Ident, Insert, Join, JoinConstraint,
+    JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, Statement as Ast, TableAlias, TableFactor, TableObject,
+    TableWithJoins, WildcardAdditionalOptions,
 };
 
 use self::scope::{Prefer, Relation, Scope, lowered, quote};
@@ -227,7 +228,8 @@ impl Resolver<'_> {
         let relation = match factor {
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
                 return Err(QueryError::Invalid(
-                    "TABLESAMPLE is not supported: it would be ignored; filter with random() < 0.1 instead".into(),
+                    "TABLESAMPLE is not supported: it would be ignored; filter with random() < 0.1 instead"
+                        .into(),
                 ));
             }
             TableFactor::Table { name, alias, args: None, .. } => {
@@ -262,11 +264,14 @@ impl Resolver<'_> {
 
     /// Resolves the name of a table; the relation it brings into scope.
     fn table(&mut self, name: &mut ObjectName) -> Result<Relation> {
-        let mut idents: Vec<&mut Ident> =
-            name.0.iter_mut().filter_map(|part| match part {
+        let mut idents: Vec<&mut Ident> = name
+            .0
+            .iter_mut()
+            .filter_map(|part| match part {
                 ObjectNamePart::Identifier(ident) => Some(ident),
                 ObjectNamePart::Function(_) => None,
-            }).collect();
+            })
+            .collect();
         match idents.as_mut_slice() {
             [table] => match self.ctes.iter().rev().find(|(cte, _)| *cte == lowered(table)) {
                 Some((cte, columns)) => Ok(Relation { name: Some(cte.clone()), columns: columns.clone() }),
@@ -283,7 +288,7 @@ impl Resolver<'_> {
             PUBLIC => self.in_public(table),
             SYSTEM => match system::columns(&lowered(table)) {
                 Some(columns) => Ok(Relation { name: Some(lowered(table)), columns }),
-                None => Err(name::missing("table", &format!("system.{}", table.value), system::NAMES, "")),
+                None => Err(name::missing("table of schema system", &table.value, system::NAMES, "")),
             },
             // DataFusion's own, all in lower case.
             "information_schema" => Ok(Relation::named(lowered(table))),
@@ -296,7 +301,11 @@ impl Resolver<'_> {
     fn in_public(&mut self, table: &mut Ident) -> Result<Relation> {
         let quoted = table.quote_style.is_some();
         let view = self.view;
-        let found = if quoted { view.snapshot().table(&table.value).cloned() } else { view.find_table(&table.value)? };
+        let found = if quoted {
+            view.snapshot().table(&table.value).cloned()
+        } else {
+            view.find_table(&table.value)?
+        };
         if let Some(found) = found {
             quote(table, &found.name);
             let columns = found.columns.iter().map(|column| column.name.clone()).collect();
@@ -377,6 +386,3 @@ fn refuse_named(function: &ObjectName, args: &[FunctionArg]) -> Result<()> {
         false => Ok(()),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -19,7 +19,12 @@ pub(super) fn optional_text<S: AsRef<str>>(values: impl IntoIterator<Item = Opti
 
 /// BIGINT; what does not fit is the greatest there is.
 pub(super) fn count(values: impl IntoIterator<Item = u64>) -> ArrayRef {
-    Arc::new(values.into_iter().map(|value| Some(i64::try_from(value).unwrap_or(i64::MAX))).collect::<Int64Array>())
+    Arc::new(
+        values
+            .into_iter()
+            .map(|value| Some(i64::try_from(value).unwrap_or(i64::MAX)))
+            .collect::<Int64Array>(),
+    )
 }
 
 /// BIGINT with nulls.

@@ -28,17 +28,8 @@ pub(super) const TABLES: [&str; 10] = [
 ];
 
 /// The columns of `system.segments`.
-pub(super) const SEGMENTS: [&str; 9] = [
-    "table_name",
-    "segment",
-    "path",
-    "rows",
-    "row_groups",
-    "bytes",
-    "raw_bytes",
-    "min_time",
-    "max_time",
-];
+pub(super) const SEGMENTS: [&str; 9] =
+    ["table_name", "segment", "path", "rows", "row_groups", "bytes", "raw_bytes", "min_time", "max_time"];
 
 /// A table with its sizes, and those of its labels.
 struct Row<'a> {

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, FixedSizeListArray, Float64Array, Int64Array, PrimitiveArray,
-    TimestampNanosecondArray, new_null_array,
+    TimestampNanosecondArray, UInt64Array, new_null_array,
 };
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{
-    DataType, Field, Float64Type, Int64Type, TimeUnit, UInt64Type,
-};
+use arrow::compute::{CastOptions, cast_with_options, take};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimeUnit, UInt64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use driftline_storage::ColumnType;
 use driftline_storage::distribution::Distribution;
@@ -88,7 +86,12 @@ fn refuse<T>(values: &ArrayRef, row: Option<usize>, ty: ColumnType, place: &Plac
 
 /// What to say of one value that is wrong.
 fn refuse_row<T>(row: usize, what: &str, place: &Place<'_>) -> Result<T> {
-    Err(QueryError::Invalid(format!("row {}, column {} of table {}: {what}", row + 1, place.column, place.table)))
+    Err(QueryError::Invalid(format!(
+        "row {}, column {} of table {}: {what}",
+        row + 1,
+        place.column,
+        place.table
+    )))
 }
 
 /// A cast that fails rather than lose a value.
@@ -140,7 +143,8 @@ fn to_bigint(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result<Arr
 fn exact_integer(value: f64) -> Option<i64> {
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
     // A minus zero would lose its sign.
-    let exact = value.fract() == 0.0 && value.abs() <= EXACT_MAX && !(value == 0.0 && value.is_sign_negative());
+    let exact =
+        value.fract() == 0.0 && value.abs() <= EXACT_MAX && !(value == 0.0 && value.is_sign_negative());
     exact.then_some(value as i64)
 }
 
@@ -209,35 +213,61 @@ fn texts_to_timestamp(texts: &ArrayRef, place: &Place<'_>) -> Result<ArrayRef> {
 
 /// Lists of n numbers. A vector holds 32-bit floats: wider ones are rounded, as embeddings always are.
 fn to_vector(values: &ArrayRef, n: u32, ty: ColumnType, place: &Place<'_>) -> Result<ArrayRef> {
-    let lengths = |row: usize| -> Option<usize> {
-        match values.data_type() {
-            DataType::FixedSizeList(_, n) => usize::try_from(*n).ok(),
-            DataType::List(_) => Some(values.as_list::<i32>().value_length(row) as usize),
-            DataType::LargeList(_) => usize::try_from(values.as_list::<i64>().value_length(row)).ok(),
-            _ => None,
-        }
-    };
-    let numbers = match values.data_type() {
-        DataType::FixedSizeList(inner, _) | DataType::List(inner) | DataType::LargeList(inner) => {
-            inner.data_type().is_numeric()
-        }
-        _ => false,
-    };
-    if !numbers {
+    let Some((numbers, spans)) = lists(values).filter(|(numbers, _)| numbers.data_type().is_numeric()) else {
         return refuse(values, None, ty, place);
-    }
-    for row in (0..values.len()).filter(|row| values.is_valid(*row)) {
-        if let Some(found) = lengths(row).filter(|found| *found != n as usize) {
-            return refuse_row(row, &format!("{found} numbers for a {}", ty.sql()), place);
+    };
+    let n = u64::from(n);
+    let mut picks: Vec<Option<u64>> = Vec::new();
+    for (row, span) in spans.into_iter().enumerate() {
+        match span {
+            None => picks.extend((0..n).map(|_| None)),
+            Some((from, length)) if length == n => picks.extend((from..from + n).map(Some)),
+            Some((_, found)) => {
+                return refuse_row(row, &format!("{found} numbers for a {}", ty.sql()), place);
+            }
         }
     }
-    let fixed = exactly(values, &ty.arrow())?;
-    Ok(Arc::new(FixedSizeListArray::from(fixed.to_data())))
+    let numbers = exactly(&take(&numbers, &UInt64Array::from(picks), None)?, &DataType::Float32)?;
+    let DataType::FixedSizeList(field, size) = ty.arrow() else { return refuse(values, None, ty, place) };
+    let rows = values.nulls().cloned();
+    Ok(Arc::new(FixedSizeListArray::try_new(field, size, numbers, rows)?))
+}
+
+/// The elements of lists, and for each list that is not null where it begins in them and how many it has.
+/// (Arrow's own cast of lists to a fixed size counts wrongly where the array is a slice.)
+fn lists(values: &ArrayRef) -> Option<(ArrayRef, Vec<Option<(u64, u64)>>)> {
+    type Span = (u64, u64);
+    let span = |from: i64, length: i64| -> Option<Span> {
+        Some((u64::try_from(from).ok()?, u64::try_from(length).ok()?))
+    };
+    let spans = |of: &dyn Fn(usize) -> Option<Span>| -> Vec<Option<Span>> {
+        (0..values.len()).map(|row| values.is_valid(row).then(|| of(row)).flatten()).collect()
+    };
+    match values.data_type() {
+        DataType::List(_) => {
+            let lists = values.as_list::<i32>();
+            let of = |row: usize| span(lists.value_offsets()[row].into(), lists.value_length(row).into());
+            Some((Arc::clone(lists.values()), spans(&of)))
+        }
+        DataType::LargeList(_) => {
+            let lists = values.as_list::<i64>();
+            let of = |row: usize| span(lists.value_offsets()[row], lists.value_length(row));
+            Some((Arc::clone(lists.values()), spans(&of)))
+        }
+        DataType::FixedSizeList(_, n) => {
+            let lists = values.as_fixed_size_list();
+            let of = |row: usize| span(lists.value_offset(row).into(), (*n).into());
+            Some((Arc::clone(lists.values()), spans(&of)))
+        }
+        _ => None,
+    }
 }
 
 fn to_distribution(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result<ArrayRef> {
     let bytes = match values.data_type() {
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => exactly(values, &DataType::Binary)?,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+            exactly(values, &DataType::Binary)?
+        }
         _ => return refuse(values, None, ty, place),
     };
     let encoded: &BinaryArray = bytes.as_binary();

@@ -104,7 +104,8 @@ impl Target {
 
     /// The rows with `received_at`, and with `time` where it is not known: when the label came.
     fn with_times(&self, rows: &RecordBatch, received_at: i64) -> Result<RecordBatch> {
-        let received = TimestampNanosecondArray::from(vec![received_at; rows.num_rows()]).with_timezone("UTC");
+        let received =
+            TimestampNanosecondArray::from(vec![received_at; rows.num_rows()]).with_timezone("UTC");
         let mut columns: Vec<(String, ArrayRef)> = vec![(RECEIVED_AT.to_owned(), Arc::new(received.clone()))];
         let mut timed = false;
         for (field, values) in rows.schema().fields().iter().zip(rows.columns()) {

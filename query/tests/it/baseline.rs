@@ -16,7 +16,8 @@ fn hex(distribution: &Distribution) -> String {
 #[tokio::test]
 async fn a_baseline_holds_the_distribution_of_each_feature_prediction_and_score() {
     let db = fraud().await;
-    let made = one(&db, "CREATE BASELINE training FOR MODEL Fraud AS SELECT * FROM fraud WHERE id <> 'none'").await;
+    let made =
+        one(&db, "CREATE BASELINE training FOR MODEL Fraud AS SELECT * FROM fraud WHERE id <> 'none'").await;
     assert_eq!(made, "3");
     let mut amount = Numeric::new();
     amount.push(12.5);
@@ -52,7 +53,10 @@ async fn baselines_that_cannot_be_are_refused() {
     assert!(matches!(exists, QueryError::Exists(_)), "{exists:?}");
     db.sql("CREATE BASELINE IF NOT EXISTS b FOR MODEL fraud AS SELECT * FROM fraud").await.unwrap();
     let useless = error(&db, "CREATE BASELINE c FOR MODEL fraud AS SELECT 1 AS n").await;
-    assert!(useless.to_string().contains("gives no feature, prediction or score of model fraud"), "{useless}");
+    assert!(
+        useless.to_string().contains("gives no feature, prediction or score of model fraud"),
+        "{useless}"
+    );
     let wrong = error(&db, "CREATE BASELINE c FOR MODEL fraud AS SELECT 'x' AS amount FROM fraud").await;
     assert!(wrong.to_string().contains("column amount"), "{wrong}");
     let missing = error(&db, "CREATE BASELINE c FOR MODEL nobody AS SELECT 1").await;

@@ -43,7 +43,8 @@ async fn within_one_batch_the_later_row_stands() {
 async fn labels_are_joined_only_where_they_are_asked_for() {
     let db = fraud().await;
     db.write(labels(&[("a", Some("ok"))])).await.unwrap();
-    let joins = async |sql: &str| rows(&db, &format!("EXPLAIN {sql}")).await.concat().join(" ").contains("Labels");
+    let joins =
+        async |sql: &str| rows(&db, &format!("EXPLAIN {sql}")).await.concat().join(" ").contains("Labels");
     assert!(joins("SELECT label FROM fraud").await);
     assert!(joins("SELECT count(label) FROM fraud").await);
     assert!(!joins("SELECT id, score FROM fraud").await);
@@ -56,10 +57,10 @@ async fn labels_are_joined_only_where_they_are_asked_for() {
 async fn labels_can_be_filtered_grouped_and_cut_by_time() {
     let db = fraud().await;
     db.write(labels(&[("a", Some("ok")), ("b", Some("fraud")), ("c", Some("fraud"))])).await.unwrap();
-    assert_eq!(rows(&db, "SELECT label, count(*) FROM fraud GROUP BY label ORDER BY label").await, [
-        ["fraud", "2"],
-        ["ok", "1"]
-    ]);
+    assert_eq!(
+        rows(&db, "SELECT label, count(*) FROM fraud GROUP BY label ORDER BY label").await,
+        [["fraud", "2"], ["ok", "1"]]
+    );
     assert_eq!(one(&db, "SELECT count(*) FROM fraud WHERE label = decision").await, "2");
     let late = "SELECT id FROM fraud WHERE time >= '2026-01-01T10:00:02Z' AND label = 'fraud'";
     assert_eq!(one(&db, late).await, "c");

@@ -3,7 +3,7 @@
 use driftline_query::storage::StorageError;
 use driftline_query::{Database, QueryError};
 
-use crate::support::{FRAUD, directory, fraud, one, rows, strings, times, to_table, batch};
+use crate::support::{FRAUD, batch, directory, fraud, one, rows, strings, times, to_table};
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_closing_and_opening_again() {

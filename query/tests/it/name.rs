@@ -6,11 +6,13 @@ use crate::support::{error, one, rows};
 
 async fn employment() -> Database {
     let db = Database::open_in_memory().unwrap();
-    db.sql("CREATE TABLE Employment (AGEP BIGINT, SCHL TEXT, \"Has Space\" BIGINT);
+    db.sql(
+        "CREATE TABLE Employment (AGEP BIGINT, SCHL TEXT, \"Has Space\" BIGINT);
             INSERT INTO EMPLOYMENT (TIME, agep, schl, \"Has Space\")
-            VALUES ('2026-01-01T00:00:00Z', 30, 'x', 1), ('2026-01-01T00:00:01Z', 50, 'y', 2)")
-        .await
-        .unwrap();
+            VALUES ('2026-01-01T00:00:00Z', 30, 'x', 1), ('2026-01-01T00:00:01Z', 50, 'y', 2)",
+    )
+    .await
+    .unwrap();
     db
 }
 
@@ -45,11 +47,13 @@ async fn columns_and_tables_are_found_in_any_case() {
 #[tokio::test]
 async fn columns_keep_the_case_in_which_they_were_written() {
     let db = employment().await;
-    let batches = db.sql("SELECT agep, *, AGEP AS Years FROM employment").await.unwrap();
+    let batches =
+        db.sql("SELECT agep, schl, *  EXCLUDE (AgeP, schl), AGEP AS Years FROM employment").await.unwrap();
     let schema = batches[0].schema();
     let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-    assert_eq!(names, ["AGEP", "time", "AGEP", "SCHL", "Has Space", "years"]);
-    let listed = rows(&db, "SELECT column_name FROM information_schema.columns WHERE table_name = 'Employment'").await;
+    assert_eq!(names, ["AGEP", "SCHL", "time", "Has Space", "years"]);
+    let listed =
+        rows(&db, "SELECT column_name FROM information_schema.columns WHERE table_name = 'Employment'").await;
     assert_eq!(listed.concat(), ["time", "AGEP", "SCHL", "Has Space"]);
 }
 
@@ -69,8 +73,14 @@ async fn an_alias_wins_in_order_by_and_a_column_in_select() {
 #[tokio::test]
 async fn names_that_differ_only_in_case_need_quotes() {
     let db = Database::open_in_memory().unwrap();
-    db.sql("CREATE TABLE t (\"X\" BIGINT, \"x\" BIGINT); INSERT INTO t VALUES ('2026-01-01', 1, 2)").await.unwrap();
-    assert_eq!(rows(&db, "SELECT X, x, \"X\" FROM t").await, [["1", "2", "1"]], "written exactly is exact");
+    db.sql("CREATE TABLE t (\"X\" BIGINT, \"x\" BIGINT); INSERT INTO t VALUES ('2026-01-01', 1, 2)")
+        .await
+        .unwrap();
+    assert_eq!(
+        rows(&db, "SELECT X, x, \"X\" + 0 FROM t").await,
+        [["1", "2", "1"]],
+        "written exactly is exact"
+    );
     db.sql("CREATE TABLE u (\"Xy\" BIGINT, \"xY\" BIGINT)").await.unwrap();
     let ambiguous = error(&db, "SELECT XY FROM u").await;
     assert!(ambiguous.to_string().contains("Xy and xY differ only in case"), "{ambiguous}");
@@ -100,4 +110,20 @@ async fn unknown_names_are_told_with_their_place() {
     assert!(system.to_string().contains("did you mean tables"), "{system}");
     let schema = error(&db, "SELECT 1 FROM nowhere.t").await;
     assert!(matches!(schema, QueryError::NotFound(_)), "{schema:?}");
+}
+
+#[tokio::test]
+async fn models_and_baselines_in_arguments_are_found_in_any_case() {
+    let db = crate::support::fraud().await;
+    db.sql("CREATE BASELINE Training FOR MODEL fraud AS SELECT * FROM fraud").await.unwrap();
+    for call in
+        ["drift('FRAUD', baseline => 'TRAINING')", "drift('fraud')", "drift('Fraud', baseline => 'training')"]
+    {
+        let call = call.replace(')', ", from => '2026-01-01', to => '2026-01-02')");
+        let sql = format!("SELECT feature FROM {call} ORDER BY feature");
+        let features = rows(&db, &sql).await.concat();
+        assert!(features.contains(&"amount".to_owned()), "{call}: {features:?}");
+    }
+    let nobody = error(&db, "SELECT * FROM drift('nobody', window => INTERVAL '1 day')").await;
+    assert!(matches!(nobody, QueryError::NotFound(_)), "{nobody:?}");
 }

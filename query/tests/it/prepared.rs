@@ -19,7 +19,8 @@ async fn parameters_have_the_types_of_what_they_stand_beside() {
     let prepared = db.prepare(sql, Access::Network).await.unwrap();
     assert!(prepared.is_query());
     let parameters = prepared.parameters();
-    let types: Vec<String> = parameters.fields().iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect();
+    let types: Vec<String> =
+        parameters.fields().iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect();
     assert_eq!(types, ["$1 Float64", "$2 Timestamp(ns, \"UTC\")", "$3 Utf8"]);
     let values =
         [ScalarValue::from(0.5), ScalarValue::from("2026-02-01T00:00:00Z"), ScalarValue::from(7_i64)];

@@ -42,7 +42,8 @@ async fn tables_describe_themselves() {
     assert_eq!(described[0], ["time", "Timestamp(ns, \"UTC\")", "NO"]);
     assert_eq!(rows(&db, "SHOW COLUMNS FROM Fraud").await.len(), 7);
     assert!(rows(&db, "SHOW TABLES").await.concat().contains(&"fraud".into()));
-    assert_eq!(one(&db, "SHOW datafusion.execution.time_zone").await, "");
+    let zone = rows(&db, "SHOW datafusion.execution.time_zone").await;
+    assert_eq!(zone, [["datafusion.execution.time_zone", "UTC"]]);
 }
 
 #[tokio::test]

@@ -28,11 +28,10 @@ async fn every_role_and_type_can_be_written() {
     assert_eq!(meaning("e"), Some(Meaning::NumericFeature));
     assert_eq!(meaning("extra"), None);
     let column = |name: &str| table.column_named(name).unwrap();
-    assert_eq!((column("version").role, column("id").role, column("customer").role), (
-        Role::Tag,
-        Role::Key,
-        Role::Subject
-    ));
+    assert_eq!(
+        (column("version").role, column("id").role, column("customer").role),
+        (Role::Tag, Role::Key, Role::Subject)
+    );
     assert!(column("session").index && column("user_id").index && !column("extra").index);
     let shown = rows(&db, "SHOW MODELS").await;
     assert_eq!(shown[0][..9], ["m", "classification", "yes", "0.7", "30 days", "f1", "400d", "risk", "x"]);
@@ -54,10 +53,16 @@ async fn time_is_added_where_it_was_not_written() {
 async fn a_slip_is_told_with_its_place_and_what_is_known() {
     let db = fraud().await;
     for (sql, expected) in [
-        ("CREATE TABLE t (x DUBBLE)", "unknown type DUBBLE; the types are BOOLEAN, BIGINT, DOUBLE, TEXT, TIMESTAMP, JSON, VECTOR(n), DISTRIBUTION (line 1, column 19)"),
+        (
+            "CREATE TABLE t (x DUBBLE)",
+            "unknown type DUBBLE; the types are BOOLEAN, BIGINT, DOUBLE, TEXT, TIMESTAMP, JSON, VECTOR(n), DISTRIBUTION (line 1, column 19)",
+        ),
         ("CREATE TABLE t (\n  x DOUBLE FEETURE)", "unknown role FEETURE; a column may be TIME, TAG, KEY"),
         ("CREATE TABLE t (\n  x DOUBLE FEETURE)", "(line 2, column 12)"),
-        ("CREATE MODEL m (x DOUBLE) WITH (ownr = 'x')", "unknown option ownr of a model; it has type, positive, threshold, label_delay, primary_metric, retention, owner, description (line 1, column 33)"),
+        (
+            "CREATE MODEL m (x DOUBLE) WITH (ownr = 'x')",
+            "unknown option ownr of a model; it has type, positive, threshold, label_delay, primary_metric, retention, owner, description (line 1, column 33)",
+        ),
         ("CREATE TABLE t (x DOUBLE) WITH (owner = 'x')", "unknown option owner of a table"),
         ("CREATE MODEL m (x DOUBLE) WITH (threshold = 'high')", "\"high\" is no number"),
         ("CREATE MODEL m (x DOUBLE) WITH (type = 'ranking')", "a model is classification or regression"),
@@ -115,14 +120,17 @@ async fn a_dropped_model_takes_its_labels_and_baselines_with_it() {
     assert!(db.engine().snapshot().entries().is_empty());
     let gone = error(&db, "DROP MODEL fraud").await;
     assert!(matches!(gone, QueryError::NotFound(_)), "{gone:?}");
-    db.sql("DROP MODEL IF EXISTS fraud; DROP TABLE IF EXISTS fraud; DROP BASELINE IF EXISTS b").await.unwrap();
+    db.sql("DROP MODEL IF EXISTS fraud; DROP TABLE IF EXISTS fraud; DROP BASELINE IF EXISTS b")
+        .await
+        .unwrap();
     db.sql("CREATE TABLE fraud (x DOUBLE); DROP TABLE fraud").await.unwrap();
 }
 
 #[tokio::test]
 async fn statements_before_the_one_that_fails_stay_done() {
     let db = Database::open_in_memory().unwrap();
-    let error = error(&db, "CREATE TABLE a (x DOUBLE); SELECT 1 FROM nowhere; CREATE TABLE b (x DOUBLE)").await;
+    let error =
+        error(&db, "CREATE TABLE a (x DOUBLE); SELECT 1 FROM nowhere; CREATE TABLE b (x DOUBLE)").await;
     assert!(matches!(error, QueryError::NotFound(_)), "{error:?}");
     assert_eq!(rows(&db, "SELECT name FROM system.tables").await, [["a"]]);
 }
@@ -136,7 +144,8 @@ async fn rows_of_a_query_are_inserted_as_one_batch() {
     assert_eq!((count.as_str(), db.engine().snapshot().seq()), ("3", before + 1));
     assert_eq!(one(&db, "SELECT sum(amount) FROM copy").await, "1002.5");
     assert_eq!(one(&db, "INSERT INTO copy SELECT time, id, amount FROM fraud WHERE id = 'none'").await, "0");
-    let late = error(&db, "INSERT INTO copy (time, id) VALUES (now(), 'x'), (now() + INTERVAL '1 day', 'y')").await;
+    let late =
+        error(&db, "INSERT INTO copy (time, id) VALUES (now(), 'x'), (now() + INTERVAL '1 day', 'y')").await;
     assert!(late.to_string().contains("row 2 for table copy"), "{late}");
     let missing = error(&db, "INSERT INTO copy (id) VALUES ('x')").await;
     assert!(missing.to_string().contains("time"), "{missing}");

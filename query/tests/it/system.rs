@@ -14,7 +14,8 @@ async fn tables_tell_their_rows_labels_and_sizes() {
     assert_eq!(before[1], ["t", "table", "0", "null", "0", "0", "null", "null"]);
     db.flush().await.unwrap();
     assert_eq!(rows(&db, sql).await[0][..6], ["fraud", "model", "3", "1", "2", "0"]);
-    let segments = rows(&db, "SELECT table_name, rows, bytes > 0, raw_bytes > 0 FROM system.segments ORDER BY 1").await;
+    let segments =
+        rows(&db, "SELECT table_name, rows, bytes > 0, raw_bytes > 0 FROM system.segments ORDER BY 1").await;
     assert_eq!(segments, [["fraud", "3", "true", "true"], ["fraud$labels", "1", "true", "true"]]);
     let bytes = "SELECT segment_bytes = (SELECT sum(bytes) FROM system.segments) FROM system.tables WHERE name = 'fraud'";
     assert_eq!(one(&db, bytes).await, "true");
@@ -37,7 +38,8 @@ async fn columns_are_listed_as_they_are() {
             "SELECT column_name FROM information_schema.columns WHERE table_schema = 'system' AND table_name = '{table}'"
         );
         let listed = rows(&db, &listed).await.concat();
-        let batches = db.sql(&format!("SELECT {} FROM SYSTEM.{table}", listed.join(", ").to_uppercase())).await;
+        let batches =
+            db.sql(&format!("SELECT {} FROM SYSTEM.{table}", listed.join(", ").to_uppercase())).await;
         batches.unwrap_or_else(|error| panic!("system.{table}: {error}"));
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, Float32Array, Float64Array, Int32Array, Int64Array, LargeStringArray,
-    NullArray, StringArray, StringViewArray, TimestampMillisecondArray, UInt64Array,
+    ArrayRef, BooleanArray, DictionaryArray, Float32Array, Float64Array, Int32Array, Int64Array,
+    LargeStringArray, NullArray, StringArray, StringViewArray, TimestampMillisecondArray, UInt64Array,
 };
 use arrow::datatypes::Int32Type;
 use driftline_query::storage::{StorageError, WriterSequence};
@@ -45,7 +45,11 @@ async fn values_are_converted_where_nothing_is_lost() {
         ("j", strings(["{\"a\": 1}"]), "{\"a\": 1}"),
         ("ts", Arc::new(TimestampMillisecondArray::from(vec![1_500])), "1970-01-01T00:00:01.500Z"),
         ("ts", strings(["2026-01-01T00:00:00+02:00"]), "2025-12-31T22:00:00Z"),
-        ("ts", Arc::new(TimestampMillisecondArray::from(vec![0]).with_timezone("+05:00")), "1970-01-01T00:00:00Z"),
+        (
+            "ts",
+            Arc::new(TimestampMillisecondArray::from(vec![0]).with_timezone("+05:00")),
+            "1970-01-01T00:00:00Z",
+        ),
         ("B", Arc::new(BooleanArray::from(vec![true])), "true"),
         ("d", Arc::new(NullArray::new(1)), "null"),
     ];
@@ -55,9 +59,10 @@ async fn values_are_converted_where_nothing_is_lost() {
         let sql = format!("SELECT {column} FROM t WHERE extract(epoch FROM time) = {second}");
         assert_eq!(one(&db, &sql).await, expected, "{column} from {}", values.data_type());
     }
-    let vectors = arrow::array::ListArray::from_iter_primitive::<arrow::datatypes::Float64Type, _, _>(vec![Some(
-        vec![Some(0.5), Some(1.0)],
-    )]);
+    let vectors =
+        arrow::array::ListArray::from_iter_primitive::<arrow::datatypes::Float64Type, _, _>(vec![Some(
+            vec![Some(0.5), Some(1.0)],
+        )]);
     db.write(to_table("t", batch([("time", times(&[99])), ("v", Arc::new(vectors))]))).await.unwrap();
     assert_eq!(one(&db, "SELECT v FROM t WHERE extract(epoch FROM time) = 99").await, "[0.5, 1.0]");
 }
@@ -65,17 +70,20 @@ async fn values_are_converted_where_nothing_is_lost() {
 #[tokio::test]
 async fn a_conflict_names_the_column_both_types_and_the_first_row() {
     let db = wide().await;
-    let short: ArrayRef = Arc::new(
-        arrow::array::ListArray::from_iter_primitive::<arrow::datatypes::Float32Type, _, _>(vec![
-            Some(vec![Some(0.5), Some(1.0)]),
-            Some(vec![Some(0.5)]),
-        ]),
-    );
+    let short: ArrayRef = Arc::new(arrow::array::ListArray::from_iter_primitive::<
+        arrow::datatypes::Float32Type,
+        _,
+        _,
+    >(vec![Some(vec![Some(0.5), Some(1.0)]), Some(vec![Some(0.5)])]));
     let cases: Vec<(&str, ArrayRef, &str)> = vec![
         ("d", strings([None, Some("12")]), "column d of table t is DOUBLE, the rows have Utf8: row 2 is 12"),
         ("i", doubles(&[1.0, 1.5]), "column i of table t is BIGINT, the rows have Float64: row 2 is 1.5"),
         ("i", doubles(&[1.0, 1e300]), "column i of table t is BIGINT, the rows have Float64: row 2 is 1e300"),
-        ("i", Arc::new(UInt64Array::from(vec![1, u64::MAX])), "the rows have UInt64: row 2 is 18446744073709551615"),
+        (
+            "i",
+            Arc::new(UInt64Array::from(vec![1, u64::MAX])),
+            "the rows have UInt64: row 2 is 18446744073709551615",
+        ),
         ("d", integers(&[1, (1 << 53) + 1]), "the rows have Int64: row 2 is 9007199254740993"),
         ("s", integers(&[1, 2]), "column s of table t is TEXT, the rows have Int64: row 1 is 1"),
         ("b", integers(&[1, 0]), "column b of table t is BOOLEAN, the rows have Int64: row 1 is 1"),
@@ -86,7 +94,8 @@ async fn a_conflict_names_the_column_both_types_and_the_first_row() {
         ("v", strings(["a", "b"]), "column v of table t is VECTOR(2), the rows have Utf8: row 1 is a"),
     ];
     for (column, values, expected) in cases {
-        let error = db.write(to_table("t", batch([("time", times(&[1, 2])), (column, values)]))).await.unwrap_err();
+        let error =
+            db.write(to_table("t", batch([("time", times(&[1, 2])), (column, values)]))).await.unwrap_err();
         assert!(matches!(error, QueryError::Invalid(_)), "{error:?}");
         assert!(error.to_string().contains(expected), "{expected}: {error}");
     }
@@ -100,7 +109,10 @@ async fn times_out_of_bounds_are_refused_with_row_and_value() {
     let now = db.engine().now_nanos() / 1_000_000_000;
     let cases = [
         (batch([("time", times(&[now, now + 601])), x()]), "is more than 10 minutes ahead of the clock"),
-        (batch([("time", times(&[now, now - 31 * 86_400])), x()]), "is older than the table's retention of 30 days"),
+        (
+            batch([("time", times(&[now, now - 31 * 86_400])), x()]),
+            "is older than the table's retention of 30 days",
+        ),
         (batch([("time", strings([Some("2026-01-01"), None])), x()]), "row"),
         (batch([x()]), "row 1 for table short: time is missing"),
     ];
@@ -116,7 +128,13 @@ async fn times_out_of_bounds_are_refused_with_row_and_value() {
 #[tokio::test]
 async fn a_missing_table_is_told_with_the_statement_that_makes_it() {
     let db = fraud().await;
-    let rows = || batch([("time", times(&[1])), ("x y", doubles(&[1.0])), ("Flag", Arc::new(BooleanArray::from(vec![true])) as ArrayRef)]);
+    let rows = || {
+        batch([
+            ("time", times(&[1])),
+            ("x y", doubles(&[1.0])),
+            ("Flag", Arc::new(BooleanArray::from(vec![true])) as ArrayRef),
+        ])
+    };
     let error = db.write(to_table("requests", rows())).await.unwrap_err();
     assert!(matches!(error, QueryError::NotFound(_)), "{error:?}");
     let create = "CREATE TABLE requests (time TIMESTAMP TIME, \"x y\" DOUBLE, Flag BOOLEAN)";
@@ -128,17 +146,23 @@ async fn a_missing_table_is_told_with_the_statement_that_makes_it() {
 #[tokio::test]
 async fn new_columns_are_added_and_missing_ones_are_null() {
     let db = wide().await;
-    db.write(to_table("short", batch([("time", times(&[db.engine().now_nanos() / 1_000_000_000])), ("Extra", strings(["a"]))])))
-        .await
-        .unwrap();
+    db.write(to_table(
+        "short",
+        batch([("time", times(&[db.engine().now_nanos() / 1_000_000_000])), ("Extra", strings(["a"]))]),
+    ))
+    .await
+    .unwrap();
     db.flush().await.unwrap();
     let now = db.engine().now_nanos() / 1_000_000_000;
     let typed: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![1]));
-    db.write(to_table("short", batch([("time", times(&[now])), ("extra", strings(["b"])), ("more", typed)]))).await.unwrap();
+    db.write(to_table("short", batch([("time", times(&[now])), ("extra", strings(["b"])), ("more", typed)])))
+        .await
+        .unwrap();
     let sql = "SELECT extra, x, more IS NULL FROM short ORDER BY extra";
     assert_eq!(rows(&db, sql).await, [["a", "null", "true"], ["b", "null", "false"]]);
     let odd: ArrayRef = Arc::new(arrow::array::Decimal128Array::from(vec![1]));
-    let error = db.write(to_table("short", batch([("time", times(&[now])), ("odd", odd)]))).await.unwrap_err();
+    let error =
+        db.write(to_table("short", batch([("time", times(&[now])), ("odd", odd)]))).await.unwrap_err();
     assert!(error.to_string().contains("column odd of the rows for table short has type Decimal"), "{error}");
     let twice = batch([("time", times(&[now])), ("x", doubles(&[1.0])), ("X", doubles(&[1.0]))]);
     let error = db.write(to_table("short", twice)).await.unwrap_err();
@@ -150,15 +174,16 @@ async fn all_parts_are_written_or_none() {
     let db = fraud().await;
     db.sql("CREATE TABLE t (x DOUBLE)").await.unwrap();
     let part = |target, rows| WritePart { target, rows };
-    let good = || part(WriteTarget::Table("t".into()), batch([("time", times(&[1])), ("x", doubles(&[1.0]))]));
-    let label = |label| {
-        part(WriteTarget::Labels("fraud".into()), batch([("id", strings(["a"])), ("label", label)]))
-    };
+    let good =
+        || part(WriteTarget::Table("t".into()), batch([("time", times(&[1])), ("x", doubles(&[1.0]))]));
+    let label =
+        |label| part(WriteTarget::Labels("fraud".into()), batch([("id", strings(["a"])), ("label", label)]));
     let bad = Write { writer: None, parts: vec![good(), label(integers(&[1]))] };
     db.write(bad).await.unwrap_err();
     assert_eq!(one(&db, "SELECT count(*) FROM t").await, "0");
     let before = db.engine().snapshot().seq();
-    let widening = part(WriteTarget::Table("t".into()), batch([("time", times(&[2])), ("new", strings(["n"]))]));
+    let widening =
+        part(WriteTarget::Table("t".into()), batch([("time", times(&[2])), ("new", strings(["n"]))]));
     let write = Write { writer: None, parts: vec![good(), widening, label(strings(["ok"]))] };
     let ack = db.write(write).await.unwrap();
     assert_eq!((ack.seq, db.engine().snapshot().seq()), (before + 1, before + 1));

@@ -1,1 +1,94 @@
+use proptest::prelude::*;
 
+use super::*;
+
+fn one(sql: &str) -> Statement {
+    parse_one(sql).unwrap()
+}
+
+#[test]
+fn the_text_of_a_query_is_cut_out_by_characters_and_lines() {
+    let sql = "CREATE BASELINE b FOR MODEL m AS\n  SELECT 'é', \"ü\"\n  FROM m ;\n";
+    let Statement::CreateBaseline(baseline) = one(sql) else { panic!("no baseline") };
+    assert_eq!(baseline.text, "SELECT 'é', \"ü\"\n  FROM m");
+}
+
+#[test]
+fn words_of_ours_are_names_elsewhere() {
+    for sql in [
+        "SELECT model, key, time, label, feature FROM baseline",
+        "SELECT 1 AS model",
+        "SHOW TABLES",
+        "CREATE VIEW model AS SELECT 1",
+        "DROP VIEW model",
+        "WITH show AS (SELECT 1 AS models) SELECT models FROM show",
+    ] {
+        assert!(matches!(one(sql), Statement::Sql(_)), "{sql}");
+    }
+}
+
+#[test]
+fn keywords_may_be_in_any_case_and_names_in_quotes() {
+    let Statement::CreateModel(model) = one("create Model if not exists \"My Model\" (\"a b\" double score)")
+    else {
+        panic!("no model")
+    };
+    assert_eq!((model.name.as_str(), model.columns[0].name.as_str()), ("My Model", "a b"));
+    assert!(model.if_not_exists);
+}
+
+#[test]
+fn a_text_may_hold_comments_and_many_statements() {
+    let statements = parse("-- first\nSELECT 1; /* two */ DROP TABLE t;; SHOW MODELS").unwrap();
+    assert_eq!(statements.len(), 3);
+    assert!(matches!(statements[1], Statement::Drop(_)));
+}
+
+const WORDS: [&str; 32] = [
+    "CREATE",
+    "MODEL",
+    "TABLE",
+    "BASELINE",
+    "FOR",
+    "AS",
+    "SELECT",
+    "1",
+    "(",
+    ")",
+    ",",
+    ";",
+    "x",
+    "DOUBLE",
+    "TEXT",
+    "KEY",
+    "FEATURE",
+    "NUMERIC",
+    "WITH",
+    "=",
+    "'a'",
+    "IF",
+    "NOT",
+    "EXISTS",
+    "DROP",
+    "SHOW",
+    "MODELS",
+    "VECTOR",
+    "\"q\"",
+    "TIMESTAMP",
+    "é",
+    "-",
+];
+
+proptest! {
+    #[test]
+    fn any_words_are_read_or_refused_and_never_crash(words in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..24)) {
+        let _ = parse(&words.join(" "));
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused_and_never_crashes(text in "\\PC{0,60}") {
+        let _ = parse(&text);
+        let _ = parse(&format!("CREATE BASELINE b FOR MODEL m AS {text}"));
+        let _ = parse(&format!("CREATE TABLE t ({text}"));
+    }
+}

@@ -97,7 +97,8 @@ impl Scope<'_> {
 /// The one of `known` that an unquoted name means. A column of two joined tables counts once here: which of the two
 /// is for the planner to ask.
 fn find<'n>(known: impl IntoIterator<Item = &'n String>, ident: &Ident) -> Result<Option<String>> {
-    let mut alike: Vec<&str> = known.into_iter().map(String::as_str).filter(|k| name::same(k, &ident.value)).collect();
+    let mut alike: Vec<&str> =
+        known.into_iter().map(String::as_str).filter(|k| name::same(k, &ident.value)).collect();
     alike.sort_unstable();
     alike.dedup();
     Ok(name::find("column", alike, &ident.value)?.map(str::to_owned))
