@@ -43,8 +43,7 @@ fn fits_a_terminal_of_100_columns() {
 #[test]
 fn says_calm_where_nothing_drifted() {
     let text = Report(&findings()).to_string();
-    let verdict =
-        "The data are calm: not drifted are 48 of 48 features and years, and 2480 of 2480 features and weeks.";
+    let verdict = "The data are calm: not drifted are 48 of 48 features and years, and 2480 of 2480 features and weeks.";
     assert!(text.contains(verdict), "{text}");
     assert!(text.contains("employment            none"), "{text}");
     assert!(
