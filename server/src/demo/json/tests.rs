@@ -13,7 +13,7 @@ fn object_has_the_documented_shape() {
         rows: 1000,
     };
     let findings = Findings {
-        stored: Stored { rows: 3, labels: 2, bytes_on_disk: 100, rows_on_disk: 5 },
+        stored: Stored { rows: 3, labels: 2, bytes_on_disk: 100, model_bytes: 5 },
         percentiles: Percentiles { p50: 0.5, p95: 0.95, p99: 0.99 },
         quality: vec![Quality { year: 2015, figures: [0.1, 0.2, 0.3, 0.4, f64::NAN, 1.0] }],
         drift: vec![

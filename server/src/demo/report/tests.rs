@@ -23,7 +23,7 @@ fn findings() -> Findings {
         Alert { model: INCIDENT, feature: "AGEP".into(), window_start, psi: 7.125 }
     };
     Findings {
-        stored: Stored { rows: 277_677, labels: 277_677, bytes_on_disk: 12 << 20, rows_on_disk: 702_525 },
+        stored: Stored { rows: 277_677, labels: 277_677, bytes_on_disk: 12 << 20, model_bytes: 5 },
         percentiles: Percentiles { p50: 0.5, p95: 0.95, p99: 0.96 },
         quality: vec![Quality { year: 2015, figures: [0.8272; QUALITY.len()] }],
         drift: all,
