@@ -150,7 +150,7 @@ fn verdict(findings: &Findings, f: &mut Formatter) -> Result {
     let word = if drifted == 0 { "The data are calm" } else { "Most of the data are calm" };
     writeln!(
         f,
-        "  {word}: not drifted are {} of {years} features and years, and {} of {weeks} features and weeks.",
+        "  {word}: not drifted are {} of {years} values by year and {} of {weeks} by week.",
         years - drifted_years,
         weeks - drifted_weeks
     )

@@ -43,7 +43,7 @@ fn fits_a_terminal_of_100_columns() {
 #[test]
 fn says_calm_where_nothing_drifted() {
     let text = Report(&findings()).to_string();
-    let verdict = "The data are calm: not drifted are 48 of 48 features and years, and 2480 of 2480 features and weeks.";
+    let verdict = "The data are calm: not drifted are 48 of 48 values by year and 2480 of 2480 by week.";
     assert!(text.contains(verdict), "{text}");
     assert!(text.contains("employment            none"), "{text}");
     assert!(
@@ -63,10 +63,7 @@ fn says_so_where_something_drifted_or_was_named_wrongly() {
         psi: 1.0,
     });
     let text = Report(&findings).to_string();
-    assert!(
-        text.contains("Most of the data are calm: not drifted are 47 of 48 features and years"),
-        "{text}"
-    );
+    assert!(text.contains("Most of the data are calm: not drifted are 47 of 48 values by year"), "{text}");
     assert!(text.contains("The injected fault is in AGEP alone"), "{text}");
 }
 
