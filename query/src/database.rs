@@ -10,6 +10,7 @@ use futures::TryStreamExt;
 
 use crate::error::Result;
 pub use crate::prepared::Prepared;
+use crate::prepared::run_at_once;
 use crate::session::{Session, Sessions, spill_folder};
 use crate::statement;
 use crate::write::{Ingest, Write};
@@ -33,6 +34,8 @@ pub enum Access {
 }
 
 /// A database. Clones share it; it closes when `close` is called or the last clone goes.
+///
+/// Its asynchronous calls need a tokio runtime; what waits for the disk runs on its blocking threads.
 #[derive(Clone, Debug)]
 pub struct Database(Arc<Inner>);
 
@@ -82,8 +85,7 @@ impl Database {
     pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
         let mut rows = Vec::new();
         for statement in statement::parse(sql)? {
-            let prepared = Prepared::new(self.clone(), statement, Access::Embedded).await?;
-            rows = prepared.execute(&[]).await?.try_collect().await?;
+            rows = run_at_once(self, statement, Access::Embedded).await?.try_collect().await?;
         }
         Ok(rows)
     }

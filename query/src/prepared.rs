@@ -15,6 +15,7 @@ use futures::TryStreamExt;
 
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
+use crate::session::Session;
 use crate::statement::{self, Statement};
 use crate::{egress, stream};
 
@@ -71,12 +72,7 @@ impl Prepared {
         let session = self.database.session(self.access);
         let plan = session.plan((**sql).clone(), self.access).await?;
         let plan = if values.is_empty() { plan } else { plan.with_param_values(ParamValues::from(values))? };
-        let rows = session.start(plan).await?;
-        if self.is_query {
-            return Ok(rows);
-        }
-        let done: Vec<RecordBatch> = rows.try_collect().await?;
-        Ok(counted(done.iter().map(sum).sum()))
+        run(&session, plan).await
     }
 
     /// The values, in the types that were inferred.
@@ -92,6 +88,37 @@ impl Prepared {
         let typed = wanted.iter().zip(values).map(|(field, value)| typed(field, value));
         typed.collect()
     }
+}
+
+/// Plans and runs a statement without parameters; rows as they leave.
+pub(crate) async fn run_at_once(
+    database: &Database,
+    statement: Statement,
+    access: Access,
+) -> Result<SendableRecordBatchStream> {
+    let Statement::Sql(sql) = statement else {
+        let count = statement::run(database, &statement, access).await?;
+        return Ok(counted(i64::try_from(count).unwrap_or(i64::MAX)));
+    };
+    let session = database.session(access);
+    let plan = session.plan(*sql, access).await?;
+    if !plan.get_parameter_names()?.is_empty() {
+        return Err(QueryError::Invalid(
+            "the statement has parameters; prepare it and give their values".into(),
+        ));
+    }
+    run(&session, plan).await
+}
+
+/// Runs a plan: a query to its stream, all else to its end.
+async fn run(session: &Session, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+    let is_query = is_query(&plan);
+    let rows = session.start(plan).await?;
+    if is_query {
+        return Ok(rows);
+    }
+    let done: Vec<RecordBatch> = rows.try_collect().await?;
+    Ok(counted(done.iter().map(sum).sum()))
 }
 
 /// A value in the type of its parameter. Where none was inferred the parameter takes any.

@@ -90,8 +90,7 @@ impl TableProvider for Table {
         }
         let wanted = Wanted { columns: read, time: time_filter::range_of(filters), limit };
         let partitions = state.config().target_partitions();
-        let scan =
-            ScanExec::new(&self.snapshot, &self.table, wanted, partitions).map_err(QueryError::from)?;
+        let scan = ScanExec::new(&self.snapshot, &self.table, wanted, partitions)?;
         match labels {
             None => Ok(Arc::new(scan)),
             Some(labels) => Ok(Arc::new(LabelsExec::new(Arc::new(scan), labels, columns))),

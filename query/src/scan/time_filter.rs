@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_range_holds_exactly_the_times_that_pass() {
-        let filters: [(Expr, fn(i64) -> bool); 7] = [
+        type Passes = fn(i64) -> bool;
+        let filters: [(Expr, Passes); 7] = [
             (time().gt(at(3)), |t| t > 3),
             (time().gt_eq(at(3)), |t| t >= 3),
             (time().lt(at(3)), |t| t < 3),

@@ -183,12 +183,12 @@ fn to_timestamp(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result<
     match values.data_type() {
         DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => {
             let utc = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
-            exactly(values, &utc).or_else(|error| {
+            exactly(values, &utc).map_err(|error| {
                 let what = "years 1677 to 2262 fit nanoseconds since 1970";
-                Err(QueryError::Invalid(format!(
+                QueryError::Invalid(format!(
                     "column {} of table {}: a time is out of range, {what}: {error}",
                     place.column, place.table
-                )))
+                ))
             })
         }
         text if is_text(text) => texts_to_timestamp(&exactly(values, &DataType::Utf8)?, place),
@@ -233,10 +233,12 @@ fn to_vector(values: &ArrayRef, n: u32, ty: ColumnType, place: &Place<'_>) -> Re
     Ok(Arc::new(FixedSizeListArray::try_new(field, size, numbers, rows)?))
 }
 
+/// Where a list begins in the elements, and how many of them it has.
+type Span = (u64, u64);
+
 /// The elements of lists, and for each list that is not null where it begins in them and how many it has.
 /// (Arrow's own cast of lists to a fixed size counts wrongly where the array is a slice.)
-fn lists(values: &ArrayRef) -> Option<(ArrayRef, Vec<Option<(u64, u64)>>)> {
-    type Span = (u64, u64);
+fn lists(values: &ArrayRef) -> Option<(ArrayRef, Vec<Option<Span>>)> {
     let span = |from: i64, length: i64| -> Option<Span> {
         Some((u64::try_from(from).ok()?, u64::try_from(length).ok()?))
     };

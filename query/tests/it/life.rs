@@ -1,7 +1,10 @@
 //! Open, write, query, close, open again.
 
 use driftline_query::storage::StorageError;
-use driftline_query::{Database, QueryError};
+use std::sync::Arc;
+
+use driftline_query::storage::{EngineOptions, ManualClock};
+use driftline_query::{Database, DatabaseOptions, QueryError};
 
 use crate::support::{FRAUD, batch, directory, fraud, one, rows, strings, times, to_table};
 
@@ -63,8 +66,35 @@ async fn queries_run_while_others_write() {
     let mut last = 0;
     while last < 100 {
         let n: u64 = one(&db, "SELECT count(*) FROM fraud WHERE id IN ('x', 'y')").await.parse().unwrap();
-        assert!(n >= last && n % 2 == 0, "a batch is seen as a whole: {n} after {last}");
+        assert!(n >= last && n.is_multiple_of(2), "a batch is seen as a whole: {n} after {last}");
         last = n;
     }
     writes.await.unwrap();
+}
+
+#[tokio::test]
+async fn now_is_what_the_clock_of_the_engine_says() {
+    let clock = Arc::new(ManualClock::at(1_000_000_000_000));
+    let engine = EngineOptions { clock: Arc::clone(&clock) as _, ..EngineOptions::default() };
+    let options = DatabaseOptions { engine, query_memory_bytes: 0 };
+    let db = Database::open_with(directory("clock"), options).unwrap();
+    db.sql("CREATE TABLE t (x DOUBLE); INSERT INTO t VALUES (now(), 1)").await.unwrap();
+    clock.advance(3_600_000_000_000);
+    assert_eq!(one(&db, "SELECT extract(epoch FROM now())").await, "4600.0");
+    assert_eq!(one(&db, "SELECT count(*) FROM t WHERE time < now() - INTERVAL '59 minutes'").await, "1");
+    assert_eq!(one(&db, "SELECT count(*) FROM t WHERE time < now() - INTERVAL '61 minutes'").await, "0");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_memory_of_queries_goes_to_disk_and_is_gone_afterwards() {
+    let path = directory("spill");
+    let options = DatabaseOptions { query_memory_bytes: 16 << 20, ..DatabaseOptions::default() };
+    let db = Database::open_with(&path, options).unwrap();
+    let sql = "SELECT max(n), count(*) FROM (
+                   SELECT row_number() OVER (ORDER BY value % 977, value) AS n FROM generate_series(1, 800000))";
+    assert_eq!(rows(&db, sql).await, [["800000", "800000"]]);
+    let plan = rows(&db, &format!("EXPLAIN ANALYZE {sql}")).await.concat().concat();
+    assert!(plan.replace("spill_count=0", "").contains("spill_count="), "{plan}");
+    drop(db);
+    assert_eq!(std::fs::read_dir(path.join("spill")).unwrap().count(), 0);
 }

@@ -1,5 +1,5 @@
-//! The embedded database from outside.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+//! Tests of the query crate through its public face.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod baseline;
 mod label;

@@ -80,6 +80,8 @@ async fn wrong_parameters_are_told() {
     assert_eq!(few.to_string(), "the statement has 1 parameters, 0 values were given");
     let wrong = prepared.execute(&[ScalarValue::from("high")]).await.map(|_| ()).unwrap_err();
     assert!(wrong.to_string().starts_with("parameter $1 is Float64, the value high is Utf8"), "{wrong}");
+    let unbound = crate::support::error(&db, "SELECT id FROM fraud WHERE score > $1").await;
+    assert!(unbound.to_string().contains("prepare it"), "{unbound}");
     for (sql, expected) in [
         ("SELECT * FROM generate_series(1, $1)", "parameter $1 stands inside generate_series(..)"),
         ("SELECT $name", "parameters are numbered"),

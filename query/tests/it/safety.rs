@@ -96,7 +96,7 @@ async fn a_join_of_much_with_much_can_be_stopped() {
         "EXPLAIN SELECT count(*) FROM generate_series(1, 100) a JOIN generate_series(1, 100) b ON a.value < b.value",
     );
     let plan = plan.await.concat().join("\n");
-    let join = plan.find("JoinExec").expect("a join");
+    let join = plan.find("JoinExec").unwrap();
     let around = &plan[..join];
     assert!(around.lines().rev().nth(1).is_some_and(|line| line.contains("CooperativeExec")), "{plan}");
 }
