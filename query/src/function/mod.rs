@@ -25,6 +25,8 @@ pub fn register(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     // Before DataFusion's own, none of which looks at aggregates.
     builder.expr_planners().get_or_insert_with(Vec::new).insert(0, Arc::new(aggregate::RefuseDistinct));
     builder.relation_planners().get_or_insert_with(Vec::new).insert(0, Arc::new(table::NamedArguments));
+    // A session has one planner of types; whoever brings one has to know DISTRIBUTION too.
+    builder.type_planner().get_or_insert_with(|| Arc::new(extension::TypeName));
     builder.table_functions().get_or_insert_with(HashMap::new).extend(table::functions().map(named));
     builder
 }

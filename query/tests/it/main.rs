@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod baseline;
+mod functions;
+mod golden;
 mod label;
 mod life;
 mod name;

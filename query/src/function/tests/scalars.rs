@@ -126,6 +126,18 @@ async fn a_distribution_says_what_its_column_was() {
 }
 
 #[tokio::test]
+async fn a_cast_gives_back_the_type_that_an_expression_lost() {
+    let context = with_table(&two_samples(50));
+    let lost = "SELECT distribution_count(coalesce(distribution(x), NULL)) FROM t";
+    let error = refused(&context, lost).await;
+    assert!(error.contains("CAST(.. AS DISTRIBUTION)"), "{error}");
+    let back =
+        "SELECT distribution_count(CAST(coalesce(distribution(x), NULL) AS DISTRIBUTION)) = count(x) FROM t";
+    let found = rows(&context, back).await.unwrap();
+    assert!(arrow::array::AsArray::as_boolean(found.column(0)).value(0));
+}
+
+#[tokio::test]
 async fn quantiles_may_come_from_a_column() {
     let context = with_table(&two_samples(50));
     let sql = "SELECT distribution_quantile(d, q) = CASE q WHEN 0 THEN distribution_min(d) ELSE distribution_max(d) END
@@ -154,6 +166,14 @@ async fn refusals_say_what_to_write_instead() {
         ),
         ("SELECT distribution_quantile(distribution(x), 95) FROM t", "fraction from 0 to 1"),
         ("SELECT distribution_mean(x) FROM t", "`d` must be a DISTRIBUTION"),
+        (
+            "SELECT distribution_mean(x'00ff'::distribution)",
+            "distribution_mean: these bytes are no DISTRIBUTION",
+        ),
+        (
+            "SELECT psi(CAST(x'' AS DISTRIBUTION), distribution(x)) FROM t",
+            "psi: these bytes are no DISTRIBUTION",
+        ),
     ] {
         let error = refused(&context, sql).await;
         assert!(error.contains(said), "{sql}: {error}");

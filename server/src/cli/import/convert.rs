@@ -104,17 +104,17 @@ fn times(values: &ArrayRef, planned: &Planned) -> Result<ArrayRef, Wrong> {
     let Some(unit) = planned.epoch else { return Ok(Arc::clone(values)) };
     let nanos: Vec<Option<i64>> = if let Some(text) = text(values) {
         let read = |text: &str| match text.parse() {
-            Ok(number) => unit.from_integer(number),
-            Err(_) => text.parse().ok().and_then(|number| unit.from_float(number)),
+            Ok(number) => unit.nanos_of_integer(number),
+            Err(_) => text.parse().ok().and_then(|number| unit.nanos_of_float(number)),
         };
         each(&text, read, EXPECTED)?
     } else if values.data_type().is_integer() {
         let numbers = whole(values)?;
         let numbers = numbers.as_primitive::<Int64Type>();
-        checked(numbers.iter(), |number| unit.from_integer(number), EXPECTED)?
+        checked(numbers.iter(), |number| unit.nanos_of_integer(number), EXPECTED)?
     } else {
         let numbers = cast(values, &DataType::Float64).map_err(|_| Wrong { row: 0, expected: EXPECTED })?;
-        checked(numbers.as_primitive::<Float64Type>().iter(), |number| unit.from_float(number), EXPECTED)?
+        checked(numbers.as_primitive::<Float64Type>().iter(), |number| unit.nanos_of_float(number), EXPECTED)?
     };
     Ok(Arc::new(TimestampNanosecondArray::from(nanos).with_timezone("UTC")))
 }

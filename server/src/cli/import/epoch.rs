@@ -33,19 +33,19 @@ impl Epoch {
     }
 
     /// Nanoseconds since 1970; None past the year 2262.
-    pub fn from_integer(self, number: i64) -> Option<i64> {
+    pub fn nanos_of_integer(self, number: i64) -> Option<i64> {
         number.checked_mul(self.nanos())
     }
 
     /// The same of a number with a fraction. Whole units keep all their digits.
-    pub fn from_float(self, number: f64) -> Option<i64> {
+    pub fn nanos_of_float(self, number: f64) -> Option<i64> {
         // Above this whole doubles are no longer whole i64, and every such time is out of range anyway.
         if !number.is_finite() || number.abs() >= 9.2e18 {
             return None;
         }
         let (whole, fraction) = (number.trunc(), number.fract());
         let fraction = (fraction * self.nanos() as f64).round() as i64;
-        self.from_integer(whole as i64)?.checked_add(fraction)
+        self.nanos_of_integer(whole as i64)?.checked_add(fraction)
     }
 }
 
@@ -70,21 +70,21 @@ mod tests {
         for divisor in [1_000_000_000, 1_000_000, 1_000, 1] {
             let number = nanos / divisor;
             let unit = Epoch::of_magnitude(number as f64);
-            assert_eq!(unit.from_integer(number), Some(number * divisor), "{unit}");
+            assert_eq!(unit.nanos_of_integer(number), Some(number * divisor), "{unit}");
         }
     }
 
     #[test]
     fn fractions_of_a_second_are_kept() {
-        assert_eq!(Epoch::Seconds.from_float(1_767_225_600.5), Some(1_767_225_600_500_000_000));
-        assert_eq!(Epoch::Seconds.from_float(-1.25), Some(-1_250_000_000));
+        assert_eq!(Epoch::Seconds.nanos_of_float(1_767_225_600.5), Some(1_767_225_600_500_000_000));
+        assert_eq!(Epoch::Seconds.nanos_of_float(-1.25), Some(-1_250_000_000));
     }
 
     #[test]
     fn what_no_timestamp_can_hold_is_none() {
-        assert_eq!(Epoch::Seconds.from_integer(i64::MAX), None);
+        assert_eq!(Epoch::Seconds.nanos_of_integer(i64::MAX), None);
         for number in [f64::NAN, f64::INFINITY, 1e300, -1e19] {
-            assert_eq!(Epoch::Nanos.from_float(number), None);
+            assert_eq!(Epoch::Nanos.nanos_of_float(number), None);
         }
     }
 }
