@@ -14,6 +14,7 @@ mod statements;
 mod version;
 
 use std::future::Future;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -78,7 +79,8 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn log() {
     let filter = EnvFilter::try_from_env("DRIFTLINE__LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
     // A program that embeds this may have set another subscriber; then that one counts.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = subscriber.with_ansi(std::io::stderr().is_terminal()).try_init();
 }
 
 fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
