@@ -31,6 +31,9 @@ pub enum DemoError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The directory's model holds rows, but the server does not know this replay's writer any more.
+    #[error("{0} holds rows that this replay cannot tell from its own; choose another --data-dir")]
+    OtherRows(String),
     /// The server refused something, or went away.
     #[error("while {doing}: {source}")]
     Client {

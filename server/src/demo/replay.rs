@@ -1,5 +1,7 @@
 //! Sends a plan's batches through the client, as a service that predicts and later learns the truth would.
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use driftline_client::{Batch, Client, ClientError, Writer};
 
 use super::data::Employment;
@@ -35,6 +37,9 @@ impl Replay<'_> {
     pub async fn run(&self, client: &Client) -> Result<Outcome> {
         let steps = plan(self.events);
         let writer = self.open(client).await?;
+        if writer.last_sequence() == 0 {
+            self.must_be_empty(client).await?;
+        }
         let done = usize::try_from(writer.last_sequence()).unwrap_or(usize::MAX).min(steps.len());
         let (before, missing) = steps.split_at(done);
         if missing.is_empty() {
@@ -49,6 +54,19 @@ impl Replay<'_> {
         }
         meter.finish(writer.finish().await.map_err(|e| self.failed(e))?);
         Ok(Outcome::Sent(rows(missing)))
+    }
+
+    /// A server forgets a writer after a week of silence. Without its sequence a replay that is there already could
+    /// not be told from a new one, and would be doubled.
+    async fn must_be_empty(&self, client: &Client) -> Result<()> {
+        let doing = || format!("looking for an earlier replay of {}", self.model);
+        let sql = format!("SELECT count(*) AS n FROM {}", self.model);
+        let found = client.sql(&sql).await.map_err(|source| DemoError::Client { doing: doing(), source })?;
+        let rows = found.first().filter(|batch| batch.num_rows() == 1);
+        match rows.map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0)) {
+            Some(0) => Ok(()),
+            _ => Err(DemoError::OtherRows(self.model.into())),
+        }
     }
 
     async fn open(&self, client: &Client) -> Result<Writer> {

@@ -166,8 +166,8 @@ async fn drifted_says_what_psi_says_and_new_categories_are_counted() {
     let found = run(job(Windows::Every { width: DAY, from: None, to: None }, &baseline), &all, None).await;
     let drifted = column(&found, "drifted").as_boolean();
     let psi = values(&found, "psi");
-    for row in 0..found.num_rows() {
-        assert_eq!(drifted.value(row), psi[row].unwrap() > 0.2);
+    for (row, psi) in psi.iter().enumerate() {
+        assert_eq!(drifted.value(row), psi.unwrap() > 0.2);
     }
     assert!(drifted.true_count() > 0 && drifted.false_count() > 0);
     let kinds = column(&found, "kind").as_string::<i32>();
