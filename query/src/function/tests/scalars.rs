@@ -128,11 +128,10 @@ async fn a_distribution_says_what_its_column_was() {
 #[tokio::test]
 async fn a_cast_gives_back_the_type_that_an_expression_lost() {
     let context = with_table(&two_samples(50));
-    let lost = "SELECT distribution_count(coalesce(distribution(x), NULL)) FROM t";
+    let lost = "SELECT distribution_count(coalesce(distribution(x), distribution(x))) FROM t";
     let error = refused(&context, lost).await;
     assert!(error.contains("CAST(.. AS DISTRIBUTION)"), "{error}");
-    let back =
-        "SELECT distribution_count(CAST(coalesce(distribution(x), NULL) AS DISTRIBUTION)) = count(x) FROM t";
+    let back = "SELECT distribution_count(CAST(coalesce(distribution(x), distribution(x)) AS DISTRIBUTION)) = count(x) FROM t";
     let found = rows(&context, back).await.unwrap();
     assert!(arrow::array::AsArray::as_boolean(found.column(0)).value(0));
 }
