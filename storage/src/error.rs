@@ -21,7 +21,7 @@ pub enum StorageError {
     },
     /// Bytes on disk are not what they must be.
     #[error(
-        "{path} is damaged at offset {offset}: expected {expected}; run `driftline verify` and restore a backup"
+        "{path} is damaged at offset {offset}: expected {expected}; the file was changed or lost outside driftline, restore the directory from a copy"
     )]
     Corrupt {
         /// The damaged file, relative to the data directory.
