@@ -56,15 +56,18 @@ fn address(line: &str) -> Option<String> {
     (!port.is_empty()).then(|| format!("http://127.0.0.1:{port}"))
 }
 
-/// The binary of this very source: built here, so that no test meets an older one.
+/// The binary of this very source.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let built = Command::new(env!("CARGO")).args(["build", "--quiet"]).current_dir(&root).status();
-        assert!(built.expect("cannot run cargo").success(), "cargo build failed");
-        let test = std::env::current_exe().expect("this test's own path");
-        let profile = test.ancestors().nth(2).expect("target/debug/deps above the test");
-        profile.join("driftline")
-    })
+    BINARY.get_or_init(|| built(&[], "driftline"))
+}
+
+/// What cargo builds with `arguments`, made here, so that no test meets an older one; `path` is below `target/debug`.
+pub fn built(arguments: &[&str], path: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let build =
+        Command::new(env!("CARGO")).args(["build", "--quiet"]).args(arguments).current_dir(root).status();
+    assert!(build.expect("cannot run cargo").success(), "cargo build failed");
+    let test = std::env::current_exe().expect("this test's own path");
+    test.ancestors().nth(2).expect("target/debug/deps above the test").join(path)
 }
