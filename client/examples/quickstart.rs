@@ -1,5 +1,4 @@
-// Writes a row and asks for it, at the address given:
-// cargo run -p driftline-client --example quickstart -- http://127.0.0.1:8815
+#![doc = "Writes a row and asks for it: `cargo run -p driftline-client --example quickstart -- URL`."]
 
 use std::sync::Arc;
 
