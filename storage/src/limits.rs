@@ -28,6 +28,11 @@ pub const WAL_FILE_BYTES_MAX: u64 = 64 << 20;
 pub const WAL_TOTAL_BYTES_MAX: u64 = 1 << 30;
 /// A flush is due once the memtables hold this many bytes.
 pub const MEMTABLE_BYTES_MAX: usize = 256 << 20;
+/// How long a writer waits for a flush to bring the memtables below twice their limit before it is refused: 30 s, in
+/// steps of [`ROOM_WAIT_STEP_MS`].
+pub const ROOM_WAIT_STEPS_MAX: u32 = 300;
+/// How often a waiting writer looks again, in milliseconds, should it miss that a flush ended.
+pub const ROOM_WAIT_STEP_MS: u64 = 100;
 /// Batches waiting for the commit thread; a writer beyond them waits its turn.
 pub const COMMIT_QUEUE_MAX: usize = 256;
 /// The commit thread gathers at most this many bytes into one fdatasync.

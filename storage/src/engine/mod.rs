@@ -26,7 +26,7 @@ use crate::batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 use crate::catalog::{self, Catalog};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
-use crate::limits::{BATCH_BYTES_MAX, COMMIT_QUEUE_MAX};
+use crate::limits::{BATCH_BYTES_MAX, COMMIT_QUEUE_MAX, ROOM_WAIT_STEP_MS, ROOM_WAIT_STEPS_MAX};
 use crate::memtable;
 use crate::schema::{TableId, TableSchema};
 use crate::snapshot::Snapshot;
@@ -279,17 +279,28 @@ impl Inner {
         Ok(())
     }
 
-    /// Waits while memtables hold twice their budget and a flush can still free some.
+    /// Waits while memtables hold twice their budget and a flush can still free some; refuses the write where none
+    /// does in time (flushes that keep failing must not hold writers for ever).
     fn await_room(&self) -> Result<()> {
+        let limit = self.options.memtable_bytes_max.saturating_mul(2);
+        let step = std::time::Duration::from_millis(ROOM_WAIT_STEP_MS);
         let mut state = self.state.lock();
-        while self.options.background_flush && state.memtable_bytes() > 2 * self.options.memtable_bytes_max {
+        for _ in 0..ROOM_WAIT_STEPS_MAX {
+            if !self.options.background_flush || state.memtable_bytes() <= limit {
+                return Ok(());
+            }
             if self.closed.load(Ordering::Acquire) {
                 return Err(StorageError::Closed);
             }
             self.press();
-            self.flushed.wait_for(&mut state, std::time::Duration::from_millis(100));
+            self.flushed.wait_for(&mut state, step);
         }
-        Ok(())
+        Err(StorageError::TooLarge {
+            what: "the bytes waiting in memory to be flushed",
+            size: state.memtable_bytes() as u64,
+            limit: limit as u64,
+            remedy: "see that the disk has room and is well, then send the batch again",
+        })
     }
 
     /// Asks for a flush where memtables or WAL have reached their limit.
@@ -328,7 +339,6 @@ impl Inner {
             }
             // A flush that fails leaves everything where it was; the next write over the limit asks again.
             let _ = self.flush();
-            self.flushed.notify_all();
         }
     }
 }
