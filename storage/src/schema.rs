@@ -9,6 +9,12 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 pub type TableId = u32;
 /// Identifies a column within its table for ever; never used again after a drop.
 pub type ColumnId = u32;
+/// Identifies a series (a table and the values of its tags) for ever, in the whole data directory. [`NO_TAGS`] is the series
+/// of rows without any tag, in every table.
+pub type SeriesId = u32;
+
+/// The series of rows that have no tag, whatever their table.
+pub const NO_TAGS: SeriesId = 0;
 
 /// The name of the event-time column of every table.
 pub const TIME_COLUMN: &str = "time";
@@ -174,6 +180,21 @@ impl TableSchema {
     /// The Arrow schema of whole rows, columns in table order.
     pub fn arrow(&self) -> SchemaRef {
         Arc::new(Schema::new(self.columns.iter().map(Column::arrow).collect::<Vec<_>>()))
+    }
+
+    /// The columns that are kept as arrays: all but the tags, whose values are the row's series.
+    pub fn stored_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|c| c.role != Role::Tag)
+    }
+
+    /// The tags, in the order of the table.
+    pub fn tag_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|c| c.role == Role::Tag)
+    }
+
+    /// The Arrow schema of rows without their tags, see [`Self::stored_columns`].
+    pub fn stored_arrow(&self) -> SchemaRef {
+        Arc::new(Schema::new(self.stored_columns().map(Column::arrow).collect::<Vec<_>>()))
     }
 
     /// The column of this id.

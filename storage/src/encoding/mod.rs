@@ -136,8 +136,17 @@ impl EncodedChunk {
     }
 }
 
+/// How much time encoding may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// In a flush: keeps up with what writers send.
+    Flush,
+    /// In a compaction: smaller, at a third of the speed.
+    Compaction,
+}
+
 /// Encodes `array`, a column of type `ty`, as pages of `page_rows` rows, which add up to its length.
-pub(crate) fn encode(ty: ColumnType, array: &ArrayRef, page_rows: &[usize]) -> EncodedChunk {
+pub(crate) fn encode(ty: ColumnType, array: &ArrayRef, page_rows: &[usize], _effort: Effort) -> EncodedChunk {
     let nulls = array.nulls().filter(|n| n.null_count() > 0);
     if nulls.is_some_and(|n| n.null_count() == array.len()) {
         return EncodedChunk::of_meta(Encoding::AllNull, Vec::new(), page_rows.len());

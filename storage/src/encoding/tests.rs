@@ -67,7 +67,7 @@ fn bits(array: &dyn Array) -> Vec<Option<Vec<u8>>> {
 /// Encodes, decodes page by page, compares; says how it was encoded.
 fn round_trip(ty: ColumnType, array: ArrayRef, page: usize) -> Encoding {
     let page_rows = pages(array.len(), page);
-    let chunk = encode(ty, &array, &page_rows);
+    let chunk = encode(ty, &array, &page_rows, Effort::Flush);
     assert_eq!(chunk.pages.len(), page_rows.len());
     let decoder = ChunkDecoder::new(chunk.encoding, ty, &chunk.meta).unwrap();
     let mut start = 0;
@@ -300,7 +300,7 @@ fn samples(rows: usize) -> Vec<(ColumnType, EncodedChunk, usize, usize)> {
         (ColumnType::Double, Arc::new(Float64Array::new_null(rows))),
     ];
     let encode =
-        |(ty, array): (ColumnType, ArrayRef)| (ty, encode(ty, &array, &[rows]), rows, array.null_count());
+        |(ty, array): (ColumnType, ArrayRef)| (ty, encode(ty, &array, &[rows], Effort::Flush), rows, array.null_count());
     let samples: Vec<_> = arrays.into_iter().map(encode).collect();
     for encoding in Encoding::ALL {
         assert!(samples.iter().any(|(_, chunk, ..)| chunk.encoding == encoding), "no sample of {encoding:?}");

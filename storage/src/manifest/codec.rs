@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Manifest;
 use crate::bytes::{Cursor, Malformed, Put};
 use crate::error::{Result, StorageError};
+use crate::partition::{CellKey, Partition, Width};
 use crate::schema_codec;
 use crate::segment::SegmentInfo;
 use crate::writers::Writers;
@@ -15,7 +16,7 @@ const MANIFEST_VERSION: u16 = 0;
 /// Magic, format version, reserved, manifest version, payload length, checksum.
 const HEADER_BYTES: usize = 36;
 /// Bytes of one segment's record.
-const SEGMENT_BYTES: usize = 80;
+const SEGMENT_BYTES: usize = 144;
 
 /// The whole file.
 pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
@@ -70,7 +71,18 @@ fn encode_segment(segment: &SegmentInfo, out: &mut Vec<u8>) {
     out.put_u64(segment.first_seq);
     out.put_u64(segment.last_seq);
     out.put_u32(segment.footer_crc);
-    out.put_u32(0);
+    out.put_u8(segment.level);
+    out.put_u8(segment.width.code());
+    out.put_u16(0);
+    out.put_u64(segment.file);
+    out.put_u64(segment.offset);
+    out.put_i64(segment.partition.start);
+    out.put_i64(segment.partition.length);
+    for key in [segment.first_key, segment.last_key] {
+        out.put_i64(key.interval);
+        out.put_u32(key.series);
+        out.put_u32(0);
+    }
 }
 
 /// Reads the whole file.
@@ -140,19 +152,56 @@ fn decode_payload(cursor: &mut Cursor<'_>) -> Result<Manifest, Malformed> {
 }
 
 fn decode_segment(cursor: &mut Cursor<'_>) -> Result<SegmentInfo, Malformed> {
-    let segment = SegmentInfo {
-        id: cursor.u64("a segment's id")?,
-        table: cursor.u32("a segment's table")?,
-        schema_version: cursor.u32("a segment's schema version")?,
-        rows: cursor.u64("a segment's rows")?,
-        bytes: cursor.u64("a segment's length")?,
-        raw_bytes: cursor.u64("a segment's raw length")?,
-        min_time: cursor.i64("a segment's least time")?,
-        max_time: cursor.i64("a segment's greatest time")?,
-        first_seq: cursor.u64("a segment's first write")?,
-        last_seq: cursor.u64("a segment's last write")?,
-        footer_crc: cursor.u32("a segment's footer checksum")?,
+    let (id, table) = (cursor.u64("a segment's id")?, cursor.u32("a segment's table")?);
+    let schema_version = cursor.u32("a segment's schema version")?;
+    let (rows, bytes) = (cursor.u64("a segment's rows")?, cursor.u64("a segment's length")?);
+    let raw_bytes = cursor.u64("a segment's raw length")?;
+    let (min_time, max_time) =
+        (cursor.i64("a segment's least time")?, cursor.i64("a segment's greatest time")?);
+    let (first_seq, last_seq) =
+        (cursor.u64("a segment's first write")?, cursor.u64("a segment's last write")?);
+    let footer_crc = cursor.u32("a segment's footer checksum")?;
+    let level = cursor.u8("a segment's level")?;
+    let width = cursor.u8("the width of a segment's intervals")?;
+    let Some(width) = Width::of_code(width) else {
+        return cursor.fail(format!("a known width of intervals, found {width}"));
     };
+    cursor.u16("reserved bytes")?;
+    let (file, offset) = (cursor.u64("a segment's file")?, cursor.u64("a segment's offset")?);
+    let partition = decode_partition(cursor)?;
+    let (first_key, last_key) = (decode_key(cursor)?, decode_key(cursor)?);
+    Ok(SegmentInfo {
+        id,
+        file,
+        offset,
+        level,
+        partition,
+        width,
+        first_key,
+        last_key,
+        table,
+        schema_version,
+        rows,
+        bytes,
+        raw_bytes,
+        min_time,
+        max_time,
+        first_seq,
+        last_seq,
+        footer_crc,
+    })
+}
+
+fn decode_partition(cursor: &mut Cursor<'_>) -> Result<Partition, Malformed> {
+    let (start, length) = (cursor.i64("a partition's start")?, cursor.i64("a partition's length")?);
+    if length <= 0 {
+        return cursor.fail("a partition of some length");
+    }
+    Ok(Partition { start, length })
+}
+
+fn decode_key(cursor: &mut Cursor<'_>) -> Result<CellKey, Malformed> {
+    let key = CellKey { interval: cursor.i64("an interval")?, series: cursor.u32("a series")? };
     cursor.u32("reserved bytes")?;
-    Ok(segment)
+    Ok(key)
 }

@@ -22,6 +22,7 @@ mod tests;
 pub use reader::{ColumnSize, SegmentReader};
 pub use writer::write_segment;
 
+use crate::partition::{CellKey, Partition, Width};
 use crate::schema::TableId;
 
 /// What the manifest knows of a segment.
@@ -29,13 +30,27 @@ use crate::schema::TableId;
 pub struct SegmentInfo {
     /// Its id; ids grow with time and are never used again.
     pub id: u64,
+    /// The number of the file it lies in: small segments of one flush share a file.
+    pub file: u64,
+    /// Where in the file it begins; every offset within the segment counts from here.
+    pub offset: u64,
+    /// 0 as flushed, 1 as compacted.
+    pub level: u8,
+    /// The stretch of time that all its rows lie in.
+    pub partition: Partition,
+    /// The width of its intervals.
+    pub width: Width,
+    /// Interval and series of the first row.
+    pub first_key: CellKey,
+    /// Interval and series of the last row.
+    pub last_key: CellKey,
     /// The table whose rows it holds.
     pub table: TableId,
     /// The schema version it was written with.
     pub schema_version: u32,
     /// Rows in it.
     pub rows: u64,
-    /// Length of the file.
+    /// Length of the segment in its file.
     pub bytes: u64,
     /// Bytes of the same rows as plain Arrow arrays.
     pub raw_bytes: u64,

@@ -11,6 +11,7 @@ use crate::disk::Disk;
 use crate::encoding;
 use crate::error::{Result, StorageError};
 use crate::limits::ROW_GROUPS_MAX;
+use crate::partition::{CellKey, Partition, Width};
 use crate::schema::{ColumnType, Role, TableSchema};
 
 /// Writes a segment file with rows already in order of time, and makes it durable: file synced, and the directory
@@ -51,6 +52,13 @@ fn info(
 ) -> SegmentInfo {
     SegmentInfo {
         id: header.segment,
+        file: header.segment,
+        offset: 0,
+        level: 0,
+        partition: Partition::of(groups.first().map_or(0, |g| g.time.min), Partition::LONG),
+        width: Width::MIN,
+        first_key: CellKey::default(),
+        last_key: CellKey::default(),
         table: header.table,
         schema_version: header.schema_version,
         rows: groups.iter().map(RowGroup::rows).sum(),
@@ -125,7 +133,7 @@ fn write_group(sink: &mut Sink, schema: &TableSchema, time: usize, rows: &GroupR
 }
 
 fn write_chunk(sink: &mut Sink, ty: ColumnType, array: &ArrayRef, page_rows: &[usize]) -> Result<Chunk> {
-    let encoded = encoding::encode(ty, array, page_rows);
+    let encoded = encoding::encode(ty, array, page_rows, encoding::Effort::Flush);
     let meta = sink.append(&encoded.meta)?;
     let mut pages = Vec::with_capacity(page_rows.len());
     let mut start = 0;
