@@ -60,6 +60,19 @@ pub enum StorageError {
     /// The engine was closed.
     #[error("the database is closed")]
     Closed,
+    /// Memory stayed over its limits for as long as a writer waits.
+    #[error(
+        "memory holds {used} bytes of rows and queries, over the limit of {limit}, and no flush made room in time; see that the disk is well and queries end, then send the batch again"
+    )]
+    OverBudget {
+        /// Bytes held.
+        used: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The work was stopped before its end; nothing has changed.
+    #[error("cancelled before it was done; nothing has changed")]
+    Cancelled,
     /// A batch, page or name is over a limit.
     #[error("{what} is {size}, over the limit of {limit}; {remedy}")]
     TooLarge {

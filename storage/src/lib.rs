@@ -58,9 +58,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod batch;
+mod budget;
 mod bytes;
 mod catalog;
 mod clock;
+mod compaction;
 mod disk;
 pub mod distribution;
 mod encoding;
@@ -74,14 +76,16 @@ mod rows;
 mod schema;
 mod schema_codec;
 mod segment;
+mod series;
 mod snapshot;
 mod wal;
 mod writers;
 
 pub use batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
+pub use budget::MemoryBudget;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{AppendFile, Disk, Fault, OsDisk, ReadFile, SimDisk};
-pub use engine::{DiskUsage, Engine, EngineOptions, SyncPolicy};
+pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, SyncPolicy};
 pub use error::{Result, StorageError};
 pub use partition::{CellKey, Partition, Width};
 pub use schema::{Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema};

@@ -28,9 +28,10 @@ pub const WAL_FILE_BYTES_MAX: u64 = 64 << 20;
 pub const WAL_TOTAL_BYTES_MAX: u64 = 1 << 30;
 /// A flush is due once the memtables hold this many bytes.
 pub const MEMTABLE_BYTES_MAX: usize = 256 << 20;
-/// How long a writer waits for a flush to bring the memtables below twice their limit before it is refused: 30 s, in
-/// steps of [`ROOM_WAIT_STEP_MS`].
-pub const ROOM_WAIT_STEPS_MAX: u32 = 300;
+/// Bytes that memtables and queries hold together by default: 1 GiB.
+pub const MEMORY_BYTES_MAX: usize = 1 << 30;
+/// How long a writer waits for memory before it is refused.
+pub const ROOM_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 /// How often a waiting writer looks again, in milliseconds, should it miss that a flush ended.
 pub const ROOM_WAIT_STEP_MS: u64 = 100;
 /// Batches waiting for the commit thread; a writer beyond them waits its turn.
@@ -51,3 +52,21 @@ pub const TABLES_MAX: usize = 100_000;
 pub const DISTRIBUTION_EXACT_VALUES_MAX: usize = 1_024;
 /// Categories that a distribution names; the others are counted together.
 pub const DISTRIBUTION_CATEGORIES_MAX: usize = 65_536;
+/// Flushed segments smaller than this share one file.
+pub const SHARED_SEGMENT_BYTES_MAX: usize = 4 << 20;
+/// After so many seconds without a write the memtables are flushed, if they hold [`IDLE_FLUSH_BYTES_MIN`].
+pub const IDLE_FLUSH_SECONDS: u64 = 60;
+/// Bytes of memtables that are worth a flush although nothing demands one: 8 MiB.
+pub const IDLE_FLUSH_BYTES_MIN: usize = 8 << 20;
+/// Flushed segments of a partition at which they are compacted.
+pub const COMPACTION_RUNS_MAX: usize = 8;
+/// A compacted run ends at this many bytes: 256 MiB.
+pub const RUN_BYTES_MAX: u64 = 256 << 20;
+/// How often the compaction thread looks for partitions that have become quiet, in seconds.
+pub const COMPACTION_IDLE_CHECK_SECONDS: u64 = 60;
+/// After so long without a write, what is small is compacted too: 10 minutes, in nanoseconds.
+pub const QUIET_NANOS: i64 = 600 * 1_000_000_000;
+/// Row groups encoded at once, whatever the machine has.
+pub const THREADS_MAX: usize = 8;
+/// Bytes kept on the disk for the day it is full: 16 MiB.
+pub const RESERVE_BYTES: usize = 16 << 20;

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::memtable::{Chunk, Memtable};
 use crate::schema::{Column, TableId, TableSchema};
 use crate::segment::{SegmentReader, TimeRange};
+use crate::series::SeriesRegistry;
 
 /// One moment of the whole database. Cheap to clone; later writes do not change it.
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ struct Moment {
     seq: u64,
     catalog: Catalog,
     tables: BTreeMap<TableId, TableData>,
+    registry: Arc<SeriesRegistry>,
 }
 
 /// The rows of one table: segments, then what a flush is writing, then what was written since.
@@ -36,8 +38,9 @@ pub struct ScanPart(Part);
 
 #[derive(Clone, Debug)]
 enum Part {
-    RowGroup(Arc<SegmentReader>, usize),
-    Chunk(Arc<Chunk>),
+    /// A row group with its rows and its time.
+    RowGroup(Arc<SegmentReader>, usize, u64, TimeRange),
+    Chunk(Arc<Chunk>, Arc<SeriesRegistry>),
 }
 
 /// Sizes of a table.
@@ -60,8 +63,13 @@ pub struct TableSize {
 }
 
 impl Snapshot {
-    pub(crate) fn new(seq: u64, catalog: Catalog, tables: BTreeMap<TableId, TableData>) -> Self {
-        Self(Arc::new(Moment { seq, catalog, tables }))
+    pub(crate) fn new(
+        seq: u64,
+        catalog: Catalog,
+        tables: BTreeMap<TableId, TableData>,
+        registry: Arc<SeriesRegistry>,
+    ) -> Self {
+        Self(Arc::new(Moment { seq, catalog, tables, registry }))
     }
 
     /// All tables by name.
@@ -88,11 +96,16 @@ impl Snapshot {
     pub fn scan(&self, table: TableId, time: TimeRange) -> Result<Vec<ScanPart>> {
         self.0.catalog.table(table)?;
         let Some(data) = self.0.tables.get(&table) else { return Ok(Vec::new()) };
-        let segments = data.segments.iter().flat_map(|segment| {
-            (0..segment.row_groups()).map(move |index| ScanPart(Part::RowGroup(segment.clone(), index)))
-        });
-        let chunks = data.chunks().map(|chunk| ScanPart(Part::Chunk(chunk.clone())));
-        Ok(segments.chain(chunks).filter(|part| part.time().overlaps(time)).collect())
+        let mut parts = Vec::new();
+        for segment in data.segments.iter().filter(|s| s.info().time().overlaps(time)) {
+            for (index, group) in segment.groups()?.iter().enumerate() {
+                parts.push(ScanPart(Part::RowGroup(segment.clone(), index, group.rows as u64, group.time)));
+            }
+        }
+        let chunk = |chunk: &Arc<Chunk>| ScanPart(Part::Chunk(chunk.clone(), self.0.registry.clone()));
+        parts.extend(data.chunks().map(chunk));
+        parts.retain(|part| part.time().overlaps(time));
+        Ok(parts)
     }
 
     /// The open segments of a table, oldest write first.
@@ -107,6 +120,22 @@ impl Snapshot {
 }
 
 impl TableData {
+    /// Whether all its rows are in segments.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.frozen.is_empty() && self.active.is_empty()
+    }
+
+    /// Bytes of its rows in memory.
+    pub(crate) fn memtable_bytes(&self) -> usize {
+        self.frozen.bytes() + self.active.bytes()
+    }
+
+    /// The first write with a row in memory.
+    pub(crate) fn first_seq(&self) -> Option<u64> {
+        let oldest = if self.frozen.is_empty() { &self.active } else { &self.frozen };
+        oldest.seqs().map(|(first, _)| first)
+    }
+
     fn chunks(&self) -> impl Iterator<Item = &Arc<Chunk>> {
         self.frozen.chunks().iter().chain(self.active.chunks())
     }
@@ -114,13 +143,12 @@ impl TableData {
     fn size(&self) -> TableSize {
         let sum = |value: fn(&SegmentReader) -> u64| self.segments.iter().map(|s| value(s)).sum::<u64>();
         let memtable_rows = self.frozen.rows() + self.active.rows();
-        let ranges =
-            self.segments.iter().map(|s| TimeRange { min: s.info().min_time, max: s.info().max_time });
+        let ranges = self.segments.iter().map(|s| s.info().time());
         let time = ranges.chain(self.chunks().map(|c| c.time)).reduce(TimeRange::union);
         TableSize {
             rows: sum(|s| s.info().rows) + memtable_rows,
             memtable_rows,
-            memtable_bytes: (self.frozen.bytes() + self.active.bytes()) as u64,
+            memtable_bytes: self.memtable_bytes() as u64,
             segments: self.segments.len() as u64,
             segment_bytes: sum(|s| s.info().bytes),
             raw_bytes: sum(|s| s.info().raw_bytes),
@@ -133,24 +161,24 @@ impl ScanPart {
     /// Rows in it, before the cut by time.
     pub fn rows(&self) -> u64 {
         match &self.0 {
-            Part::RowGroup(segment, index) => segment.row_group(*index).0,
-            Part::Chunk(chunk) => chunk.rows.num_rows() as u64,
+            Part::RowGroup(_, _, rows, _) => *rows,
+            Part::Chunk(chunk, _) => chunk.rows.len() as u64,
         }
     }
 
     /// Event times in it.
     pub fn time(&self) -> TimeRange {
         match &self.0 {
-            Part::RowGroup(segment, index) => segment.row_group(*index).1,
-            Part::Chunk(chunk) => chunk.time,
+            Part::RowGroup(_, _, _, time) => *time,
+            Part::Chunk(chunk, _) => chunk.time,
         }
     }
 
     /// Its rows whose time lies in `time`, `columns` in the order given. Blocks on the disk.
     pub fn read(&self, columns: &[Column], time: TimeRange) -> Result<Vec<RecordBatch>> {
         match &self.0 {
-            Part::RowGroup(segment, index) => segment.read(*index, columns, time),
-            Part::Chunk(chunk) => Ok(chunk.read(columns, time)?.into_iter().collect()),
+            Part::RowGroup(segment, index, _, _) => segment.read(*index, columns, time),
+            Part::Chunk(chunk, registry) => Ok(chunk.read(columns, time, registry)?.into_iter().collect()),
         }
     }
 }

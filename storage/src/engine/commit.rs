@@ -34,6 +34,8 @@ pub(super) struct Committer {
     pub(super) writers: Writers,
     /// The greatest number any WAL file was begun with: names are never used twice.
     pub(super) greatest_number: u64,
+    /// The files of the log from the first needed on, each with its first sequence.
+    pub(super) wal_files: Vec<(u64, u64)>,
     /// Why the log can no longer be trusted: a sync failed. Only reopening from disk mends it.
     pub(super) failed: Option<String>,
 }
@@ -48,7 +50,18 @@ impl Committer {
                 self.failed = Some(error.to_string());
                 error
             }
-        })
+        })?;
+        self.wal_files.push((self.wal.number(), self.wal.next_seq()));
+        Ok(())
+    }
+
+    /// The file that holds write `oldest`, or the one in use where that is later, with its first sequence. Those
+    /// before it are forgotten: whoever asks is about to say in a manifest that they are not needed.
+    pub(super) fn first_needed(&mut self, oldest: u64) -> (u64, u64) {
+        let last = self.wal_files.len().saturating_sub(1);
+        let holds = self.wal_files.iter().rposition(|(_, first)| *first <= oldest).unwrap_or(0);
+        self.wal_files.drain(..holds.min(last));
+        self.wal_files.first().copied().unwrap_or((self.wal.number(), self.wal.next_seq()))
     }
 
     /// Appends the payloads. After an error none of them is in the log, or the outcome is unknown.
@@ -112,6 +125,7 @@ fn commit(inner: &Inner, group: Vec<Pending>) {
         // The waiters have their answer; where the disk is still bad the next write tries again.
         let _ = inner.mend();
     }
+    inner.last_write.store(inner.options.clock.now_nanos(), std::sync::atomic::Ordering::Relaxed);
     inner.note_pressure();
 }
 

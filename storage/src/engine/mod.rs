@@ -1,17 +1,21 @@
 //! The engine: one data directory, open.
 //!
-//! Locks are taken in this order: `files` (a flush or a mending at a time), `committer` (a commit at a time),
-//! `state` (short, never across the disk).
+//! Locks are taken in this order: `compaction.running` (a job at a time), `flushing` (a flush or a mending at a time),
+//! `committer` (a commit at a time), `files` (a manifest at a time), `state` (short, never across the disk).
 
 mod commit;
+mod compact;
 mod flush;
 mod open;
 mod options;
+mod reserve;
+mod room;
 mod state;
+mod status;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -19,18 +23,25 @@ use arrow_array::RecordBatch;
 use parking_lot::{Condvar, Mutex};
 
 use self::commit::{Committer, Pending};
-use self::open::Files;
+use self::compact::Compaction;
+use self::flush::Choice;
+use self::open::{Files, Lasting};
 pub use self::options::{EngineOptions, SyncPolicy};
+use self::reserve::Reserve;
 use self::state::State;
+use self::status::Counters;
+pub use self::status::EngineStatus;
 use crate::batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
+use crate::budget::MemoryBudget;
 use crate::catalog::{self, Catalog};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
-use crate::limits::{BATCH_BYTES_MAX, COMMIT_QUEUE_MAX, ROOM_WAIT_STEP_MS, ROOM_WAIT_STEPS_MAX};
+use crate::limits::{BATCH_BYTES_MAX, COMMIT_QUEUE_MAX};
 use crate::memtable;
 use crate::schema::{TableId, TableSchema};
+use crate::series::{SeriesFiles, SeriesRegistry};
 use crate::snapshot::Snapshot;
-use crate::wal::{self, WAL_DIR};
+use crate::wal;
 use crate::writers::Verdict;
 
 const LOCK_FILE: &str = "LOCK";
@@ -49,18 +60,31 @@ pub struct Engine {
 struct Inner {
     disk: Arc<dyn Disk>,
     options: EngineOptions,
-    files: Mutex<Files>,
+    budget: Arc<MemoryBudget>,
+    registry: Arc<SeriesRegistry>,
+    compaction: Compaction,
+    /// Held through a flush or a mending, which have the series files to themselves.
+    flushing: Mutex<SeriesFiles>,
     committer: Mutex<Committer>,
+    files: Mutex<Files>,
     state: Mutex<State>,
     next_table_id: AtomicU32,
+    /// Of segments and their files.
+    next_segment_id: AtomicU64,
     /// The first WAL file still needed.
     wal_first: AtomicU64,
     closed: AtomicBool,
+    /// Above 0 a compaction stops at the next row group.
+    cancel: AtomicU32,
+    /// When the last batch was committed, by the engine's clock.
+    last_write: AtomicI64,
     /// Whether a flush is wanted; the flush thread waits for it.
     pressure: Mutex<bool>,
     pressed: Condvar,
     /// Told after each flush; writers over the budget wait for it.
     flushed: Condvar,
+    reserve: Reserve,
+    counters: Counters,
 }
 
 /// Bytes on disk by kind of file.
@@ -72,38 +96,31 @@ pub struct DiskUsage {
     pub wal: u64,
     /// The manifest in force.
     pub manifest: u64,
+    /// Series files.
+    pub series: u64,
 }
 
 impl Engine {
     /// Opens the directory behind `disk`, replays the WAL and flushes what it held.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] where another process has it, [`StorageError::Corrupt`] for damage, and whatever the
+    /// disk refuses.
     pub fn open(disk: Arc<dyn Disk>, options: EngineOptions) -> Result<Arc<Self>> {
-        disk.create_dir("").map_err(|e| StorageError::io("create directory", disk.root(), e))?;
-        let lock = disk.lock(LOCK_FILE).map_err(|e| match e.kind() {
-            std::io::ErrorKind::WouldBlock => StorageError::InUse { path: disk.root() },
-            _ => StorageError::io("lock", LOCK_FILE, e),
-        })?;
+        let lock = lock(&*disk)?;
         open::prepare(&*disk)?;
-        let loaded = open::load(&disk, &options)?;
-        let wal_first = AtomicU64::new(loaded.files.manifest.wal_first);
-        let inner = Arc::new(Inner {
-            disk,
-            options,
-            wal_first,
-            files: Mutex::new(loaded.files),
-            committer: Mutex::new(loaded.committer),
-            state: Mutex::new(loaded.state),
-            next_table_id: AtomicU32::new(loaded.next_table_id),
-            closed: AtomicBool::new(false),
-            pressure: Mutex::new(false),
-            pressed: Condvar::new(),
-            flushed: Condvar::new(),
-        });
+        let inner = Arc::new(Inner::open(disk, options)?);
         let (queue, pending) = sync_channel(COMMIT_QUEUE_MAX);
         let committing = inner.clone();
         let mut threads = vec![spawn("driftline-commit", move || commit::run(&committing, &pending))?];
         if inner.options.background_flush {
             let flushing = inner.clone();
             threads.push(spawn("driftline-flush", move || flushing.flush_when_pressed())?);
+        }
+        if inner.options.background_compaction {
+            let compacting = inner.clone();
+            threads.push(spawn("driftline-compact", move || compacting.compact_when_woken())?);
+            inner.wake_compaction();
         }
         let (queue, threads) = (Mutex::new(Some(queue)), Mutex::new(threads));
         Ok(Arc::new(Self { inner, queue, threads, lock: Mutex::new(Some(lock)) }))
@@ -143,10 +160,21 @@ impl Engine {
 
     /// Moves all memtables into segments.
     pub fn flush(&self) -> Result<()> {
-        if self.inner.closed.load(Ordering::Acquire) {
+        if self.inner.is_closed() {
             return Err(StorageError::Closed);
         }
-        self.inner.flush()
+        self.inner.flush(Choice::All)
+    }
+
+    /// Flushes, and brings the segments of every table into disjoint runs, encoded as small as can be. Takes long.
+    pub fn compact(&self) -> Result<()> {
+        self.flush()?;
+        self.inner.compact_all()
+    }
+
+    /// The account of memory that memtables and queries share.
+    pub fn budget(&self) -> &Arc<MemoryBudget> {
+        &self.inner.budget
     }
 
     /// The clock by which the engine goes.
@@ -154,25 +182,13 @@ impl Engine {
         self.inner.options.clock.now_nanos()
     }
 
-    /// Bytes on disk by kind of file.
-    pub fn disk_usage(&self) -> Result<DiskUsage> {
-        let disk = &self.inner.disk;
-        let files = self.inner.files.lock();
-        let mut wal = 0;
-        for name in disk.list(WAL_DIR).map_err(|e| StorageError::io("list", WAL_DIR, e))? {
-            let path = format!("{WAL_DIR}/{name}");
-            wal += disk.open(&path).and_then(|f| f.len()).map_err(|e| StorageError::io("read", &path, e))?;
-        }
-        let segments = files.manifest.segments.iter().map(|s| s.bytes).sum();
-        Ok(DiskUsage { segments, wal, manifest: files.manifest_bytes })
-    }
-
     /// Stops the threads and gives the lock back. Flushes nothing: acknowledged writes are in the WAL.
     pub fn close(&self) -> Result<()> {
         self.inner.closed.store(true, Ordering::Release);
         drop(self.queue.lock().take());
-        *self.inner.pressure.lock() = true;
-        self.inner.pressed.notify_all();
+        self.inner.cancel.fetch_add(1, Ordering::AcqRel);
+        self.inner.press();
+        self.inner.wake_compaction();
         for thread in self.threads.lock().drain(..) {
             thread.join().map_err(|_| StorageError::Invalid("a thread of the engine panicked".into()))?;
         }
@@ -196,6 +212,14 @@ enum Encoded {
     Repeat(WriteAck),
 }
 
+/// Takes the directory for this process.
+fn lock(disk: &dyn Disk) -> Result<Box<dyn Any + Send + Sync>> {
+    disk.lock(LOCK_FILE).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => StorageError::InUse { path: disk.root() },
+        _ => StorageError::io("lock", LOCK_FILE, error),
+    })
+}
+
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name(name.into())
@@ -204,6 +228,45 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 }
 
 impl Inner {
+    fn open(disk: Arc<dyn Disk>, options: EngineOptions) -> Result<Self> {
+        let budget = Arc::new(MemoryBudget::new(options.memory_bytes_max));
+        let registry = Arc::new(SeriesRegistry::new());
+        let next_segment_id = AtomicU64::new(1);
+        let lasting = Lasting {
+            disk: &disk,
+            options: &options,
+            budget: &budget,
+            registry: &registry,
+            next_segment_id: &next_segment_id,
+        };
+        let loaded = open::load(&lasting)?;
+        open::sweep(&*disk, &loaded.files.manifest, options.clock.now_nanos())?;
+        let reserve = Reserve::new(options.reserve_bytes);
+        reserve.fill(&*disk);
+        Ok(Self {
+            compaction: Compaction::default(),
+            flushing: Mutex::new(loaded.series),
+            committer: Mutex::new(loaded.committer),
+            next_table_id: AtomicU32::new(loaded.next_table_id),
+            next_segment_id,
+            wal_first: AtomicU64::new(loaded.files.manifest.wal_first),
+            files: Mutex::new(loaded.files),
+            state: Mutex::new(loaded.state),
+            closed: AtomicBool::new(false),
+            cancel: AtomicU32::new(0),
+            last_write: AtomicI64::new(options.clock.now_nanos()),
+            pressure: Mutex::new(false),
+            pressed: Condvar::new(),
+            flushed: Condvar::new(),
+            reserve,
+            counters: Counters::default(),
+            disk,
+            options,
+            budget,
+            registry,
+        })
+    }
+
     /// Checks a batch against the catalog and makes its payload, on the caller's thread.
     fn encode(&self, mut batch: WriteBatch, reply: SyncSender<Result<WriteAck>>) -> Result<Encoded> {
         for change in &mut batch.catalog {
@@ -262,54 +325,33 @@ impl Inner {
         }
     }
 
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// After a failed sync: drops the memtables and reads the directory anew. Does nothing while all is well.
     fn mend(&self) -> Result<()> {
         if self.committer.lock().failed.is_none() {
             return Ok(());
         }
-        let mut files = self.files.lock();
-        let mut committer = self.committer.lock();
-        if committer.failed.is_some() {
-            let loaded = open::load(&self.disk, &self.options)?;
-            *self.state.lock() = loaded.state;
-            self.wal_first.store(loaded.files.manifest.wal_first, Ordering::Relaxed);
-            *files = loaded.files;
-            *committer = loaded.committer;
-        }
-        Ok(())
-    }
-
-    /// Waits while memtables hold twice their budget and a flush can still free some; refuses the write where none
-    /// does in time (flushes that keep failing must not hold writers for ever).
-    fn await_room(&self) -> Result<()> {
-        let limit = self.options.memtable_bytes_max.saturating_mul(2);
-        let step = std::time::Duration::from_millis(ROOM_WAIT_STEP_MS);
-        let mut state = self.state.lock();
-        for _ in 0..ROOM_WAIT_STEPS_MAX {
-            if !self.options.background_flush || state.memtable_bytes() <= limit {
-                return Ok(());
+        self.without_compaction(|| {
+            let mut flushing = self.flushing.lock();
+            let mut committer = self.committer.lock();
+            if committer.failed.is_some() {
+                let loaded = open::load(&self.lasting())?;
+                self.wal_first.store(loaded.files.manifest.wal_first, Ordering::Relaxed);
+                *self.files.lock() = loaded.files;
+                *self.state.lock() = loaded.state;
+                *flushing = loaded.series;
+                *committer = loaded.committer;
             }
-            if self.closed.load(Ordering::Acquire) {
-                return Err(StorageError::Closed);
-            }
-            self.press();
-            self.flushed.wait_for(&mut state, step);
-        }
-        Err(StorageError::TooLarge {
-            what: "the bytes waiting in memory to be flushed",
-            size: state.memtable_bytes() as u64,
-            limit: limit as u64,
-            remedy: "see that the disk has room and is well, then send the batch again",
+            Ok(())
         })
     }
 
-    /// Asks for a flush where memtables or WAL have reached their limit.
-    fn note_pressure(&self) {
-        let memtables = self.state.lock().memtable_bytes();
-        if memtables > self.options.memtable_bytes_max || self.wal_bytes() > self.options.wal_total_bytes_max
-        {
-            self.press();
-        }
+    fn lasting(&self) -> Lasting<'_> {
+        let Self { disk, options, budget, registry, next_segment_id, .. } = self;
+        Lasting { disk, options, budget, registry, next_segment_id }
     }
 
     /// About how many bytes the WAL holds: each file but the last counts as full.
@@ -318,28 +360,6 @@ impl Inner {
         let first = self.wal_first.load(Ordering::Relaxed);
         let full_files = committer.wal.number().saturating_sub(first);
         full_files.saturating_mul(self.options.wal_file_bytes_max).saturating_add(committer.wal.len())
-    }
-
-    fn press(&self) {
-        *self.pressure.lock() = true;
-        self.pressed.notify_one();
-    }
-
-    /// The flush thread: flushes when asked, until the engine closes.
-    fn flush_when_pressed(&self) {
-        loop {
-            let mut wanted = self.pressure.lock();
-            while !*wanted {
-                self.pressed.wait(&mut wanted);
-            }
-            *wanted = false;
-            drop(wanted);
-            if self.closed.load(Ordering::Acquire) {
-                return;
-            }
-            // A flush that fails leaves everything where it was; the next write over the limit asks again.
-            let _ = self.flush();
-        }
     }
 }
 

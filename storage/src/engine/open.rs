@@ -1,19 +1,24 @@
 //! Opening a directory: manifest, segments, WAL, and a flush that makes all of it one again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::commit::Committer;
-use super::flush::{Frozen, next_manifest, remove_superfluous, remove_wal_below, write_segments};
+use super::flush::{
+    Context, Fresh, frozen, next_manifest, open_segments, remove_superfluous, remove_wal_below, write_segments,
+};
 use super::options::EngineOptions;
 use super::state::State;
 use crate::batch::CatalogChange;
+use crate::budget::MemoryBudget;
 use crate::catalog::Catalog;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::manifest::{self, Manifest};
 use crate::schema::TableId;
-use crate::segment::SegmentReader;
+use crate::segment::SegmentInfo;
+use crate::series::{SERIES_DIR, SeriesFiles, SeriesRegistry};
 use crate::snapshot::TableData;
 use crate::wal::{self, LoggedBatch, WAL_DIR, WalWriter};
 use crate::writers::Writers;
@@ -29,11 +34,10 @@ const FRAMELESS_WAL_BYTES: u64 = 64;
 /// What is durable, as the engine remembers it.
 #[derive(Debug)]
 pub(super) struct Files {
-    pub(super) manifest: Manifest,
+    pub(super) manifest: Arc<Manifest>,
     pub(super) manifest_bytes: u64,
     /// The greatest version ever tried: a publication that failed may still be there after a crash.
     pub(super) manifest_version: u64,
-    pub(super) next_segment_id: u64,
 }
 
 /// A directory, read whole.
@@ -41,12 +45,34 @@ pub(super) struct Loaded {
     pub(super) state: State,
     pub(super) committer: Committer,
     pub(super) files: Files,
+    pub(super) series: SeriesFiles,
     pub(super) next_table_id: TableId,
+}
+
+/// What outlives a mending: ids given away by one state hold in the next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lasting<'a> {
+    pub(super) disk: &'a Arc<dyn Disk>,
+    pub(super) options: &'a EngineOptions,
+    pub(super) budget: &'a Arc<MemoryBudget>,
+    pub(super) registry: &'a Arc<SeriesRegistry>,
+    pub(super) next_segment_id: &'a AtomicU64,
+}
+
+impl Lasting<'_> {
+    fn context(&self) -> Context<'_> {
+        Context {
+            disk: self.disk,
+            registry: self.registry,
+            next_id: self.next_segment_id,
+            threads: self.options.threads,
+        }
+    }
 }
 
 /// Makes the directories, and a first WAL and manifest where there is none.
 pub(super) fn prepare(disk: &dyn Disk) -> Result<()> {
-    for dir in [WAL_DIR, SEGMENT_DIR] {
+    for dir in [WAL_DIR, SEGMENT_DIR, SERIES_DIR] {
         disk.create_dir(dir).map_err(|e| StorageError::io("create directory", dir, e))?;
     }
     Ok(())
@@ -58,30 +84,54 @@ pub(super) fn prepare(disk: &dyn Disk) -> Result<()> {
 /// What is read here need not be durable: a process that was killed leaves bytes and names that were never synced, a
 /// failed sync leaves bytes that never will be. So until that manifest is published, nothing is removed that an
 /// earlier one names, and the fresh WAL file says nothing of the one before.
-pub(super) fn load(disk: &Arc<dyn Disk>, options: &EngineOptions) -> Result<Loaded> {
+pub(super) fn load(lasting: &Lasting<'_>) -> Result<Loaded> {
+    let disk = lasting.disk;
     let (before, before_bytes) = match manifest::load(&**disk)? {
         Some(found) => found,
         None => begin(disk)?,
     };
-    let mut replay = Replay::new(&**disk, &before)?;
-    let log =
-        wal::recover(&**disk, before.wal_first, before.wal_first_seq, &mut |seq, payload, path, offset| {
-            replay.apply(seq, wal::decode_batch(payload, path, offset)?, path, offset)
-        })?;
+    lasting.next_segment_id.fetch_max(before.next_segment_id, Ordering::Relaxed);
+    lasting.next_segment_id.fetch_max(unused_segment_id(&**disk)?, Ordering::Relaxed);
+    check_segment_files(&**disk, &before)?;
+    lasting.registry.forget_logged();
+    let series = SeriesFiles::open(disk, &before.series, lasting.registry)?;
+    let mut replay = Replay::new(lasting, &before);
+    let log = wal::recover(
+        &**disk,
+        before.wal_first,
+        before.wal_first_seq,
+        lasting.registry,
+        &mut |seq, payload, path, offset| {
+            replay.apply(seq, wal::decode_batch(payload, path, offset)?, path, offset)?;
+            replay.spill(&before)
+        },
+    )?;
     let number = log.greatest_number.saturating_add(1);
     let wal = WalWriter::create(disk.clone(), number, None, log.last_seq + 1)?;
-    let mut files = Files {
-        manifest_version: before.version,
-        next_segment_id: before.next_segment_id.max(unused_segment_id(&**disk)?),
-        manifest: before,
-        manifest_bytes: before_bytes,
-    };
-    let Replay { mut state, writers, next_table_id, .. } = replay;
+    let files =
+        Files { manifest_version: before.version, manifest: Arc::new(before), manifest_bytes: before_bytes };
+    let Replay { mut state, writers, next_table_id, spilled, .. } = replay;
     state.seq = log.last_seq;
-    flush_replayed(&**disk, &mut files, &mut state, &writers, number, next_table_id)?;
-    sweep(&**disk, &files.manifest, options.clock.now_nanos())?;
-    let committer = Committer { wal, writers, greatest_number: number, failed: None };
-    Ok(Loaded { state, committer, files, next_table_id })
+    let committer = Committer {
+        wal_files: vec![(number, log.last_seq + 1)],
+        wal,
+        writers,
+        greatest_number: number,
+        failed: None,
+    };
+    let mut loaded = Loaded { state, committer, files, series, next_table_id };
+    loaded.flush(lasting, spilled)?;
+    Ok(loaded)
+}
+
+/// Every segment that the manifest names has its file; what is in it is checked when it is first read.
+fn check_segment_files(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
+    let present: HashSet<String> = segment_files(disk)?.into_iter().collect();
+    let missing = |s: &&SegmentInfo| !present.contains(&s.path()[SEGMENT_DIR.len() + 1..]);
+    match manifest.segments.iter().find(missing) {
+        None => Ok(()),
+        Some(info) => Err(StorageError::corrupt(info.path(), 0, "the file that the manifest names")),
+    }
 }
 
 /// The first manifest of a new directory. The WAL file comes before it, so that every manifest names one that is.
@@ -127,9 +177,10 @@ fn unused_segment_id(disk: &dyn Disk) -> Result<u64> {
 
 /// Removes WAL files that are no longer needed, and moves segments that no manifest names to the trash, where a
 /// person can still find them for a day.
-fn sweep(disk: &dyn Disk, manifest: &Manifest, now: i64) -> Result<()> {
+pub(super) fn sweep(disk: &dyn Disk, manifest: &Manifest, now: i64) -> Result<()> {
     remove_wal_below(disk, manifest.wal_first)?;
-    let named: Vec<String> = manifest.segments.iter().map(crate::segment::SegmentInfo::path).collect();
+    crate::series::remove_unnamed(disk, &manifest.series)?;
+    let named: HashSet<String> = manifest.segments.iter().map(SegmentInfo::path).collect();
     let present = segment_files(disk)?;
     let orphans: Vec<String> =
         present.into_iter().filter(|name| !named.contains(&format!("{SEGMENT_DIR}/{name}"))).collect();
@@ -151,33 +202,39 @@ fn sweep(disk: &dyn Disk, manifest: &Manifest, now: i64) -> Result<()> {
 }
 
 /// The state while the log is played onto what the manifest says.
-struct Replay {
+struct Replay<'a> {
+    lasting: &'a Lasting<'a>,
     state: State,
     writers: Writers,
     flushed_seq: BTreeMap<TableId, u64>,
     catalog_seq: u64,
     next_table_id: TableId,
+    /// What was written out already, since the log held more than memory may.
+    spilled: Fresh,
 }
 
-impl Replay {
-    fn new(disk: &dyn Disk, manifest: &Manifest) -> Result<Self> {
-        let mut state = State::at(manifest.catalog_seq);
+impl<'a> Replay<'a> {
+    fn new(lasting: &'a Lasting<'a>, manifest: &Manifest) -> Self {
+        let mut state =
+            State::at(manifest.catalog_seq, lasting.budget.clone(), lasting.registry.clone());
         let mut catalog = Catalog { entries: Arc::new(manifest.entries.clone()), ..Catalog::default() };
         for schema in &manifest.tables {
             catalog.put(schema.clone());
         }
         state.catalog = catalog;
-        for info in &manifest.segments {
-            let data: &mut TableData = state.tables.entry(info.table).or_default();
-            Arc::make_mut(&mut data.segments).push(SegmentReader::open(disk, info.clone())?);
+        for segment in open_segments(&lasting.context(), manifest.segments.clone()) {
+            let data: &mut TableData = state.tables.entry(segment.info().table).or_default();
+            Arc::make_mut(&mut data.segments).push(segment);
         }
-        Ok(Self {
+        Self {
+            lasting,
             state,
             writers: manifest.writers.clone(),
             flushed_seq: manifest.flushed_seq.clone(),
             catalog_seq: manifest.catalog_seq,
             next_table_id: manifest.next_table_id.max(1),
-        })
+            spilled: Fresh::default(),
+        }
     }
 
     /// Applies one logged batch, each part only above what the manifest already has of it.
@@ -194,10 +251,9 @@ impl Replay {
             }
         }
         let mut rows = Vec::with_capacity(batch.rows.len());
-        for logged in batch.rows.iter().filter(|r| seq > self.flushed_seq.get(&r.table).copied().unwrap_or(0))
-        {
+        for logged in batch.rows.into_iter().filter(|r| self.is_wanted(r.table, seq)) {
             let schema = self.state.catalog.table(logged.table).map_err(damaged)?.clone();
-            rows.push((schema.clone(), logged.to_batch(&schema).map_err(damaged)?));
+            rows.push((schema.clone(), logged.to_rows(&schema).map_err(damaged)?));
         }
         self.state.apply(seq, &[], rows).map_err(damaged)?;
         if let Some((id, fingerprint)) = batch.writer.filter(|_| fresh) {
@@ -205,38 +261,57 @@ impl Replay {
         }
         Ok(())
     }
+
+    /// Rows that segments hold already are not taken again; nor are those of a table that is gone since, which the
+    /// log may still hold for the sake of other tables.
+    fn is_wanted(&self, table: TableId, seq: u64) -> bool {
+        match self.flushed_seq.get(&table) {
+            Some(flushed) => seq > *flushed,
+            None => seq > self.catalog_seq,
+        }
+    }
+
+    /// Writes the memtables out where they pass their limit. No manifest names the segments yet: they count with the
+    /// one that ends the recovery, and are orphans if it never gets there.
+    fn spill(&mut self, manifest: &Manifest) -> Result<()> {
+        if self.state.memtable_bytes() <= self.lasting.options.memtable_bytes_max {
+            return Ok(());
+        }
+        let fresh = write_state(self.lasting, &mut self.state, manifest, &self.spilled)?;
+        self.spilled.extend(fresh);
+        Ok(())
+    }
 }
 
-/// Writes what the log held into segments and publishes the manifest that names the new WAL file; only then the old
-/// one goes.
-fn flush_replayed(
-    disk: &dyn Disk,
-    files: &mut Files,
+/// Writes all memtables of a state into segments and puts these in their place.
+fn write_state(
+    lasting: &Lasting<'_>,
     state: &mut State,
-    writers: &Writers,
-    wal_first: u64,
-    next_table_id: TableId,
-) -> Result<()> {
-    state.freeze();
-    let tables = state
-        .tables
-        .iter()
-        .filter_map(|(id, data)| Some((state.catalog.by_id.get(id)?.clone(), data.frozen.clone())));
-    let frozen = Frozen {
-        seq: state.seq,
-        catalog: state.catalog.clone(),
-        writers: writers.clone(),
-        tables: tables.collect(),
-        wal_first,
-        next_table_id,
-    };
-    let segments = write_segments(disk, &frozen, &mut files.next_segment_id)?;
-    files.manifest_version += 1;
-    let next =
-        next_manifest(&files.manifest, files.manifest_version, files.next_segment_id, frozen, &segments);
-    files.manifest_bytes = manifest::publish(disk, &next)?;
-    state.flushed(segments);
-    remove_superfluous(disk, &files.manifest, &next);
-    files.manifest = next;
-    Ok(())
+    manifest: &Manifest,
+    spilled: &Fresh,
+) -> Result<Fresh> {
+    let tables: Vec<TableId> = state.tables.keys().copied().collect();
+    state.freeze(&tables);
+    let fresh = write_segments(&lasting.context(), &state.frozen_tables(), manifest, spilled)?;
+    state.flushed(&tables, fresh.segments.clone());
+    Ok(fresh)
+}
+
+impl Loaded {
+    /// Writes what the log held into segments and publishes the manifest that names the new WAL file; only then the
+    /// old one goes.
+    fn flush(&mut self, lasting: &Lasting<'_>, mut spilled: Fresh) -> Result<()> {
+        let places = self.series.store(lasting.registry)?;
+        let fresh = write_state(lasting, &mut self.state, &self.files.manifest, &spilled)?;
+        spilled.extend(fresh);
+        let frozen = frozen(&self.state, &[], &mut self.committer, self.next_table_id);
+        self.files.manifest_version += 1;
+        let mut next = next_manifest(&self.files, frozen, &spilled, places);
+        next.version = self.files.manifest_version;
+        next.next_segment_id = lasting.next_segment_id.load(Ordering::Relaxed);
+        self.files.manifest_bytes = manifest::publish(&**lasting.disk, &next)?;
+        remove_superfluous(&**lasting.disk, &next);
+        self.files.manifest = Arc::new(next);
+        Ok(())
+    }
 }

@@ -5,16 +5,21 @@ use std::sync::Arc;
 
 use super::Manifest;
 use crate::bytes::{Cursor, Malformed, Put};
+use crate::distribution::Lattice;
 use crate::error::{Result, StorageError};
 use crate::partition::{CellKey, Partition, Width};
+use crate::schema::ColumnId;
 use crate::schema_codec;
 use crate::segment::SegmentInfo;
 use crate::writers::Writers;
 
 const MAGIC: [u8; 8] = *b"DRFTMAN\n";
-const MANIFEST_VERSION: u16 = 0;
+/// The format this build writes, and the newest it reads.
+const MANIFEST_VERSION: u16 = 1;
 /// Magic, format version, reserved, manifest version, payload length, checksum.
 const HEADER_BYTES: usize = 36;
+/// A section that a reader must know to read the manifest at all.
+const SECTION_REQUIRED: u16 = 1;
 /// Bytes of one segment's record.
 const SEGMENT_BYTES: usize = 144;
 
@@ -45,6 +50,7 @@ fn encode_payload(manifest: &Manifest) -> Vec<u8> {
     for table in &manifest.tables {
         schema_codec::encode(table, &mut out);
         out.put_u64(manifest.flushed_seq.get(&table.id).copied().unwrap_or(0));
+        encode_lattices(manifest.lattices.get(&table.id), &mut out);
     }
     out.put_u32(manifest.entries.len() as u32);
     for (key, value) in &manifest.entries {
@@ -56,7 +62,28 @@ fn encode_payload(manifest: &Manifest) -> Vec<u8> {
         encode_segment(segment, &mut out);
     }
     manifest.writers.encode(&mut out);
+    out.put_u32(manifest.series.0.len() as u32);
+    for (number, bytes) in &manifest.series.0 {
+        out.put_u64(*number);
+        out.put_u64(*bytes);
+    }
+    // No sections yet, see `decode_sections`.
+    out.put_u32(0);
     out
+}
+
+fn encode_lattices(lattices: Option<&BTreeMap<ColumnId, Lattice>>, out: &mut Vec<u8>) {
+    out.put_u32(lattices.map_or(0, BTreeMap::len) as u32);
+    for (column, lattice) in lattices.into_iter().flatten() {
+        let (kind, parameter) = match lattice {
+            Lattice::Dict => (0, 0),
+            Lattice::Log { bits } => (1, i16::from(*bits)),
+            Lattice::Affine { exponent } => (2, *exponent),
+        };
+        out.put_u32(*column);
+        out.put_u16(kind);
+        out.put_u16(parameter as u16);
+    }
 }
 
 fn encode_segment(segment: &SegmentInfo, out: &mut Vec<u8>) {
@@ -134,9 +161,13 @@ fn decode_payload(cursor: &mut Cursor<'_>) -> Result<Manifest, Malformed> {
         next_segment_id: cursor.u64("the next segment's id")?,
         ..Manifest::default()
     };
-    for _ in 0..cursor.count(28, "tables")? {
+    for _ in 0..cursor.count(32, "tables")? {
         let schema = schema_codec::decode(cursor)?;
         manifest.flushed_seq.insert(schema.id, cursor.u64("a table's flushed sequence")?);
+        let lattices = decode_lattices(cursor)?;
+        if !lattices.is_empty() {
+            manifest.lattices.insert(schema.id, lattices);
+        }
         manifest.tables.push(Arc::new(schema));
     }
     let mut entries = BTreeMap::new();
@@ -148,7 +179,41 @@ fn decode_payload(cursor: &mut Cursor<'_>) -> Result<Manifest, Malformed> {
     let segments = cursor.count(SEGMENT_BYTES, "segments")?;
     manifest.segments = (0..segments).map(|_| decode_segment(cursor)).collect::<Result<_, _>>()?;
     manifest.writers = Writers::decode(cursor)?;
+    for _ in 0..cursor.count(16, "series files")? {
+        manifest.series.0.push((cursor.u64("a series file's number")?, cursor.u64("its length")?));
+    }
+    decode_sections(cursor)?;
     Ok(manifest)
+}
+
+/// Passes over what later versions add (label patches, column files, tombstones, the erasure ledger), unless it says
+/// that who does not know it must not go on.
+fn decode_sections(cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    for _ in 0..cursor.count(10, "sections")? {
+        let tag = String::from_utf8_lossy(cursor.take(4, "a section's tag")?).into_owned();
+        let flags = cursor.u16("a section's flags")?;
+        cursor.bytes("a section")?;
+        if flags & SECTION_REQUIRED != 0 {
+            return cursor.fail(format!("no section {tag}, which only a newer driftline reads"));
+        }
+    }
+    Ok(())
+}
+
+fn decode_lattices(cursor: &mut Cursor<'_>) -> Result<BTreeMap<ColumnId, Lattice>, Malformed> {
+    let mut lattices = BTreeMap::new();
+    for _ in 0..cursor.count(8, "lattices")? {
+        let column = cursor.u32("a column's id")?;
+        let (kind, parameter) = (cursor.u16("a lattice's kind")?, cursor.u16("a lattice's parameter")? as i16);
+        let lattice = match (kind, u8::try_from(parameter)) {
+            (0, _) => Lattice::Dict,
+            (1, Ok(bits)) => Lattice::Log { bits },
+            (2, _) => Lattice::Affine { exponent: parameter },
+            _ => return cursor.fail(format!("a known kind of lattice, found {kind}")),
+        };
+        lattices.insert(column, lattice);
+    }
+    Ok(lattices)
 }
 
 fn decode_segment(cursor: &mut Cursor<'_>) -> Result<SegmentInfo, Malformed> {

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
-use crate::schema::{TableId, TableSchema};
+use crate::distribution::Lattice;
+use crate::schema::{ColumnId, TableId, TableSchema};
+use crate::series::SeriesPlaces;
 use crate::segment::SegmentInfo;
 use crate::writers::Writers;
 
@@ -36,6 +38,10 @@ pub(crate) struct Manifest {
     pub(crate) entries: BTreeMap<String, Arc<[u8]>>,
     pub(crate) segments: Vec<SegmentInfo>,
     pub(crate) writers: Writers,
+    /// On what lattices the summaries of a table's columns count.
+    pub(crate) lattices: BTreeMap<TableId, BTreeMap<ColumnId, Lattice>>,
+    /// Which bytes of which series files count.
+    pub(crate) series: SeriesPlaces,
 }
 
 fn path_of(version: u64) -> String {

@@ -75,6 +75,11 @@ impl SegmentInfo {
         format!("{DIRECTORY}/{id:016x}.seg")
     }
 
+    /// Event times in it.
+    pub fn time(&self) -> TimeRange {
+        TimeRange { min: self.min_time, max: self.max_time }
+    }
+
     /// Where its file lies.
     pub fn path(&self) -> String {
         Self::path_of(self.id)

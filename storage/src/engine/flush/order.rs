@@ -1,0 +1,125 @@
+//! The rows of a memtable in the order of a segment, cut by partition.
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampNanosecondType;
+use arrow_array::{Array, ArrayRef, RecordBatch, TimestampNanosecondArray};
+use arrow_select::interleave::interleave;
+
+use super::layout::Layout;
+use crate::error::{Result, StorageError};
+use crate::partition::{Partition, Width};
+use crate::rows::Rows;
+use crate::schema::{Role, SeriesId, TableSchema};
+
+/// Where a row lies among the chunks of a memtable, and what decides its place in a segment.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    time: i64,
+    series: SeriesId,
+    chunk: u32,
+    row: u32,
+}
+
+/// Rows of one table and one partition, sorted by (interval, series, time, order of writing).
+#[derive(Debug)]
+pub(super) struct Cut {
+    pub(super) partition: Partition,
+    pub(super) width: Width,
+    places: Vec<Place>,
+}
+
+impl Cut {
+    /// How many rows.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The rows from `start` on, `length` of them, out of the chunks they were cut from.
+    pub(super) fn rows(
+        &self,
+        schema: &TableSchema,
+        chunks: &[Rows],
+        start: usize,
+        length: usize,
+    ) -> Result<Rows> {
+        let places = &self.places[start..start + length];
+        let indices: Vec<_> = places.iter().map(|p| (p.chunk as usize, p.row as usize)).collect();
+        let column = |(at, column): (usize, &crate::schema::Column)| {
+            if column.role == Role::Time {
+                return Ok(times(places));
+            }
+            let arrays: Vec<&dyn Array> = chunks.iter().map(|c| c.batch.column(at).as_ref()).collect();
+            interleave(&arrays, &indices).map_err(|e| StorageError::Invalid(e.to_string()))
+        };
+        let columns = schema.stored_columns().enumerate().map(column).collect::<Result<Vec<_>>>()?;
+        let batch = RecordBatch::try_new(schema.stored_arrow(), columns)
+            .map_err(|e| StorageError::Invalid(e.to_string()))?;
+        Ok(Rows { series: places.iter().map(|p| p.series).collect(), batch })
+    }
+}
+
+fn times(places: &[Place]) -> ArrayRef {
+    let times: TimestampNanosecondArray = places.iter().map(|p| p.time).collect::<Vec<_>>().into();
+    std::sync::Arc::new(times.with_timezone("UTC"))
+}
+
+/// Cuts the chunks of a table, oldest write first, into partitions and sorts each.
+pub(super) fn cut(schema: &TableSchema, chunks: &[Rows], layout: &Layout) -> Result<Vec<Cut>> {
+    let mut intervals: BTreeMap<i64, Vec<Place>> = BTreeMap::new();
+    for (chunk, rows) in chunks.iter().enumerate() {
+        distribute(chunk as u32, rows, times_of(schema, rows)?, layout, &mut intervals);
+    }
+    let mut cuts: Vec<Cut> = Vec::new();
+    for (start, mut places) in intervals {
+        sort(&mut places);
+        let partition = layout.partition(start);
+        match cuts.last_mut().filter(|cut| cut.partition == partition) {
+            Some(cut) => cut.places.append(&mut places),
+            None => cuts.push(Cut { partition, width: layout.width(partition), places }),
+        }
+    }
+    Ok(cuts)
+}
+
+/// The times of rows; they have no nulls.
+pub(super) fn times_of<'a>(schema: &TableSchema, rows: &'a Rows) -> Result<&'a [i64]> {
+    let at = schema.stored_columns().position(|c| c.role == Role::Time);
+    let column = at.and_then(|at| rows.batch.columns().get(at));
+    let column = column.ok_or_else(|| StorageError::Invalid(format!("table {} has no TIME", schema.name)))?;
+    Ok(column.as_primitive::<TimestampNanosecondType>().values())
+}
+
+/// Adds the rows of a chunk to their intervals. Rows come nearly in order of time, so that the interval of the row
+/// before is most often right.
+fn distribute(
+    chunk: u32,
+    rows: &Rows,
+    times: &[i64],
+    layout: &Layout,
+    intervals: &mut BTreeMap<i64, Vec<Place>>,
+) {
+    let mut at = 0;
+    while let Some(first) = times.get(at) {
+        let width = layout.width(layout.partition(*first));
+        let start = width.interval(*first);
+        let end = start.saturating_add(width.nanos() - 1);
+        let within = times[at..].iter().take_while(|time| (start..=end).contains(*time)).count();
+        let place = |row: usize| Place { time: times[row], series: rows.series[row], chunk, row: row as u32 };
+        intervals.entry(start).or_default().extend((at..at + within).map(place));
+        at += within;
+    }
+}
+
+/// Sorts the rows of one interval by (series, time); rows that agree in both stay in the order they were written.
+/// Chunks come as writers sent them, in long runs of rising series, which a stable sort finds and merges; within a
+/// cell the times rise already, unless rows came late.
+fn sort(places: &mut [Place]) {
+    places.sort_by_key(|p| p.series);
+    for cell in places.chunk_by_mut(|a, b| a.series == b.series) {
+        if !cell.is_sorted_by_key(|p| p.time) {
+            cell.sort_by_key(|p| p.time);
+        }
+    }
+}

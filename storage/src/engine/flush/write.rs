@@ -1,0 +1,173 @@
+//! Writes frozen memtables as segments: a file for each large one, one file for all small ones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::layout::Layout;
+use super::order::{Cut, cut};
+use super::{SHARED_BYTES_MAX, of_table};
+use crate::disk::Disk;
+use crate::distribution::Lattice;
+use crate::engine::Inner;
+use crate::error::Result;
+use crate::limits::ROW_GROUP_ROWS_MAX;
+use crate::manifest::Manifest;
+use crate::memtable::{Memtable, project_stored};
+use crate::rows::Rows;
+use crate::schema::{ColumnId, TableId, TableSchema};
+use crate::segment::{SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec};
+use crate::series::SeriesRegistry;
+
+/// What writing segments needs of the engine.
+pub(in crate::engine) struct Context<'a> {
+    pub(in crate::engine) disk: &'a Arc<dyn Disk>,
+    pub(in crate::engine) registry: &'a Arc<SeriesRegistry>,
+    /// Numbers of segments and of their files.
+    pub(in crate::engine) next_id: &'a AtomicU64,
+    pub(in crate::engine) threads: usize,
+}
+
+/// What a flush wrote.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Fresh {
+    pub(in crate::engine) segments: Vec<Arc<SegmentReader>>,
+    pub(in crate::engine) lattices: BTreeMap<TableId, BTreeMap<ColumnId, Lattice>>,
+}
+
+impl Fresh {
+    /// Adds what was written later.
+    pub(in crate::engine) fn extend(&mut self, later: Self) {
+        self.segments.extend(later.segments);
+        for (table, lattices) in later.lattices {
+            self.lattices.entry(table).or_default().extend(lattices);
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    pub(in crate::engine) fn new(inner: &'a Inner) -> Self {
+        let Inner { disk, registry, next_segment_id: next_id, options, .. } = inner;
+        Self { disk, registry, next_id, threads: options.threads }
+    }
+
+    /// A number is spent even where the write fails: the file may be there.
+    fn take_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// A table's rows, ready to be written.
+struct Job<'a> {
+    schema: &'a Arc<TableSchema>,
+    chunks: Vec<Rows>,
+    cuts: Vec<Cut>,
+    seqs: (u64, u64),
+    bytes: usize,
+}
+
+/// Writes a segment for each table and partition. Nothing is in force before a manifest names it.
+pub(in crate::engine) fn write_segments(
+    context: &Context<'_>,
+    tables: &[(Arc<TableSchema>, Memtable)],
+    manifest: &Manifest,
+    spilled: &Fresh,
+) -> Result<Fresh> {
+    let mut fresh = Fresh { lattices: spilled.lattices.clone(), ..Fresh::default() };
+    let mut shared: Option<(u64, SegmentFileWriter)> = None;
+    let mut infos = Vec::new();
+    for (schema, memtable) in tables {
+        let Some(job) = Job::new(schema, memtable, manifest, spilled)? else { continue };
+        for cut in &job.cuts {
+            let bytes = job.bytes / job.rows().max(1) * cut.len();
+            if bytes < SHARED_BYTES_MAX {
+                let (_, file) = open_file(context, &mut shared)?;
+                infos.push(job.write(context, cut, file, manifest, &mut fresh)?);
+            } else {
+                let mut file = SegmentFileWriter::create(&**context.disk, context.take_id())?;
+                infos.push(job.write(context, cut, &mut file, manifest, &mut fresh)?);
+                file.finish()?;
+            }
+        }
+    }
+    if let Some((_, file)) = shared {
+        file.finish()?;
+    }
+    fresh.segments = open_segments(context, infos);
+    Ok(fresh)
+}
+
+fn open_file<'s>(
+    context: &Context<'_>,
+    shared: &'s mut Option<(u64, SegmentFileWriter)>,
+) -> Result<&'s mut (u64, SegmentFileWriter)> {
+    if shared.is_none() {
+        let number = context.take_id();
+        *shared = Some((number, SegmentFileWriter::create(&**context.disk, number)?));
+    }
+    shared.as_mut().ok_or(crate::error::StorageError::Closed)
+}
+
+/// Readers of segments, those of one file sharing it.
+pub(in crate::engine) fn open_segments(context: &Context<'_>, infos: Vec<SegmentInfo>) -> Vec<Arc<SegmentReader>> {
+    let mut files: BTreeMap<u64, Arc<SegmentFile>> = BTreeMap::new();
+    let mut open = |info: SegmentInfo| {
+        let file = files.entry(info.file).or_insert_with(|| SegmentFile::new(context.disk.clone(), info.file));
+        SegmentReader::new(file.clone(), info, context.registry.clone())
+    };
+    infos.into_iter().map(&mut open).collect()
+}
+
+impl<'a> Job<'a> {
+    fn new(
+        schema: &'a Arc<TableSchema>,
+        memtable: &Memtable,
+        manifest: &Manifest,
+        spilled: &Fresh,
+    ) -> Result<Option<Self>> {
+        let Some(seqs) = memtable.seqs() else { return Ok(None) };
+        let chunks = memtable.chunks().iter().map(|chunk| project_stored(chunk, schema));
+        let chunks = chunks.collect::<Result<Vec<_>>>()?;
+        let mut segments = of_table(manifest, schema.id);
+        segments.extend(spilled.segments.iter().map(|s| s.info().clone()).filter(|s| s.table == schema.id));
+        let layout = Layout::new(schema, &chunks, &segments)?;
+        let cuts = cut(schema, &chunks, &layout)?;
+        Ok(Some(Self { schema, chunks, cuts, seqs, bytes: memtable.bytes() }))
+    }
+
+    fn rows(&self) -> usize {
+        self.cuts.iter().map(Cut::len).sum()
+    }
+
+    /// Writes one partition as the next segment of `file`.
+    fn write(
+        &self,
+        context: &Context<'_>,
+        cut: &Cut,
+        file: &mut SegmentFileWriter,
+        manifest: &Manifest,
+        fresh: &mut Fresh,
+    ) -> Result<SegmentInfo> {
+        let mut lattices = manifest.lattices.get(&self.schema.id).cloned().unwrap_or_default();
+        lattices.extend(fresh.lattices.get(&self.schema.id).into_iter().flatten());
+        let mut writer = file.begin(SegmentSpec {
+            id: context.take_id(),
+            schema: self.schema,
+            partition: cut.partition,
+            width: cut.width,
+            level: 0,
+            first_seq: self.seqs.0,
+            last_seq: self.seqs.1,
+            series: context.registry,
+            lattices: &lattices,
+            threads: context.threads,
+        })?;
+        for start in (0..cut.len()).step_by(ROW_GROUP_ROWS_MAX) {
+            let length = ROW_GROUP_ROWS_MAX.min(cut.len() - start);
+            writer.push(cut.rows(self.schema, &self.chunks, start, length)?)?;
+        }
+        let written = writer.finish()?;
+        fresh.lattices.entry(self.schema.id).or_default().extend(written.lattices);
+        Ok(written.info)
+    }
+}
