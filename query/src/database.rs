@@ -20,7 +20,8 @@ use crate::write::{Ingest, Write};
 pub struct DatabaseOptions {
     /// How the engine is opened.
     pub engine: EngineOptions,
-    /// Bytes all queries together may hold; 0 takes the default of 1 GiB.
+    /// Bytes all queries together may hold, of those that the engine's `memory_bytes_max` gives them and the rows in
+    /// memory together; 0 sets no other limit than that.
     pub query_memory_bytes: usize,
 }
 
@@ -64,12 +65,13 @@ impl Database {
     /// Opens a database that lives in memory and goes with it.
     pub fn open_in_memory() -> Result<Self> {
         let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(0));
-        let options = DatabaseOptions::default();
+        let engine = EngineOptions { reserve_bytes: 0, ..EngineOptions::default() };
+        let options = DatabaseOptions { engine, ..DatabaseOptions::default() };
         Self::over(Engine::open(disk, options.engine)?, options.query_memory_bytes, None)
     }
 
     fn over(engine: Arc<Engine>, memory_bytes: usize, spill: Option<PathBuf>) -> Result<Self> {
-        let sessions = Sessions::new(memory_bytes, spill)?;
+        let sessions = Sessions::new(memory_bytes, Arc::clone(engine.budget()), spill)?;
         Ok(Self(Arc::new(Inner { ingest: Arc::new(Ingest::new(engine)), sessions })))
     }
 

@@ -21,16 +21,16 @@ use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as SqlStatement;
+use driftline_storage::MemoryBudget;
 use futures::FutureExt;
 
 use crate::catalog::{CATALOG, CatalogView, PUBLIC, catalogs};
 use crate::database::Access;
 use crate::error::{QueryError, Result};
+use crate::memory::Budgeted;
 use crate::write::Ingest;
 use crate::{egress, function, statement, stream};
 
-/// Bytes all queries together may hold where nothing else is said: 1 GiB.
-const MEMORY_BYTES_DEFAULT: usize = 1 << 30;
 /// How many of the greatest holders of memory an error names.
 const HOLDERS_NAMED: usize = 3;
 /// Bytes that queries may write to disk while they run: 64 GiB.
@@ -50,10 +50,15 @@ impl fmt::Debug for Sessions {
 }
 
 impl Sessions {
-    /// Sets up; `spill` is a folder for what does not fit `memory_bytes` (0: the default), none fails such queries.
-    pub(crate) fn new(memory_bytes: usize, spill: Option<PathBuf>) -> Result<Self> {
-        let bytes = if memory_bytes == 0 { MEMORY_BYTES_DEFAULT } else { memory_bytes };
-        let runtime = runtime(bytes, spill)?;
+    /// Sets up; queries hold at most `memory_bytes` (0: the whole budget) together, and what the budget leaves them.
+    /// `spill` is a folder for what does not fit, none fails such queries.
+    pub(crate) fn new(
+        memory_bytes: usize,
+        budget: Arc<MemoryBudget>,
+        spill: Option<PathBuf>,
+    ) -> Result<Self> {
+        let bytes = if memory_bytes == 0 { budget.limit() } else { memory_bytes };
+        let runtime = runtime(bytes, budget, spill)?;
         Ok(Self {
             network: template(without_files(&runtime)?),
             embedded: template(runtime),
@@ -137,9 +142,9 @@ async fn guarded<T>(work: impl Future<Output = DataFusionResult<T>>) -> Result<T
     }
 }
 
-fn runtime(bytes: usize, spill: Option<PathBuf>) -> Result<Arc<RuntimeEnv>> {
+fn runtime(bytes: usize, budget: Arc<MemoryBudget>, spill: Option<PathBuf>) -> Result<Arc<RuntimeEnv>> {
     let named = NonZeroUsize::new(HOLDERS_NAMED).unwrap_or(NonZeroUsize::MIN);
-    let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), named);
+    let pool = TrackConsumersPool::new(Budgeted::new(FairSpillPool::new(bytes), budget), named);
     let mode = match spill {
         Some(folder) => DiskManagerMode::Directories(vec![folder]),
         None => DiskManagerMode::Disabled,

@@ -63,6 +63,17 @@ pub(super) fn to(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result
     }
 }
 
+/// Values of a TAG: text, or a dictionary of texts as it came, for the engine resolves each distinct one once.
+pub(super) fn to_tag(values: &ArrayRef, place: &Place<'_>) -> Result<ArrayRef> {
+    match values.data_type() {
+        DataType::Dictionary(_, value) if is_text(value) => {
+            let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            exactly(values, &dictionary)
+        }
+        _ => to(values, ColumnType::Text, place),
+    }
+}
+
 /// A value as a person reads it.
 pub(super) fn shown(values: &dyn Array, row: usize) -> String {
     match ArrayFormatter::try_new(values, &FormatOptions::default().with_null("null")) {

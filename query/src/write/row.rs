@@ -1,9 +1,10 @@
 //! Fits rows to their table: columns by name, types where nothing is lost, times within bounds.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
-use arrow::datatypes::TimestampNanosecondType;
+use arrow::datatypes::{Field, Schema, SchemaRef, TimestampNanosecondType};
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{Column, Role, TIME_COLUMN, TableSchema};
 
@@ -48,7 +49,10 @@ pub(super) fn fit(table: &TableSchema, rows: &RecordBatch, now_nanos: i64) -> Re
         columns.push(match source {
             Some(source) => {
                 let place = Place { table: &table.name, column: &column.name };
-                coerce::to(rows.column(source), column.ty, &place)?
+                match column.role {
+                    Role::Tag => coerce::to_tag(rows.column(source), &place)?,
+                    _ => coerce::to(rows.column(source), column.ty, &place)?,
+                }
             }
             None => new_null_array(&column.ty.arrow(), rows.num_rows()),
         });
@@ -56,7 +60,15 @@ pub(super) fn fit(table: &TableSchema, rows: &RecordBatch, now_nanos: i64) -> Re
     if let Some(at) = table.columns.iter().position(|column| column.role == Role::Time) {
         check_times(table, &columns[at], now_nanos)?;
     }
-    Ok(RecordBatch::try_new(table.arrow(), columns)?)
+    Ok(RecordBatch::try_new(written(table, &columns), columns)?)
+}
+
+/// The schema of `table`, where tags may stand as dictionaries.
+fn written(table: &TableSchema, columns: &[ArrayRef]) -> SchemaRef {
+    let fields = table.arrow().fields().iter().zip(columns).map(|(field, values)| {
+        Field::clone(field).with_data_type(values.data_type().clone())
+    }).collect::<Vec<_>>();
+    Arc::new(Schema::new(fields))
 }
 
 /// Rows of a table as it was before it got more columns, with nulls in these.
@@ -66,7 +78,8 @@ pub(super) fn widen(table: &TableSchema, rows: &RecordBatch) -> RecordBatch {
         None => new_null_array(&column.ty.arrow(), rows.num_rows()),
     });
     // New columns stand behind the old ones, so the lengths and types are those of the table.
-    RecordBatch::try_new(table.arrow(), columns.collect()).unwrap_or_else(|_| rows.clone())
+    let columns: Vec<_> = columns.collect();
+    RecordBatch::try_new(written(table, &columns), columns).unwrap_or_else(|_| rows.clone())
 }
 
 /// The statement that would create a table for these rows.
