@@ -51,3 +51,12 @@ pub const TABLES_MAX: usize = 100_000;
 pub const DISTRIBUTION_EXACT_VALUES_MAX: usize = 1_024;
 /// Categories that a distribution names; the others are counted together.
 pub const DISTRIBUTION_CATEGORIES_MAX: usize = 65_536;
+/// A level-1 run ends at the next cell once it has this many bytes: 256 MiB.
+pub const RUN_BYTES_MAX: u64 = 256 << 20;
+/// Flushed segments that one compaction takes, unless a single flush wrote more.
+pub const COMPACTION_INPUTS_MAX: usize = 16;
+/// Bytes of flushed segments that one compaction takes, unless a single flush wrote more: 1 GiB.
+pub const COMPACTION_BYTES_MAX: u64 = 1 << 30;
+/// Decoded bytes of one interval that compaction sorts anew in memory where widths differ: 128 MiB. Larger intervals
+/// keep the width they have.
+pub const COMPACTION_SORT_BYTES_MAX: u64 = 128 << 20;
