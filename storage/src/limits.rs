@@ -60,8 +60,6 @@ pub const IDLE_FLUSH_SECONDS: u64 = 60;
 pub const IDLE_FLUSH_BYTES_MIN: usize = 8 << 20;
 /// Flushed segments of a partition at which they are compacted.
 pub const COMPACTION_RUNS_MAX: usize = 8;
-/// A compacted run ends at this many bytes: 256 MiB.
-pub const RUN_BYTES_MAX: u64 = 256 << 20;
 /// How often the compaction thread looks for partitions that have become quiet, in seconds.
 pub const COMPACTION_IDLE_CHECK_SECONDS: u64 = 60;
 /// After so long without a write, what is small is compacted too: 10 minutes, in nanoseconds.
@@ -70,3 +68,12 @@ pub const QUIET_NANOS: i64 = 600 * 1_000_000_000;
 pub const THREADS_MAX: usize = 8;
 /// Bytes kept on the disk for the day it is full: 16 MiB.
 pub const RESERVE_BYTES: usize = 16 << 20;
+/// A level-1 run ends at the next cell once it has this many bytes: 256 MiB.
+pub const RUN_BYTES_MAX: u64 = 256 << 20;
+/// Flushed segments that one compaction takes, unless a single flush wrote more.
+pub const COMPACTION_INPUTS_MAX: usize = 16;
+/// Bytes of flushed segments that one compaction takes, unless a single flush wrote more: 1 GiB.
+pub const COMPACTION_BYTES_MAX: u64 = 1 << 30;
+/// Decoded bytes of one interval that compaction sorts anew in memory where widths differ: 128 MiB. Larger intervals
+/// keep the width they have.
+pub const COMPACTION_SORT_BYTES_MAX: u64 = 128 << 20;

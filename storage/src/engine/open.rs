@@ -310,6 +310,7 @@ impl Loaded {
         next.version = self.files.manifest_version;
         next.next_segment_id = lasting.next_segment_id.load(Ordering::Relaxed);
         self.files.manifest_bytes = manifest::publish(&**lasting.disk, &next)?;
+        self.series.published(lasting.registry);
         remove_superfluous(&**lasting.disk, &next);
         self.files.manifest = Arc::new(next);
         Ok(())

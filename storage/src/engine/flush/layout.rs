@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::order::times_of;
-use crate::compaction::width;
+use crate::compaction::width::{self, Rate};
 use crate::error::Result;
 use crate::partition::{Partition, Width};
 use crate::rows::Rows;
@@ -25,24 +25,21 @@ impl Layout {
     /// For rows of a table that has `segments`, oldest write first.
     pub(super) fn new(schema: &TableSchema, chunks: &[Rows], segments: &[SegmentInfo]) -> Result<Self> {
         let known = segments.iter().map(|s| (s.partition.start, (s.partition, s.width))).collect();
-        let rate = width::Rate::of(counts(chunks), span(schema, chunks)?);
+        let rate = Rate::of(counts(chunks), span(schema, chunks)?);
+        let of = |length| width::for_flush(rate, schema, Partition { start: 0, length });
         Ok(Self {
             known,
-            length: width::partition_length(schema, &rate),
-            day: width::choose(schema, &rate, Partition::DAY),
-            long: width::choose(schema, &rate, Partition::LONG),
+            length: width::partition_length(rate, schema),
+            day: of(Partition::DAY),
+            long: of(Partition::LONG),
         })
     }
 
-    /// The partition that holds `time`: one that has segments, else a new one that overlaps none.
+    /// The partition that holds `time`: one that has segments, else a new one that shares no time with any.
     pub(super) fn partition(&self, time: i64) -> Partition {
         let long = Partition::of(time, Partition::LONG);
-        let mut near = self.known.range(long.start..=long.end()).map(|(_, (partition, _))| *partition);
-        match near.next() {
-            Some(first) if first.length == Partition::LONG => first,
-            Some(_) => Partition::of(time, Partition::DAY),
-            None => Partition::of(time, self.length),
-        }
+        let near = self.known.range(long.start..=long.end()).map(|(_, (partition, _))| *partition);
+        width::partition_at(time, self.length, near)
     }
 
     /// The width of the intervals of a partition.
@@ -67,12 +64,12 @@ fn counts(chunks: &[Rows]) -> Vec<u64> {
 }
 
 /// Nanoseconds from the least time to the greatest.
-fn span(schema: &TableSchema, chunks: &[Rows]) -> Result<u64> {
+fn span(schema: &TableSchema, chunks: &[Rows]) -> Result<i64> {
     let (mut least, mut greatest) = (i64::MAX, i64::MIN);
     for chunk in chunks {
         for time in times_of(schema, chunk)? {
             (least, greatest) = (least.min(*time), greatest.max(*time));
         }
     }
-    Ok(if least > greatest { 0 } else { greatest.abs_diff(least) })
+    Ok(greatest.saturating_sub(least).max(0))
 }

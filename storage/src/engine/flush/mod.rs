@@ -154,7 +154,9 @@ impl Inner {
         self.publish(|files| Ok(next_manifest(files, frozen, &fresh, places)), |state| {
             state.flushed(&tables, fresh.segments.clone());
             Vec::new()
-        })
+        })?;
+        series.published(&self.registry);
+        Ok(())
     }
 
     /// Publishes the manifest that follows the one in force, then changes what is visible; `change` gives the

@@ -1,0 +1,9 @@
+//! Compaction: flushed segments become disjoint runs, level 1.
+//!
+//! [`plan`] says what is worth merging, by what the manifest knows; [`width`] how wide the intervals of the result
+//! are. The engine publishes the result and removes the inputs; until then nothing that is named is touched, so a
+//! compaction can stop anywhere.
+
+pub(crate) mod plan;
+pub(crate) mod throttle;
+pub(crate) mod width;
