@@ -42,6 +42,7 @@ mod duration;
 pub mod egress;
 mod error;
 mod function;
+mod memory;
 mod model;
 mod prepared;
 mod scan;

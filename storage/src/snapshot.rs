@@ -54,7 +54,11 @@ pub struct TableSize {
     pub memtable_bytes: u64,
     /// Its segments.
     pub segments: u64,
-    /// Bytes of its segment files.
+    /// Those that wait to be compacted.
+    pub uncompacted_segments: u64,
+    /// Series of it that have had rows.
+    pub series: u64,
+    /// Bytes of its segments.
     pub segment_bytes: u64,
     /// Bytes of its rows in segments as plain Arrow arrays.
     pub raw_bytes: u64,
@@ -115,7 +119,8 @@ impl Snapshot {
 
     /// Sizes of a table.
     pub fn size(&self, table: TableId) -> TableSize {
-        self.0.tables.get(&table).map(TableData::size).unwrap_or_default()
+        let size = self.0.tables.get(&table).map(TableData::size).unwrap_or_default();
+        TableSize { series: self.0.registry.count(table) as u64, ..size }
     }
 }
 
@@ -150,6 +155,8 @@ impl TableData {
             memtable_rows,
             memtable_bytes: self.memtable_bytes() as u64,
             segments: self.segments.len() as u64,
+            uncompacted_segments: sum(|s| u64::from(s.info().level == 0)),
+            series: 0,
             segment_bytes: sum(|s| s.info().bytes),
             raw_bytes: sum(|s| s.info().raw_bytes),
             time,

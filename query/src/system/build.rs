@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
 use arrow::record_batch::RecordBatch;
 
 use crate::error::Result;
@@ -31,6 +31,11 @@ pub(super) fn count(values: impl IntoIterator<Item = u64>) -> ArrayRef {
 pub(super) fn optional_count(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
     let fit = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     Arc::new(values.into_iter().map(|value| value.map(fit)).collect::<Int64Array>())
+}
+
+/// BOOLEAN.
+pub(super) fn boolean(values: impl IntoIterator<Item = bool>) -> ArrayRef {
+    Arc::new(values.into_iter().map(Some).collect::<BooleanArray>())
 }
 
 /// DOUBLE.

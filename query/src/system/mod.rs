@@ -15,23 +15,33 @@ use crate::catalog::CatalogView;
 use crate::error::Result;
 
 /// Its tables.
-pub(crate) const NAMES: [&str; 5] = ["tables", "segments", "models", "baselines", "storage"];
+pub(crate) const NAMES: [&str; 6] = ["tables", "segments", "columns", "models", "baselines", "storage"];
 
 /// One of its tables, filled.
 pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
     let rows: RecordBatch = match name {
         "tables" => table::tables(view)?,
-        "segments" => table::segments(view)?,
+        "segments" => blocking(view, table::segments).await?,
+        "columns" => blocking(view, table::columns).await?,
         "models" => model::models(view)?,
         "baselines" => model::baselines(view)?,
         "storage" => {
             let ingest = Arc::clone(view.ingest());
-            let usage = tokio::task::spawn_blocking(move || ingest.engine().disk_usage()).await??;
-            storage::storage(usage)?
+            let status = tokio::task::spawn_blocking(move || ingest.engine().status()).await??;
+            storage::storage(&status)?
         }
         _ => return Ok(None),
     };
     Ok(Some(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)))
+}
+
+/// Rows whose making reads files.
+async fn blocking(
+    view: &Arc<CatalogView>,
+    make: fn(&CatalogView) -> Result<RecordBatch>,
+) -> Result<RecordBatch> {
+    let view = Arc::clone(view);
+    tokio::task::spawn_blocking(move || make(&view)).await?
 }
 
 /// The columns of one of its tables.
@@ -39,6 +49,7 @@ pub(crate) fn columns(name: &str) -> Option<Vec<String>> {
     let columns: &[&str] = match name {
         "tables" => &table::TABLES,
         "segments" => &table::SEGMENTS,
+        "columns" => &table::COLUMNS,
         "models" => &model::MODELS,
         "baselines" => &model::BASELINES,
         "storage" => &storage::STORAGE,

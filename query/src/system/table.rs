@@ -1,11 +1,12 @@
 //! `system.tables` and `system.segments`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{SegmentReader, TableSchema, TableSize};
 
-use super::build::{count, optional_count, rows, text, time};
+use super::build::{count, double, optional_count, optional_text, rows, text, time};
 use crate::catalog::CatalogView;
 use crate::error::Result;
 
@@ -14,7 +15,8 @@ use crate::error::Result;
 /// For a model, `rows` counts predictions, `labels` the labels that came after their prediction (a correction counts
 /// again), and bytes and segments hold those of its labels too. `raw_bytes` is what the rows in segments take as
 /// plain Arrow arrays.
-pub(super) const TABLES: [&str; 10] = [
+/// `memtable_bytes` waits for a flush, `uncompacted_segments` for a compaction; `ratio` is raw to stored bytes.
+pub(super) const TABLES: [&str; 14] = [
     "name",
     "kind",
     "rows",
@@ -23,13 +25,42 @@ pub(super) const TABLES: [&str; 10] = [
     "memtable_rows",
     "segment_bytes",
     "raw_bytes",
+    "ratio",
+    "series",
+    "memtable_bytes",
+    "uncompacted_segments",
     "min_time",
     "max_time",
 ];
 
-/// The columns of `system.segments`.
-pub(super) const SEGMENTS: [&str; 9] =
-    ["table_name", "segment", "path", "rows", "row_groups", "bytes", "raw_bytes", "min_time", "max_time"];
+/// The columns of `system.segments`. `level` is 0 as flushed and 1 as compacted; `interval_seconds` the width of its
+/// cells; `index_bytes` what all but rows and summaries takes (pages, cells, tags, blooms), `summary_bytes` what the
+/// cell table and the summaries take.
+pub(super) const SEGMENTS: [&str; 18] = [
+    "table_name",
+    "segment",
+    "path",
+    "level",
+    "partition_start",
+    "partition_seconds",
+    "interval_seconds",
+    "rows",
+    "row_groups",
+    "cells",
+    "bytes",
+    "raw_bytes",
+    "ratio",
+    "index_bytes",
+    "summary_bytes",
+    "min_time",
+    "max_time",
+    "error",
+];
+
+/// The columns of `system.columns`: what each column of each table takes in segments, by encoding. Tags take no bytes
+/// of their own: a row's series is where it stands.
+pub(super) const COLUMNS: [&str; 8] =
+    ["table_name", "column_name", "type", "encoding", "chunks", "bytes", "raw_bytes", "ratio"];
 
 /// A table with its sizes, and those of its labels.
 struct Row<'a> {
@@ -37,6 +68,13 @@ struct Row<'a> {
     is_model: bool,
     own: TableSize,
     labels: TableSize,
+}
+
+impl Row<'_> {
+    fn ratio(&self) -> f64 {
+        let raw = self.own.raw_bytes + self.labels.raw_bytes;
+        ratio(raw, self.own.segment_bytes + self.labels.segment_bytes)
+    }
 }
 
 /// One row a table or model.
@@ -54,6 +92,10 @@ pub(super) fn tables(view: &CatalogView) -> Result<RecordBatch> {
             both(|size| size.memtable_rows),
             both(|size| size.segment_bytes),
             both(|size| size.raw_bytes),
+            double(all.iter().map(Row::ratio)),
+            count(all.iter().map(|row| row.own.series)),
+            both(|size| size.memtable_bytes),
+            both(|size| size.uncompacted_segments),
             time(all.iter().map(|row| row.own.time.map(|time| time.min))),
             time(all.iter().map(|row| row.own.time.map(|time| time.max))),
         ],
@@ -67,26 +109,113 @@ fn row<'a>(view: &'a CatalogView, name: &str) -> Option<Row<'a>> {
     Some(Row { table, is_model: view.is_model(name), own: snapshot.size(table.id), labels })
 }
 
-/// One row a segment, those of labels too.
+/// A segment of a table, and what its footer says; a damaged one still has its row, with the error.
+struct SegmentRow {
+    table: String,
+    segment: Arc<SegmentReader>,
+    shape: std::result::Result<Shape, String>,
+}
+
+/// What the footer of a segment says.
+struct Shape {
+    row_groups: u64,
+    cells: u64,
+    index_bytes: u64,
+    summary_bytes: u64,
+}
+
+impl Shape {
+    fn of(segment: &SegmentReader) -> Result<Self> {
+        let sections = segment.section_sizes()?;
+        let is_summary = |tag: &str| matches!(tag, "CELL" | "CSTA" | "SUMM");
+        let sum = |summary: bool| {
+            let chosen = sections.iter().filter(|(tag, _)| is_summary(tag) == summary);
+            chosen.map(|(_, bytes)| bytes).sum()
+        };
+        Ok(Self {
+            row_groups: segment.row_groups()? as u64,
+            cells: segment.cells()?.len() as u64,
+            index_bytes: sum(false),
+            summary_bytes: sum(true),
+        })
+    }
+}
+
+/// One row a segment, those of labels too. Reads their footers.
 pub(super) fn segments(view: &CatalogView) -> Result<RecordBatch> {
-    let snapshot = view.snapshot();
-    let of_table = |table: &'_ Arc<TableSchema>| -> Vec<(String, Arc<SegmentReader>)> {
-        snapshot.segments(table.id).iter().map(|segment| (table.name.clone(), Arc::clone(segment))).collect()
-    };
-    let all: Vec<_> = snapshot.tables().values().flat_map(of_table).collect();
-    let infos = || all.iter().map(|(_, segment)| segment.info());
+    let all: Vec<SegmentRow> = every_segment(view).collect();
+    let infos = || all.iter().map(|row| row.segment.info());
+    let shape = |of: fn(&Shape) -> u64| optional_count(all.iter().map(|row| row.shape.as_ref().ok().map(of)));
+    let seconds = |nanos: i64| u64::try_from(nanos / 1_000_000_000).unwrap_or(0);
     rows(
         &SEGMENTS,
         vec![
-            text(all.iter().map(|(table, _)| table)),
+            text(all.iter().map(|row| &row.table)),
             count(infos().map(|info| info.id)),
             text(infos().map(|info| info.path())),
+            count(infos().map(|info| u64::from(info.level))),
+            time(infos().map(|info| Some(info.partition.start))),
+            count(infos().map(|info| seconds(info.partition.length))),
+            count(infos().map(|info| seconds(info.width.nanos()))),
             count(infos().map(|info| info.rows)),
-            count(all.iter().map(|(_, segment)| segment.row_groups() as u64)),
+            shape(|shape| shape.row_groups),
+            shape(|shape| shape.cells),
             count(infos().map(|info| info.bytes)),
             count(infos().map(|info| info.raw_bytes)),
+            double(infos().map(|info| ratio(info.raw_bytes, info.bytes))),
+            shape(|shape| shape.index_bytes),
+            shape(|shape| shape.summary_bytes),
             time(infos().map(|info| Some(info.min_time))),
             time(infos().map(|info| Some(info.max_time))),
+            optional_text(all.iter().map(|row| row.shape.as_ref().err())),
+        ],
+    )
+}
+
+fn every_segment(view: &CatalogView) -> impl Iterator<Item = SegmentRow> + '_ {
+    let snapshot = view.snapshot();
+    snapshot.tables().values().flat_map(move |table| {
+        snapshot.segments(table.id).iter().map(move |segment| SegmentRow {
+            table: table.name.clone(),
+            segment: Arc::clone(segment),
+            shape: Shape::of(segment).map_err(|error| error.to_string()),
+        })
+    })
+}
+
+/// How many times smaller the stored bytes are; 0 of none.
+fn ratio(raw: u64, stored: u64) -> f64 {
+    if stored == 0 { 0.0 } else { raw as f64 / stored as f64 }
+}
+
+/// One row a column and encoding, over all segments of a table. Reads their footers; a damaged segment is an error
+/// that names it.
+pub(super) fn columns(view: &CatalogView) -> Result<RecordBatch> {
+    let snapshot = view.snapshot();
+    let mut sums: BTreeMap<(String, usize, &'static str), [u64; 3]> = BTreeMap::new();
+    for table in snapshot.tables().values() {
+        for size in snapshot.segments(table.id).iter().map(|s| s.column_sizes()).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
+            let Some(at) = table.columns.iter().position(|c| c.id == size.column) else { continue };
+            for encoding in &size.encodings {
+                let sum = sums.entry((table.name.clone(), at, encoding.encoding)).or_default();
+                for (total, more) in sum.iter_mut().zip([encoding.chunks, encoding.bytes, encoding.raw_bytes]) {
+                    *total += more;
+                }
+            }
+        }
+    }
+    let column = |(table, at, _): &(String, usize, &str)| snapshot.table(table).map(|t| &t.columns[*at]);
+    rows(
+        &COLUMNS,
+        vec![
+            text(sums.keys().map(|key| key.0.as_str())),
+            optional_text(sums.keys().map(|key| column(key).map(|c| c.name.clone()))),
+            optional_text(sums.keys().map(|key| column(key).map(|c| c.ty.sql()))),
+            text(sums.keys().map(|key| key.2)),
+            count(sums.values().map(|sum| sum[0])),
+            count(sums.values().map(|sum| sum[1])),
+            count(sums.values().map(|sum| sum[2])),
+            double(sums.values().map(|sum| ratio(sum[2], sum[1]))),
         ],
     )
 }

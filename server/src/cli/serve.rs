@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use driftline_query::storage::limits::{MEMORY_BYTES_MAX, MEMTABLE_BYTES_MAX};
 use driftline_query::storage::{EngineOptions, SyncPolicy};
 use driftline_query::{Database, DatabaseOptions};
 
@@ -23,6 +25,12 @@ pub struct ServeArgs {
     /// When a write counts as done.
     #[arg(long, env = "DRIFTLINE__SYNC", value_enum, default_value_t)]
     sync: Durability,
+    /// With `--sync interval`: a write is on disk at most so many milliseconds after it was acknowledged.
+    #[arg(long, env = "DRIFTLINE__SYNC_INTERVAL_MS", value_name = "MS", default_value_t = 100)]
+    sync_interval_ms: u64,
+    /// Memory that rows not yet flushed and queries may take together, in MiB; over it writers wait.
+    #[arg(long, env = "DRIFTLINE__MEMORY_MB", value_name = "MIB", default_value_t = MEMORY_BYTES_MAX as u64 >> 20)]
+    memory_mb: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -30,14 +38,18 @@ enum Durability {
     /// When it is on disk: nothing acknowledged is ever lost.
     #[default]
     Always,
-    /// When the operating system has it: faster; a power cut loses what the system had not written yet.
+    /// When the operating system has it, which is told to put it on disk every `--sync-interval-ms`: a power cut loses
+    /// at most what came in that time.
+    Interval,
+    /// When the operating system has it: a power cut loses what the system had not written yet, typically some
+    /// seconds.
     Os,
 }
 
 /// Runs it until a signal comes.
 pub async fn run(args: ServeArgs) -> Result<()> {
     let path = args.data_dir.clone();
-    let database = Database::open_with(&path, options(args.sync));
+    let database = Database::open_with(&path, options(&args));
     let database = database.map_err(|source| CliError::Open { path, source })?;
     let server = match Server::start(database.clone(), ServerOptions { grpc: args.grpc }) {
         Ok(server) => server,
@@ -61,13 +73,17 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     Ok(database.close().await?)
 }
 
-fn options(sync: Durability) -> DatabaseOptions {
-    let sync = match sync {
+fn options(args: &ServeArgs) -> DatabaseOptions {
+    let sync = match args.sync {
         Durability::Always => SyncPolicy::Always,
+        Durability::Interval => SyncPolicy::Interval(Duration::from_millis(args.sync_interval_ms)),
         Durability::Os => SyncPolicy::Os,
     };
+    let memory_bytes_max = usize::try_from(args.memory_mb << 20).unwrap_or(usize::MAX);
+    // Half of it may be rows: a flush is due at a quarter, and writers wait at twice that.
+    let memtable_bytes_max = MEMTABLE_BYTES_MAX.min(memory_bytes_max / 4);
     DatabaseOptions {
-        engine: EngineOptions { sync, ..EngineOptions::default() },
+        engine: EngineOptions { sync, memory_bytes_max, memtable_bytes_max, ..EngineOptions::default() },
         ..DatabaseOptions::default()
     }
 }
