@@ -17,7 +17,11 @@ pub(crate) struct SeriesFiles {}
 impl SeriesFiles {
     /// Reads the files' counted bytes into the registry, which then counts these series as durable. Bytes past the
     /// counted length are remains of a crash: then later appends go to a new file.
-    pub(crate) fn open(disk: &Arc<dyn Disk>, places: &SeriesPlaces, registry: &SeriesRegistry) -> Result<Self> {
+    pub(crate) fn open(
+        disk: &Arc<dyn Disk>,
+        places: &SeriesPlaces,
+        registry: &SeriesRegistry,
+    ) -> Result<Self> {
         todo!()
     }
 
