@@ -1,5 +1,6 @@
 //! Compaction at work: one thread that plans, merges, and puts the result in force.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,11 +10,15 @@ use parking_lot::{Condvar, Mutex};
 use super::Inner;
 use super::flush::{Context, open_segments};
 use super::open::Files;
-use crate::compaction::{self, Control, Job, PlanOptions};
+use crate::compaction::merge::{Control, run};
+use crate::compaction::plan::{Job, PlanOptions, plan};
+use crate::compaction::throttle::Throttle;
+use crate::compaction::width::{self, Rate};
 use crate::error::{Result, StorageError};
-use crate::limits::{COMPACTION_IDLE_CHECK_SECONDS, QUIET_NANOS};
+use crate::limits::{BUSY_NANOS, COMPACTION_IDLE_CHECK_SECONDS, QUIET_NANOS};
 use crate::manifest::Manifest;
-use crate::schema::TableId;
+use crate::partition::{Partition, Width};
+use crate::schema::{SeriesId, TableId};
 use crate::segment::{SegmentInfo, SegmentReader, Written};
 
 /// How the thread is woken, and that it runs one job at a time.
@@ -71,13 +76,13 @@ impl Inner {
     /// Runs the next job, if there is one worth it.
     fn compact_once(&self, force: bool) -> Result<bool> {
         let _running = self.compaction.running.lock();
-        let Some(job) = self.plan(force) else { return Ok(false) };
+        let Some(job) = self.plan(force)? else { return Ok(false) };
         let result = self.run(&job, force);
         self.counters.compacted(&result);
         result.map(|_| true)
     }
 
-    fn plan(&self, force: bool) -> Option<Job> {
+    fn plan(&self, force: bool) -> Result<Option<Job>> {
         let manifest = self.files.lock().manifest.clone();
         let idle = self.options.clock.now_nanos().saturating_sub(self.last_write.load(Ordering::Relaxed));
         let options = PlanOptions {
@@ -87,34 +92,77 @@ impl Inner {
             force,
             ..PlanOptions::default()
         };
-        let mut tables: Vec<TableId> = manifest.segments.iter().map(|s| s.table).collect();
-        tables.sort_unstable();
-        tables.dedup();
-        tables.into_iter().find_map(|table| {
-            let segments: Vec<SegmentInfo> =
-                manifest.segments.iter().filter(|s| s.table == table).cloned().collect();
-            compaction::plan(&segments, &options)
-        })
+        let mut tables: BTreeMap<TableId, Vec<SegmentInfo>> = BTreeMap::new();
+        for segment in &manifest.segments {
+            tables.entry(segment.table).or_default().push(segment.clone());
+        }
+        for (table, segments) in tables {
+            let mut width = |inputs: &[&SegmentInfo]| self.width_of(table, inputs);
+            if let Some(job) = plan(&segments, &options, &mut width)? {
+                return Ok(Some(job));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The width for the rows of these segments of a table, by what their cell tables say of their rate.
+    fn width_of(&self, table: TableId, inputs: &[&SegmentInfo]) -> Result<Width> {
+        let newest = inputs.iter().max_by_key(|s| s.last_seq);
+        let (current, partition) =
+            newest.map_or((Width::MIN, Partition::of(0, Partition::DAY)), |s| (s.width, s.partition));
+        let Some(schema) = self.state.lock().catalog.by_id.get(&table).cloned() else { return Ok(current) };
+        if let Some(width) = width::set_by_hand(&schema, partition) {
+            return Ok(width);
+        }
+        let ids: Vec<u64> = inputs.iter().map(|s| s.id).collect();
+        let mut rows: HashMap<SeriesId, u64> = HashMap::new();
+        for segment in self.segments_of(table, &ids) {
+            for (key, count) in segment.cells()?.iter() {
+                *rows.entry(key.series).or_default() += count;
+            }
+        }
+        let first = inputs.iter().map(|s| s.min_time).min().unwrap_or(0);
+        let last = inputs.iter().map(|s| s.max_time).max().unwrap_or(0);
+        let rate = Rate::of(rows.into_values().collect(), last.saturating_sub(first));
+        Ok(width::choose_again(rate, width::summarised(&schema), partition, current))
     }
 
     /// Merges the inputs and publishes; the bytes written.
     fn run(&self, job: &Job, force: bool) -> Result<u64> {
         let context = Context::new(self);
-        let inputs = self.inputs(job);
+        let inputs = self.segments_of(job.table, &job.inputs);
         let Some(schema) = self.state.lock().catalog.by_id.get(&job.table).cloned() else {
             return Err(StorageError::Cancelled);
         };
         let lattices = self.files.lock().manifest.lattices.get(&job.table).cloned().unwrap_or_default();
-        let throttle = |worked: Duration| self.rest_after(worked, force);
-        let control = Control { cancel: &self.cancel, rest: &throttle };
-        let written = compaction::run(job, &inputs, &schema, &context, &lattices, &control)?;
+        let is_busy = || !force && self.has_writers();
+        let pause = |nanos: i64| self.pause(nanos);
+        let throttle = Throttle::new(&*self.options.clock, &is_busy, &pause);
+        let is_cancelled = || self.cancel.load(Ordering::Acquire) > 0;
+        let control = Control { is_cancelled: &is_cancelled, throttle: &throttle };
+        let written = run(job, &inputs, &schema, &context, &lattices, &control)?;
         self.put_in_force(job, &context, written)
     }
 
-    fn inputs(&self, job: &Job) -> Vec<Arc<SegmentReader>> {
+    /// Whether a write came within the last second.
+    fn has_writers(&self) -> bool {
+        let since = self.options.clock.now_nanos().saturating_sub(self.last_write.load(Ordering::Relaxed));
+        since < BUSY_NANOS
+    }
+
+    /// Leaves the machine to writers for a while; a flush, which brings more to do, ends the pause early.
+    fn pause(&self, nanos: i64) {
+        let mut wanted = self.compaction.wanted.lock();
+        self.compaction.wake.wait_for(&mut wanted, Duration::from_nanos(nanos.unsigned_abs()));
+    }
+
+    /// The open segments of these ids, in the order of the ids.
+    fn segments_of(&self, table: TableId, ids: &[u64]) -> Vec<Arc<SegmentReader>> {
         let state = self.state.lock();
-        let segments = state.tables.get(&job.table).map(|data| data.segments.clone()).unwrap_or_default();
-        segments.iter().filter(|s| job.inputs.contains(&s.info().id)).cloned().collect()
+        let segments = state.tables.get(&table).map(|data| data.segments.clone()).unwrap_or_default();
+        drop(state);
+        let open = |id: &u64| segments.iter().find(|s| s.info().id == *id).cloned();
+        ids.iter().filter_map(open).collect()
     }
 
     fn put_in_force(&self, job: &Job, context: &Context<'_>, written: Vec<Written>) -> Result<u64> {
@@ -129,18 +177,6 @@ impl Inner {
             outputs.iter().for_each(|segment| segment.file().obsolete());
         }
         result.map(|()| bytes)
-    }
-
-    /// Leaves the machine to writers for a while after some work, as long as there are any.
-    fn rest_after(&self, worked: Duration, force: bool) {
-        let now = self.options.clock.now_nanos();
-        let since = now.saturating_sub(self.last_write.load(Ordering::Relaxed));
-        let rest = compaction::rest(worked, since, force);
-        if rest > Duration::ZERO {
-            let mut pause = self.compaction.wanted.lock();
-            // Woken early by a flush: then there is more to do, not less, and the next group rests again.
-            self.compaction.wake.wait_for(&mut pause, rest);
-        }
     }
 }
 

@@ -101,9 +101,11 @@ impl State {
     /// front.
     pub(super) fn freeze(&mut self, tables: &[TableId]) {
         self.cached = None;
-        for data in tables.iter().filter_map(|id| self.tables.get_mut(id)) {
-            let active = std::mem::take(&mut data.active);
-            data.frozen.extend(active);
+        for id in tables {
+            if let Some(data) = self.tables.get_mut(id) {
+                let active = std::mem::take(&mut data.active);
+                data.frozen.extend(active);
+            }
         }
     }
 
@@ -119,8 +121,10 @@ impl State {
     pub(super) fn flushed(&mut self, tables: &[TableId], segments: Vec<Arc<SegmentReader>>) {
         self.cached = None;
         let mut gone = 0;
-        for data in tables.iter().filter_map(|id| self.tables.get_mut(id)) {
-            gone += std::mem::take(&mut data.frozen).bytes();
+        for id in tables {
+            if let Some(data) = self.tables.get_mut(id) {
+                gone += std::mem::take(&mut data.frozen).bytes();
+            }
         }
         self.account(self.bytes - gone);
         self.add_segments(segments);

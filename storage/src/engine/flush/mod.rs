@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-pub(super) use self::write::{Context, Fresh, write_segments};
+pub(super) use self::write::{Context, Fresh, open_segments, write_segments};
 use super::Inner;
 use super::commit::Committer;
 use super::open::Files;
