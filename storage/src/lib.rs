@@ -75,6 +75,7 @@ mod rows;
 mod schema;
 mod schema_codec;
 mod segment;
+mod series;
 mod snapshot;
 mod wal;
 mod writers;

@@ -1,19 +1,27 @@
 //! Doubles, bit for bit: NaN payloads and negative zero come back as they were.
 
-use super::{EncodedChunk, Encoding, Malformed, integer, pcodec, repeated};
+use super::{Effort, EncodedChunk, Encoding, Malformed, integer, pcodec, repeated};
 
 /// Encodes `values`, which are not empty, as pages of `counts` values.
 pub(super) fn encode(values: &[f64], counts: &[usize]) -> EncodedChunk {
+    let plain = encode_plain(values, counts, Effort::Flush);
+    if plain.encoding == Encoding::Constant {
+        return plain;
+    }
+    let keys: Vec<i64> = values.iter().map(|v| key(*v)).collect();
+    repeated::encode(&keys, counts).filter(|chunk| chunk.is_well_below(plain.bytes())).unwrap_or(plain)
+}
+
+/// The same without a dictionary.
+pub(super) fn encode_plain(values: &[f64], counts: &[usize], effort: Effort) -> EncodedChunk {
     if let Some(first) = values.first()
         && values.iter().all(|v| v.to_bits() == first.to_bits())
     {
         return EncodedChunk::of_meta(Encoding::Constant, first.to_le_bytes().to_vec(), counts.len());
     }
-    let plain = pcodec::encode(values, counts, integer::LEVEL)
+    pcodec::encode(values, counts, effort.level())
         .filter(|chunk| chunk.is_well_below(values.len() * 8))
-        .unwrap_or_else(|| encode_raw(values, counts));
-    let keys: Vec<i64> = values.iter().map(|v| key(*v)).collect();
-    repeated::encode(&keys, counts).filter(|chunk| chunk.is_well_below(plain.bytes())).unwrap_or(plain)
+        .unwrap_or_else(|| encode_raw(values, counts))
 }
 
 /// The bits as an integer in the order of the doubles: a bijection, and its own inverse on bits.

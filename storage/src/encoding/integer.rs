@@ -1,6 +1,6 @@
 //! Integers: constant, or the shortest of delta, pco and a dictionary.
 
-use super::{EncodedChunk, Encoding, Malformed, delta, pcodec, repeated};
+use super::{Effort, EncodedChunk, Encoding, Malformed, delta, pcodec, repeated};
 
 /// Level 4: nearly the ratio of 8 at several times its speed on small chunks.
 pub(super) const LEVEL: usize = 4;
@@ -25,6 +25,14 @@ pub(super) fn encode_plain(values: &[i64], counts: &[usize], level: usize) -> En
     }
     let delta = encode_delta(values, counts);
     pcodec::encode(values, counts, level).filter(|chunk| chunk.is_well_below(delta.bytes())).unwrap_or(delta)
+}
+
+/// Whichever of constant, delta and pco is shortest, found by trying.
+pub(super) fn encode_shortest(values: &[i64], counts: &[usize], effort: Effort) -> EncodedChunk {
+    let delta = encode_delta(values, counts);
+    pcodec::encode(values, counts, effort.level())
+        .filter(|chunk| chunk.bytes() < delta.bytes())
+        .unwrap_or(delta)
 }
 
 fn encode_delta(values: &[i64], counts: &[usize]) -> EncodedChunk {

@@ -10,6 +10,7 @@
 //! Decoders take arbitrary bytes: damage is [`Malformed`], never a panic or an allocation beyond the limits. They
 //! do not notice every damage, which is why a page is decoded only after its checksum was right.
 
+mod block;
 mod boolean;
 mod cursor;
 mod delta;
@@ -36,6 +37,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
 
 use crate::schema::ColumnType;
+#[cfg_attr(
+    not(test),
+    expect(unused_imports, reason = "the cell table and the statistics come to use them")
+)]
+pub(crate) use block::{decode_doubles, decode_integers, encode_doubles, encode_integers};
 pub(crate) use cursor::{Cursor, put_bytes, put_signed, put_varint};
 
 /// How a chunk is encoded. The numbers are on disk.
@@ -143,6 +149,16 @@ pub(crate) enum Effort {
     Flush,
     /// In a compaction: smaller, at a third of the speed.
     Compaction,
+}
+
+impl Effort {
+    /// The level of pco: 4 has nearly the ratio of 8 at several times its speed.
+    fn level(self) -> usize {
+        match self {
+            Self::Flush => 4,
+            Self::Compaction => 8,
+        }
+    }
 }
 
 /// Encodes `array`, a column of type `ty`, as pages of `page_rows` rows, which add up to its length.

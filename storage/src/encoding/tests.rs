@@ -169,6 +169,36 @@ fn numbers_that_repeat_come_back() {
 }
 
 #[test]
+fn blocks_come_back() {
+    let effort = || select(vec![Effort::Flush, Effort::Compaction]);
+    check(100, (prop_oneof![Just(Vec::new()), integers()], effort()), |(values, effort)| {
+        let mut bytes = encode_integers(&values, effort);
+        bytes.push(7);
+        let mut cursor = Cursor::new(&bytes);
+        assert_eq!(decode_integers(&mut cursor, values.len()).unwrap(), values);
+        assert_eq!(cursor.rest(), [7]);
+        assert!(values.is_empty() || decode_integers(&mut Cursor::new(&bytes), values.len() - 1).is_err());
+    });
+    check(100, (vec(doubles(), 0..400), effort()), |(values, effort)| {
+        let bytes = encode_doubles(&values, effort);
+        let mut cursor = Cursor::new(&bytes);
+        let found = decode_doubles(&mut cursor, values.len()).unwrap();
+        cursor.finish().unwrap();
+        assert!(found.iter().map(|v| v.to_bits()).eq(values.iter().map(|v| v.to_bits())));
+    });
+    assert!(encode_integers(&[1, 2, 3], Effort::Flush).len() <= 10);
+    check(3_000, vec(any::<u8>(), 0..100), |bytes| {
+        for lead in 0..=10 {
+            let bytes: Vec<u8> = [3, lead].into_iter().chain(bytes.iter().copied()).collect();
+            let _ = (
+                decode_integers(&mut Cursor::new(&bytes), 5_000),
+                decode_doubles(&mut Cursor::new(&bytes), 5_000),
+            );
+        }
+    });
+}
+
+#[test]
 fn booleans_come_back() {
     check(100, optional(any::<bool>()), |(values, page)| {
         round_trip(ColumnType::Boolean, Arc::new(BooleanArray::from(values)), page);

@@ -5,7 +5,9 @@
 //! page is, its place and its checksum stand in the page index, away from the page: a page written over another is
 //! noticed too. `docs/format/segment.md` is the byte map.
 
+mod cells;
 mod directory;
+mod file;
 mod header;
 mod index;
 mod reader;
@@ -19,8 +21,11 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use cells::CellTable;
+pub(crate) use file::{SegmentFile, SegmentFileWriter};
 pub use reader::{ColumnSize, SegmentReader};
 pub use writer::write_segment;
+pub(crate) use writer::{SegmentSpec, SegmentWriter, Written};
 
 use crate::partition::{CellKey, Partition, Width};
 use crate::schema::TableId;
@@ -75,10 +80,32 @@ impl SegmentInfo {
         format!("{DIRECTORY}/{id:016x}.seg")
     }
 
+    /// Event times in it.
+    pub fn time(&self) -> TimeRange {
+        TimeRange { min: self.min_time, max: self.max_time }
+    }
+
     /// Where its file lies.
     pub fn path(&self) -> String {
         Self::path_of(self.id)
     }
+}
+
+/// A row group as one plans with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GroupInfo {
+    pub(crate) rows: usize,
+    /// Rows of the segment before it.
+    pub(crate) first_row: u64,
+    pub(crate) time: TimeRange,
+    pub(crate) first_key: CellKey,
+    pub(crate) last_key: CellKey,
+    /// Encoded with `Effort::Compaction`.
+    pub(crate) compacted: bool,
+    /// It starts and ends where cells do.
+    pub(crate) whole_cells: bool,
+    /// Of its chunks in the file.
+    pub(crate) bytes: u64,
 }
 
 /// A closed range of event time.

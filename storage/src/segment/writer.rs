@@ -1,3 +1,66 @@
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::SegmentReader;
+use crate::distribution::Lattice;
+use crate::rows::Rows;
+use crate::schema::ColumnId;
+use crate::series::SeriesRegistry;
+
+/// What a segment to be written is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SegmentSpec<'a> {
+    pub(crate) id: u64,
+    pub(crate) schema: &'a Arc<TableSchema>,
+    pub(crate) partition: Partition,
+    pub(crate) width: Width,
+    /// 0: encoded with `Effort::Flush`; 1: with `Effort::Compaction`.
+    pub(crate) level: u8,
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+    pub(crate) series: &'a SeriesRegistry,
+    /// Chosen before; a summarised numeric column without one gets one from its first rows.
+    pub(crate) lattices: &'a BTreeMap<ColumnId, Lattice>,
+    /// Row groups encoded at once.
+    pub(crate) threads: usize,
+}
+
+/// What was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) info: SegmentInfo,
+    /// Newly chosen.
+    pub(crate) lattices: BTreeMap<ColumnId, Lattice>,
+}
+
+/// A segment being written.
+#[derive(Debug)]
+pub(crate) struct SegmentWriter<'a>(PhantomData<&'a ()>);
+
+impl SegmentWriter<'_> {
+    /// Rows in order of (interval, series, time); each call goes on where the last ended. Any number of rows.
+    pub(crate) fn push(&mut self, rows: Rows) -> Result<()> {
+        todo!("{}", rows.len())
+    }
+
+    /// Takes over whole row groups undecoded; they lie behind everything pushed so far and hold whole cells.
+    pub(crate) fn copy(&mut self, from: &SegmentReader, groups: Range<usize>) -> Result<()> {
+        todo!("{from:?} {groups:?}")
+    }
+
+    /// Bytes written so far for this segment, about.
+    pub(crate) fn bytes(&self) -> u64 {
+        todo!()
+    }
+
+    /// Writes what is left, and the footer.
+    pub(crate) fn finish(self) -> Result<Written> {
+        todo!()
+    }
+}
+
 use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::directory::{self, REQUIRED, Section};
