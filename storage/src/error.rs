@@ -57,6 +57,18 @@ pub enum StorageError {
         /// What failed.
         reason: String,
     },
+    /// A compaction would have lost or doubled rows; nothing was changed.
+    #[error(
+        "compaction of table {table} would turn {before} rows into {after}; nothing was changed, please report this"
+    )]
+    RowsDiffer {
+        /// The table.
+        table: String,
+        /// Rows in the segments that were merged.
+        before: u64,
+        /// Rows in what came out.
+        after: u64,
+    },
     /// The engine was closed.
     #[error("the database is closed")]
     Closed,

@@ -64,8 +64,6 @@ pub const COMPACTION_RUNS_MAX: usize = 8;
 pub const COMPACTION_IDLE_CHECK_SECONDS: u64 = 60;
 /// After so long without a write, what is small is compacted too: 10 minutes, in nanoseconds.
 pub const QUIET_NANOS: i64 = 600 * 1_000_000_000;
-/// Writers count as active for so long after a write: 1 s, in nanoseconds.
-pub const BUSY_NANOS: i64 = 1_000_000_000;
 /// Row groups encoded at once, whatever the machine has.
 pub const THREADS_MAX: usize = 8;
 /// Bytes kept on the disk for the day it is full: 16 MiB.

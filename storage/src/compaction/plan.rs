@@ -73,10 +73,20 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// The next cell at which a segment may have to end, whatever its bytes.
+    pub(crate) fn border(&self, cell: CellKey) -> Option<CellKey> {
+        let open =
+            self.open.filter(|open| cell.interval < *open).map(|interval| CellKey { interval, series: 0 });
+        self.cut_after(cell).into_iter().chain(open).min()
+    }
+
+    fn cut_after(&self, cell: CellKey) -> Option<CellKey> {
+        self.cuts.get(self.cuts.partition_point(|cut| *cut <= cell)).copied()
+    }
+
     /// Whether a segment of `bytes` whose last cell is `last` ends before the cell `next`, which is greater.
     pub(crate) fn ends(&self, last: CellKey, next: CellKey, bytes: u64) -> bool {
-        let at = self.cuts.partition_point(|cut| *cut <= last);
-        let run_between = self.cuts.get(at).is_some_and(|cut| *cut <= next);
+        let run_between = self.cut_after(last).is_some_and(|cut| cut <= next);
         let opens = self.open.is_some_and(|open| last.interval < open && open <= next.interval);
         run_between || bytes >= self.run_bytes_max || (opens && bytes >= self.run_bytes_max / OPEN_PART)
     }

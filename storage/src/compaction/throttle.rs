@@ -1,102 +1,62 @@
-//! Compaction gives way to writers: after work it pauses for a share of the time the work took.
+//! Compaction gives way to writers: after work it rests for as long as its share of the time demands.
 
-use std::fmt;
-
-use crate::clock::Clock;
+use std::time::Duration;
 
 /// While writers are active a compaction works at most this share of the time.
-pub(crate) const BUSY_SHARE: f64 = 0.5;
-/// A pause is never longer than this, should one piece of work have taken very long: 2 s, in nanoseconds.
-pub(crate) const PAUSE_NANOS_MAX: i64 = 2_000_000_000;
+const BUSY_SHARE: f64 = 0.5;
+/// A rest is never longer than this, should one piece of work have taken very long.
+const REST_MAX: Duration = Duration::from_secs(2);
+/// Writers are active until so long after the last write.
+const BUSY_NANOS: i64 = 1_000_000_000;
 
-/// Pauses between pieces of work. The engine decides by what it gives as `pause` how it waits (and wakes early when
-/// it closes); tests count instead.
-pub(crate) struct Throttle<'a> {
-    clock: &'a dyn Clock,
-    /// Whether writers are active now.
-    busy: &'a (dyn Fn() -> bool + Sync),
-    /// Waits so many nanoseconds.
-    pause: &'a (dyn Fn(i64) + Sync),
-}
-
-impl fmt::Debug for Throttle<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Throttle").field("clock", &self.clock).finish_non_exhaustive()
+/// How long to rest after so much work, with the last write `since_write` nanoseconds ago. Not at all where nobody
+/// writes, or where the user asked for the compaction and waits for it.
+pub(crate) fn rest(worked: Duration, since_write: i64, force: bool) -> Duration {
+    if force || since_write >= BUSY_NANOS {
+        return Duration::ZERO;
     }
-}
-
-impl<'a> Throttle<'a> {
-    /// A throttle that asks `busy` after each piece of work and waits by `pause`.
-    pub(crate) fn new(
-        clock: &'a dyn Clock,
-        busy: &'a (dyn Fn() -> bool + Sync),
-        pause: &'a (dyn Fn(i64) + Sync),
-    ) -> Self {
-        Self { clock, busy, pause }
-    }
-
-    /// What the clock says now; give it back to [`Self::after`] once the work is done.
-    pub(crate) fn begin(&self) -> i64 {
-        self.clock.now_nanos()
-    }
-
-    /// Waits for as long as the share demands, where writers are active.
-    pub(crate) fn after(&self, begun: i64) {
-        // A clock that was set back must not turn into a pause.
-        let worked = self.clock.now_nanos().saturating_sub(begun).max(0);
-        let pause = pause_after(worked);
-        if pause > 0 && (self.busy)() {
-            (self.pause)(pause);
-        }
-    }
-}
-
-/// The pause after so much work, both in nanoseconds.
-fn pause_after(worked: i64) -> i64 {
     let factor = (1.0 - BUSY_SHARE) / BUSY_SHARE;
-    ((worked as f64 * factor) as i64).clamp(0, PAUSE_NANOS_MAX)
+    // A clock that jumped makes work seem endless: no rest is.
+    worked.min(REST_MAX).mul_f64(factor).min(REST_MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+    use std::cell::Cell;
 
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::clock::{Clock, ManualClock};
+    use crate::compaction::control::Control;
 
     #[test]
     fn work_takes_its_share_while_writers_are_active_and_all_when_idle() {
         let clock = ManualClock::at(0);
-        let (busy, paused) = (AtomicBool::new(true), AtomicI64::new(0));
-        let is_busy = || busy.load(Ordering::Relaxed);
-        let pause = |nanos: i64| {
-            paused.fetch_add(nanos, Ordering::Relaxed);
-            clock.advance(nanos);
+        let since_write = Cell::new(0);
+        let pause = |worked| clock.advance(rest(worked, since_write.get(), false).as_nanos() as i64);
+        let control = Control::new(&clock, &|| false, &pause);
+        let work = |times| {
+            let begun = clock.now_nanos();
+            for _ in 0..times {
+                clock.advance(7_000_000);
+                control.breathe().unwrap();
+            }
+            f64::from(times) * 7e6 / (clock.now_nanos() - begun) as f64
         };
-        let throttle = Throttle::new(&clock, &is_busy, &pause);
-        for _ in 0..100 {
-            let begun = throttle.begin();
-            clock.advance(7_000_000);
-            throttle.after(begun);
-        }
-        let worked = 700_000_000.0;
-        let share = worked / clock.now_nanos() as f64;
-        assert!((share - BUSY_SHARE).abs() < 1e-6, "{share}");
-        busy.store(false, Ordering::Relaxed);
-        let before = paused.load(Ordering::Relaxed);
-        let begun = throttle.begin();
-        clock.advance(7_000_000);
-        throttle.after(begun);
-        assert_eq!(paused.load(Ordering::Relaxed), before);
+        assert!((work(100) - BUSY_SHARE).abs() < 1e-6);
+        since_write.set(BUSY_NANOS);
+        assert!((work(100) - 1.0).abs() < 1e-6);
     }
 
     #[test]
-    fn a_clock_set_back_or_forth_does_not_stop_compaction() {
-        assert_eq!(pause_after(i64::MAX), PAUSE_NANOS_MAX);
+    fn a_user_who_waits_and_a_clock_that_jumps_do_not_stop_compaction() {
+        assert_eq!(rest(Duration::from_secs(5), 0, true), Duration::ZERO);
+        assert_eq!(rest(Duration::MAX, 0, false), REST_MAX);
         let clock = ManualClock::at(5);
-        let throttle = Throttle::new(&clock, &|| true, &|_| panic!("no pause is due"));
-        let begun = throttle.begin();
+        let rested = Cell::new(None);
+        let note = |worked| rested.set(Some(worked));
+        let control = Control::new(&clock, &|| false, &note);
         clock.advance(-4);
-        throttle.after(begun);
+        control.breathe().unwrap();
+        assert_eq!(rested.get(), Some(Duration::ZERO));
     }
 }

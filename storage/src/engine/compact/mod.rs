@@ -1,5 +1,7 @@
 //! Compaction at work: one thread that plans, merges, and puts the result in force.
 
+mod run;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,12 +12,11 @@ use parking_lot::{Condvar, Mutex};
 use super::Inner;
 use super::flush::{Context, open_segments};
 use super::open::Files;
-use crate::compaction::merge::{Control, run};
-use crate::compaction::plan::{Job, PlanOptions, plan};
-use crate::compaction::throttle::Throttle;
+use self::run::Runs;
 use crate::compaction::width::{self, Rate};
+use crate::compaction::{self, Control, Job, PlanOptions, merge, plan};
 use crate::error::{Result, StorageError};
-use crate::limits::{BUSY_NANOS, COMPACTION_IDLE_CHECK_SECONDS, QUIET_NANOS};
+use crate::limits::{COMPACTION_IDLE_CHECK_SECONDS, QUIET_NANOS};
 use crate::manifest::Manifest;
 use crate::partition::{Partition, Width};
 use crate::schema::{SeriesId, TableId};
@@ -117,8 +118,9 @@ impl Inner {
         let ids: Vec<u64> = inputs.iter().map(|s| s.id).collect();
         let mut rows: HashMap<SeriesId, u64> = HashMap::new();
         for segment in self.segments_of(table, &ids) {
-            for (key, count) in segment.cells()?.iter() {
-                *rows.entry(key.series).or_default() += count;
+            let cells = segment.cells()?;
+            for (series, ends) in cells.series.iter().zip(cells.first_rows.windows(2)) {
+                *rows.entry(*series).or_default() += ends[1] - ends[0];
             }
         }
         let first = inputs.iter().map(|s| s.min_time).min().unwrap_or(0);
@@ -135,25 +137,24 @@ impl Inner {
             return Err(StorageError::Cancelled);
         };
         let lattices = self.files.lock().manifest.lattices.get(&job.table).cloned().unwrap_or_default();
-        let is_busy = || !force && self.has_writers();
-        let pause = |nanos: i64| self.pause(nanos);
-        let throttle = Throttle::new(&*self.options.clock, &is_busy, &pause);
         let is_cancelled = || self.cancel.load(Ordering::Acquire) > 0;
-        let control = Control { is_cancelled: &is_cancelled, throttle: &throttle };
-        let written = run(job, &inputs, &schema, &context, &lattices, &control)?;
+        let rest = |worked: Duration| self.rest_after(worked, force);
+        let control = Control::new(&*self.options.clock, &is_cancelled, &rest);
+        let mut runs = Runs { context: &context, schema: &schema, lattices };
+        let written = merge::run(job, &inputs, &schema, &mut runs, &control)?;
         self.put_in_force(job, &context, written)
     }
 
-    /// Whether a write came within the last second.
-    fn has_writers(&self) -> bool {
-        let since = self.options.clock.now_nanos().saturating_sub(self.last_write.load(Ordering::Relaxed));
-        since < BUSY_NANOS
-    }
-
-    /// Leaves the machine to writers for a while; a flush, which brings more to do, ends the pause early.
-    fn pause(&self, nanos: i64) {
-        let mut wanted = self.compaction.wanted.lock();
-        self.compaction.wake.wait_for(&mut wanted, Duration::from_nanos(nanos.unsigned_abs()));
+    /// Leaves the machine to writers for a while after some work, as long as there are any; a flush, which brings more
+    /// to do, ends the pause early.
+    fn rest_after(&self, worked: Duration, force: bool) {
+        let now = self.options.clock.now_nanos();
+        let since = now.saturating_sub(self.last_write.load(Ordering::Relaxed));
+        let rest = compaction::rest(worked, since, force);
+        if rest > Duration::ZERO {
+            let mut wanted = self.compaction.wanted.lock();
+            self.compaction.wake.wait_for(&mut wanted, rest);
+        }
     }
 
     /// The open segments of these ids, in the order of the ids.
