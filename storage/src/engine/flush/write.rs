@@ -52,7 +52,7 @@ impl<'a> Context<'a> {
     }
 
     /// A number is spent even where the write fails: the file may be there.
-    fn take_id(&self) -> u64 {
+    pub(in crate::engine) fn take_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 }
@@ -74,38 +74,31 @@ pub(in crate::engine) fn write_segments(
     spilled: &Fresh,
 ) -> Result<Fresh> {
     let mut fresh = Fresh { lattices: spilled.lattices.clone(), ..Fresh::default() };
-    let mut shared: Option<(u64, SegmentFileWriter)> = None;
+    let mut shared: Option<SegmentFileWriter> = None;
     let mut infos = Vec::new();
     for (schema, memtable) in tables {
         let Some(job) = Job::new(schema, memtable, manifest, spilled)? else { continue };
         for cut in &job.cuts {
-            let bytes = job.bytes / job.rows().max(1) * cut.len();
-            if bytes < SHARED_BYTES_MAX {
-                let (_, file) = open_file(context, &mut shared)?;
-                infos.push(job.write(context, cut, file, manifest, &mut fresh)?);
+            let is_small = job.bytes / job.rows().max(1) * cut.len() < SHARED_BYTES_MAX;
+            let begun = if is_small { shared.take() } else { None };
+            let file = match begun {
+                Some(file) => file,
+                None => SegmentFileWriter::create(&**context.disk, context.take_id())?,
+            };
+            let (info, file) = job.write(context, cut, file, manifest, &mut fresh)?;
+            infos.push(info);
+            if is_small {
+                shared = Some(file);
             } else {
-                let mut file = SegmentFileWriter::create(&**context.disk, context.take_id())?;
-                infos.push(job.write(context, cut, &mut file, manifest, &mut fresh)?);
                 file.finish()?;
             }
         }
     }
-    if let Some((_, file)) = shared {
+    if let Some(file) = shared {
         file.finish()?;
     }
     fresh.segments = open_segments(context, infos);
     Ok(fresh)
-}
-
-fn open_file<'s>(
-    context: &Context<'_>,
-    shared: &'s mut Option<(u64, SegmentFileWriter)>,
-) -> Result<&'s mut (u64, SegmentFileWriter)> {
-    if shared.is_none() {
-        let number = context.take_id();
-        *shared = Some((number, SegmentFileWriter::create(&**context.disk, number)?));
-    }
-    shared.as_mut().ok_or(crate::error::StorageError::Closed)
 }
 
 /// Readers of segments, those of one file sharing it.
@@ -144,10 +137,10 @@ impl<'a> Job<'a> {
         &self,
         context: &Context<'_>,
         cut: &Cut,
-        file: &mut SegmentFileWriter,
+        file: SegmentFileWriter,
         manifest: &Manifest,
         fresh: &mut Fresh,
-    ) -> Result<SegmentInfo> {
+    ) -> Result<(SegmentInfo, SegmentFileWriter)> {
         let mut lattices = manifest.lattices.get(&self.schema.id).cloned().unwrap_or_default();
         lattices.extend(fresh.lattices.get(&self.schema.id).into_iter().flatten());
         let mut writer = file.begin(SegmentSpec {
@@ -159,15 +152,15 @@ impl<'a> Job<'a> {
             first_seq: self.seqs.0,
             last_seq: self.seqs.1,
             series: context.registry,
-            lattices: &lattices,
+            lattices,
             threads: context.threads,
         })?;
         for start in (0..cut.len()).step_by(ROW_GROUP_ROWS_MAX) {
             let length = ROW_GROUP_ROWS_MAX.min(cut.len() - start);
             writer.push(cut.rows(self.schema, &self.chunks, start, length)?)?;
         }
-        let written = writer.finish()?;
+        let (written, file) = writer.finish()?;
         fresh.lattices.entry(self.schema.id).or_default().extend(written.lattices);
-        Ok(written.info)
+        Ok((written.info, file))
     }
 }
