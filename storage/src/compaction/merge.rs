@@ -12,7 +12,7 @@ use super::control::Control;
 use super::plan::Job;
 use crate::error::{Result, StorageError};
 use crate::limits::{PAGE_ROWS_MAX, ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS_MAX};
-use crate::partition::{CellKey, Width};
+use crate::partition::CellKey;
 use crate::rows::Rows;
 use crate::schema::TableSchema;
 use crate::segment::SegmentInfo;
@@ -54,32 +54,27 @@ pub(crate) trait Input {
 
 /// A segment being written.
 pub(crate) trait Output<I> {
-    /// What is known of it once it is whole.
-    type Written;
-
     /// Adds rows, which come after all before them.
     fn push(&mut self, rows: Rows) -> Result<()>;
 
     /// Adds a row group of an input as its bytes are.
     fn copy(&mut self, input: &I, group: usize) -> Result<()>;
 
-    /// Bytes written so far.
+    /// Bytes written so far, about.
     fn bytes(&self) -> u64;
-
-    /// Makes it durable; what is known of it, and its rows.
-    fn finish(self) -> Result<(Self::Written, u64)>;
 }
 
-/// Begins the segments of a job.
+/// Puts the rows of one segment into it.
+pub(crate) type Fill<'a, I> = dyn FnMut(&mut dyn Output<I>) -> Result<()> + 'a;
+
+/// Writes the segments of a job.
 pub(crate) trait Outputs<I> {
-    /// A segment being written.
-    type Output: Output<I>;
+    /// What is known of a segment once it is whole.
+    type Written;
 
-    /// The next one.
-    fn begin(&mut self, job: &Job) -> Result<Self::Output>;
+    /// Begins the next segment, has it filled and makes it durable; what is known of it, and its rows.
+    fn write(&mut self, job: &Job, fill: &mut Fill<'_, I>) -> Result<(Self::Written, u64)>;
 }
-
-type WrittenOf<I, O> = <<O as Outputs<I>>::Output as Output<I>>::Written;
 
 /// Merges `inputs`, given as [`Job::inputs`] names them, and writes what comes out. Nothing of it is in force: after
 /// an error, and when cancelled, what was written is garbage and the inputs are as they were.
@@ -89,21 +84,24 @@ pub(crate) fn run<I: Input, O: Outputs<I>>(
     schema: &TableSchema,
     outputs: &mut O,
     control: &Control<'_>,
-) -> Result<Vec<WrittenOf<I, O>>> {
+) -> Result<Vec<O::Written>> {
     let before = inputs.iter().map(|input| input.info().rows).sum();
-    let mut merge = Merge::new(job, inputs, schema, outputs, control)?;
-    while merge.step()? {}
-    merge.end_segment()?;
-    if merge.rows_out != before {
-        return Err(StorageError::RowsDiffer { table: schema.name.clone(), before, after: merge.rows_out });
+    let mut merge = Merge::new(job, inputs, schema, control)?;
+    let (mut written, mut after) = (Vec::new(), 0);
+    while merge.has_more() {
+        let (segment, rows) = outputs.write(job, &mut |output| merge.fill(output))?;
+        written.push(segment);
+        after += rows;
     }
-    Ok(merge.written)
+    if before != after {
+        return Err(StorageError::RowsDiffer { table: schema.name.clone(), before, after });
+    }
+    Ok(written)
 }
 
-struct Merge<'a, I: Input, O: Outputs<I>> {
+struct Merge<'a, I: Input> {
     job: &'a Job,
     inputs: &'a [I],
-    outputs: &'a mut O,
     control: &'a Control<'a>,
     cursors: Vec<Cursor<'a, I>>,
     /// The least row, or a bound below it, of each cursor that has any left.
@@ -111,23 +109,14 @@ struct Merge<'a, I: Input, O: Outputs<I>> {
     pending: Pending,
     /// Rows of a row group: fewer where rows are large.
     group_rows: usize,
-    output: Option<O::Output>,
-    /// The cell of the row before the pending ones in this output.
+    /// The last cell written to this segment.
     last: Option<CellKey>,
     /// Bytes of the row group written last: the best guess for the next one.
     group_bytes: u64,
-    written: Vec<WrittenOf<I, O>>,
-    rows_out: u64,
 }
 
-impl<'a, I: Input, O: Outputs<I>> Merge<'a, I, O> {
-    fn new(
-        job: &'a Job,
-        inputs: &'a [I],
-        schema: &'a TableSchema,
-        outputs: &'a mut O,
-        control: &'a Control<'a>,
-    ) -> Result<Self> {
+impl<'a, I: Input> Merge<'a, I> {
+    fn new(job: &'a Job, inputs: &'a [I], schema: &'a TableSchema, control: &'a Control<'a>) -> Result<Self> {
         let keys = Keys::of(schema, job.width)?;
         let open = |input| Cursor::new(input, schema, keys);
         let cursors = inputs.iter().map(open).collect::<Result<Vec<_>>>()?;
@@ -135,151 +124,116 @@ impl<'a, I: Input, O: Outputs<I>> Merge<'a, I, O> {
         let heads = heads.filter_map(|(at, cursor)| Some(Reverse((cursor.head()?, at)))).collect();
         let pending = Pending::new(schema, keys);
         let group_rows = group_rows(inputs);
-        let (written, rows_out, group_bytes) = (Vec::new(), 0, 0);
-        let (output, last) = (None, None);
-        Ok(Self {
-            job,
-            inputs,
-            outputs,
-            control,
-            cursors,
-            heads,
-            pending,
-            group_rows,
-            output,
-            last,
-            group_bytes,
-            written,
-            rows_out,
-        })
+        Ok(Self { job, inputs, control, cursors, heads, pending, group_rows, last: None, group_bytes: 0 })
     }
 
-    /// Moves some rows on; false at the end.
-    fn step(&mut self) -> Result<bool> {
-        let Some(Reverse((head, at))) = self.heads.pop() else { return Ok(false) };
-        let bound = self.heads.peek().map(|Reverse(bound)| *bound);
-        self.cross(head)?;
-        if self.copy(at, bound)? {
-            self.control.breathe()?;
-        } else if self.decode(at)? {
-            self.control.breathe()?;
-        } else {
-            self.take(at, bound)?;
-        }
-        if let Some(head) = self.cursors.get(at).and_then(Cursor::head) {
-            self.heads.push(Reverse((head, at)));
-        }
-        Ok(true)
+    fn has_more(&self) -> bool {
+        !self.heads.is_empty() || self.pending.rows() > 0
     }
 
-    /// Ends the segment where the next row must not, or should not, lie in it.
-    fn cross(&mut self, head: Head) -> Result<()> {
-        let Some(last) = self.pending.last().or(self.last).filter(|last| *last < head.cell) else {
-            return Ok(());
-        };
-        let expected = self.pending.rows() as u64 * self.group_bytes / self.group_rows as u64;
-        let bytes = self.output.as_ref().map_or(0, Output::bytes) + expected;
-        if self.job.ends(last, head.cell, bytes) {
-            self.end_segment()?;
+    /// Fills one segment. It takes at least one row group, so that each segment brings the merge on.
+    fn fill(&mut self, output: &mut dyn Output<I>) -> Result<()> {
+        self.last = None;
+        while let Some(Reverse((head, at))) = self.heads.pop() {
+            let goes_on = self.step(head, at, output);
+            if let Some(head) = self.cursors.get(at).and_then(Cursor::head) {
+                self.heads.push(Reverse((head, at)));
+            }
+            if !goes_on? {
+                return Ok(());
+            }
         }
-        Ok(())
+        self.write_pending(true, output).map(drop)
     }
 
-    /// Copies the next row group of a cursor where nothing else has rows before its end or in its first cell.
-    fn copy(&mut self, at: usize, bound: Option<(Head, usize)>) -> Result<bool> {
-        let Some(cursor) = self.cursors.get(at) else { return Ok(false) };
-        let Some((index, group)) = cursor.next_group().filter(|(_, group)| group.copyable) else {
+    /// Moves some rows of a cursor on; false where the segment ends before them.
+    fn step(&mut self, head: Head, at: usize, output: &mut dyn Output<I>) -> Result<bool> {
+        if self.ends_before(head.cell, output.bytes()) {
+            self.write_pending(true, output)?;
             return Ok(false);
-        };
+        }
+        let bound = self.heads.peek().map(|Reverse(bound)| *bound);
+        if self.may_copy(at, bound) {
+            return self.copy(at, output);
+        }
+        if self.cursors.get_mut(at).map_or(Ok(false), Cursor::load)? {
+            return self.control.breathe().map(|()| true);
+        }
+        self.take(at, bound);
+        if self.pending.rows() < self.group_rows {
+            return Ok(true);
+        }
+        self.control.breathe()?;
+        self.write_pending(false, output)
+    }
+
+    /// Whether the segment must not, or should not, go on with this cell.
+    fn ends_before(&self, next: CellKey, written: u64) -> bool {
+        let last = self.pending.last().or(self.last).filter(|last| *last < next);
+        let expected = self.pending.rows() as u64 * self.group_bytes / self.group_rows as u64;
+        last.is_some_and(|last| self.job.ends(last, next, written + expected))
+    }
+
+    /// Whether the next row group of a cursor can go over as it lies: nothing else has rows before its end, or in its
+    /// first cell.
+    fn may_copy(&self, at: usize, bound: Option<(Head, usize)>) -> bool {
+        let group = self.cursors.get(at).and_then(Cursor::next_group).map(|(_, group)| group);
+        let Some(group) = group.filter(|group| group.copyable && self.job.level > 0) else { return false };
         let alone = bound.is_none_or(|(bound, _)| group.last < bound.cell);
         let begins_a_cell = self.pending.last().or(self.last).is_none_or(|last| last < group.first);
         // A handful of rows before it would become a row group of their own, and stay one: better decode this too.
-        let worth_it = self.pending.rows() == 0 || self.pending.rows() >= PAGE_ROWS_MAX.min(self.group_rows);
-        if self.job.level == 0 || !alone || !begins_a_cell || !worth_it || self.crosses(&group) {
+        let pending = self.pending.rows();
+        let worth_it = pending == 0 || pending >= PAGE_ROWS_MAX.min(self.group_rows);
+        alone && begins_a_cell && worth_it && !self.job.ends(group.first, group.last, 0)
+    }
+
+    fn copy(&mut self, at: usize, output: &mut dyn Output<I>) -> Result<bool> {
+        let (Some(cursor), Some(input)) = (self.cursors.get_mut(at), self.inputs.get(at)) else {
+            return Ok(false);
+        };
+        let Some((index, group)) = cursor.next_group() else { return Ok(false) };
+        if !self.write_pending(true, output)? || self.is_full(group.first, group.bytes, output.bytes()) {
             return Ok(false);
         }
-        self.write_pending(true)?;
-        self.end_if_full(group.first, group.bytes)?;
-        if let Some(input) = self.inputs.get(at) {
-            self.output()?.copy(input, index)?;
-        }
+        output.copy(input, index)?;
         self.last = Some(group.last);
         self.group_bytes = group.bytes;
         self.cursors.iter_mut().skip(at).take(1).for_each(Cursor::skip_group);
-        Ok(true)
-    }
-
-    /// Whether a segment has to end within the row group.
-    fn crosses(&self, group: &Group) -> bool {
-        self.job.ends(group.first, group.last, 0)
-    }
-
-    /// Reads the next block of a cursor that has none; false where it has one.
-    fn decode(&mut self, at: usize) -> Result<bool> {
-        self.cursors.get_mut(at).map_or(Ok(false), Cursor::load)
+        self.control.breathe().map(|()| true)
     }
 
     /// Takes the rows of a cursor up to the next cursor's first, a place where a segment may have to end, or a full
     /// row group.
-    fn take(&mut self, at: usize, bound: Option<(Head, usize)>) -> Result<()> {
+    fn take(&mut self, at: usize, bound: Option<(Head, usize)>) {
         let room = self.group_rows.saturating_sub(self.pending.rows());
-        let border = self.cursors.get(at).and_then(Cursor::head).and_then(|head| self.job.border(head.cell));
-        let Some(cursor) = self.cursors.get_mut(at) else { return Ok(()) };
+        let Some(cursor) = self.cursors.get_mut(at) else { return };
+        let border = cursor.head().and_then(|head| self.job.border(head.cell));
         let (block, range) = cursor.take(room, border, bound.map(|(bound, other)| (bound, at < other)));
         self.pending.add(&block, range);
-        if self.pending.rows() >= self.group_rows {
-            self.write_pending(false)?;
-            self.control.breathe()?;
-        }
-        Ok(())
     }
 
-    /// Writes pending rows: all of them, or up to the end of a whole cell where that leaves a good row group.
-    fn write_pending(&mut self, all: bool) -> Result<()> {
-        while let Some((rows, first, last)) = self.pending.group(all)? {
-            self.end_if_full(first, self.group_bytes)?;
-            let before = self.output()?.bytes();
-            self.output()?.push(rows)?;
-            self.group_bytes = self.output()?.bytes().saturating_sub(before).max(self.group_bytes / 2);
+    /// Writes pending rows: all of them, or up to the end of a whole cell where that leaves a good row group. False
+    /// where the segment is full before them.
+    fn write_pending(&mut self, all: bool, output: &mut dyn Output<I>) -> Result<bool> {
+        let Some(first) = self.pending.first() else { return Ok(true) };
+        let expected = self.pending.rows() as u64 * self.group_bytes / self.group_rows as u64;
+        let before = output.bytes();
+        if self.is_full(first, expected, before) {
+            return Ok(false);
+        }
+        if let Some((rows, last)) = self.pending.group(all)? {
+            output.push(rows)?;
             self.last = Some(last);
-            if !all {
-                break;
-            }
         }
-        Ok(())
+        // A writer may hold rows back: then the guess fades instead of falling to nothing.
+        self.group_bytes = output.bytes().saturating_sub(before).max(self.group_bytes / 2);
+        Ok(true)
     }
 
-    /// Ends the segment where so many more bytes would be too many, and the next row begins a cell.
-    fn end_if_full(&mut self, next: CellKey, more: u64) -> Result<()> {
-        let bytes = self.output.as_ref().map_or(0, Output::bytes);
-        let full = bytes.saturating_add(more) > self.job.run_bytes_max;
-        if full && self.last.is_some_and(|last| last < next) {
-            self.finish()?;
-        }
-        Ok(())
-    }
-
-    fn output(&mut self) -> Result<&mut O::Output> {
-        let output = match self.output.take() {
-            Some(output) => output,
-            None => self.outputs.begin(self.job)?,
-        };
-        Ok(self.output.insert(output))
-    }
-
-    fn end_segment(&mut self) -> Result<()> {
-        self.write_pending(true)?;
-        self.finish()
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        self.last = None;
-        if let Some(output) = self.output.take() {
-            let (written, rows) = output.finish()?;
-            self.rows_out += rows;
-            self.written.push(written);
-        }
-        Ok(())
+    /// Whether so many more bytes would be too many for the segment, and it can end before `next`.
+    fn is_full(&self, next: CellKey, more: u64, written: u64) -> bool {
+        let full = written.saturating_add(more) > self.job.run_bytes_max;
+        full && self.last.is_some_and(|last| last < next)
     }
 }
 

@@ -7,9 +7,11 @@
 pub(crate) mod control;
 pub(crate) mod merge;
 pub(crate) mod plan;
+pub(crate) mod segments;
 pub(crate) mod throttle;
 pub(crate) mod width;
 
 pub(crate) use control::Control;
 pub(crate) use plan::{Job, PlanOptions, plan};
+pub(crate) use segments::{Target, choose_width, run};
 pub(crate) use throttle::rest;

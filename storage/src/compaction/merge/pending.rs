@@ -35,6 +35,12 @@ impl Pending {
         self.rows
     }
 
+    /// The cell of the first row.
+    pub(super) fn first(&self) -> Option<CellKey> {
+        let (block, range) = self.pieces.first()?;
+        Some(self.keys.head(self.blocks.get(*block)?, range.start).cell)
+    }
+
     /// The cell of the last row.
     pub(super) fn last(&self) -> Option<CellKey> {
         let (block, range) = self.pieces.last()?;
@@ -58,18 +64,17 @@ impl Pending {
         }
     }
 
-    /// Takes a row group's rows, with the cells of the first and the last: all, or as many whole cells as there are in
-    /// at least half of them. A row group of whole cells can later be copied as it is.
-    pub(super) fn group(&mut self, all: bool) -> Result<Option<(Rows, CellKey, CellKey)>> {
+    /// Takes a row group's rows, with the cell of the last: all, or as many whole cells as make at least half of them.
+    /// A row group of whole cells can later be copied as it is.
+    pub(super) fn group(&mut self, all: bool) -> Result<Option<(Rows, CellKey)>> {
         let Some(rows) = self.gather()? else { return Ok(None) };
         self.clear();
         let end = if all { rows.len() } else { self.whole_cells(&rows) };
         if end < rows.len() {
-            // A copy: the rest must not keep the whole group in memory twice.
             self.add(&Arc::new(rows.slice(end, rows.len() - end)), 0..rows.len() - end);
         }
-        let cell = |row: usize| self.keys.head(&rows, row).cell;
-        Ok(Some((rows.slice(0, end), cell(0), cell(end.saturating_sub(1)))))
+        let last = self.keys.head(&rows, end.saturating_sub(1)).cell;
+        Ok(Some((rows.slice(0, end), last)))
     }
 
     /// The end of the last cell that is followed by another, where at least half of the rows lie before it.

@@ -1,0 +1,195 @@
+//! The merge over segment files: readers as its inputs, a file a run as its outputs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::control::Control;
+use super::merge::{self, Fill, Group, Input, Output, Outputs};
+use super::plan::Job;
+use super::width::{self, Rate};
+use crate::disk::Disk;
+use crate::distribution::Lattice;
+use crate::error::Result;
+use crate::limits::COMPACTION_SORT_BYTES_MAX;
+use crate::partition::{Partition, Width};
+use crate::rows::Rows;
+use crate::schema::{ColumnId, SeriesId, TableSchema};
+use crate::segment::{
+    CellTable, SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec, SegmentWriter,
+    Written,
+};
+use crate::series::SeriesRegistry;
+
+/// What the engine lends to a merge.
+pub(crate) struct Target<'a> {
+    /// Where the segments go.
+    pub(crate) disk: &'a dyn Disk,
+    /// Numbers for files and segments, each given once.
+    pub(crate) take_id: &'a dyn Fn() -> u64,
+    /// The tags of the series.
+    pub(crate) series: &'a SeriesRegistry,
+    /// Lattices chosen before for the table's columns.
+    pub(crate) lattices: &'a BTreeMap<ColumnId, Lattice>,
+    /// Row groups encoded at once.
+    pub(crate) threads: usize,
+}
+
+impl fmt::Debug for Target<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+/// Merges the segments of a job, given in any order, into new files, synced but named by no manifest yet. After an
+/// error no file of it is left, as far as the disk lets itself be cleaned; open removes the rest.
+pub(crate) fn run(
+    job: &Job,
+    inputs: &[Arc<SegmentReader>],
+    schema: &Arc<TableSchema>,
+    target: &Target<'_>,
+    control: &Control<'_>,
+) -> Result<Vec<Written>> {
+    let named = |id: &u64| inputs.iter().find(|input| input.info().id == *id).cloned();
+    let ordered: Vec<Arc<SegmentReader>> = job.inputs.iter().filter_map(named).collect();
+    if ordered.len() != job.inputs.len() {
+        // A segment went with its table or its partition since the job was planned.
+        return Err(crate::error::StorageError::Cancelled);
+    }
+    let mut files = Files { target, schema, lattices: target.lattices.clone(), numbers: Vec::new() };
+    let written = merge::run(job, &ordered, schema, &mut files, control);
+    if written.is_err() {
+        files.remove();
+    }
+    written
+}
+
+impl Input for Arc<SegmentReader> {
+    fn info(&self) -> &SegmentInfo {
+        SegmentReader::info(self)
+    }
+
+    fn groups(&self, schema: &TableSchema) -> Result<Vec<Group>> {
+        let level = SegmentReader::info(self).level;
+        let same_columns = SegmentReader::info(self).schema_version == schema.version;
+        let group = |group: &crate::segment::GroupInfo| Group {
+            rows: group.rows as u64,
+            first: group.first_key,
+            last: group.last_key,
+            copyable: level > 0 && same_columns && group.compacted && group.whole_cells,
+            bytes: group.bytes,
+        };
+        Ok(SegmentReader::groups(self)?.iter().map(group).collect())
+    }
+
+    fn rows(&self, group: usize, schema: &TableSchema) -> Result<Rows> {
+        self.read_rows(group, schema)
+    }
+}
+
+impl Output<Arc<SegmentReader>> for SegmentWriter<'_> {
+    fn push(&mut self, rows: Rows) -> Result<()> {
+        Self::push(self, rows)
+    }
+
+    fn copy(&mut self, input: &Arc<SegmentReader>, group: usize) -> Result<()> {
+        Self::copy(self, input, group..group + 1)
+    }
+
+    fn bytes(&self) -> u64 {
+        Self::bytes(self)
+    }
+}
+
+struct Files<'a> {
+    target: &'a Target<'a>,
+    schema: &'a Arc<TableSchema>,
+    /// Those given and those chosen since: a column has one lattice in all segments of a job.
+    lattices: BTreeMap<ColumnId, Lattice>,
+    numbers: Vec<u64>,
+}
+
+impl Outputs<Arc<SegmentReader>> for Files<'_> {
+    type Written = Written;
+
+    fn write(&mut self, job: &Job, fill: &mut Fill<'_, Arc<SegmentReader>>) -> Result<(Written, u64)> {
+        let number = (self.target.take_id)();
+        self.numbers.push(number);
+        let mut file = SegmentFileWriter::create(self.target.disk, number)?;
+        let mut writer = file.begin(SegmentSpec {
+            id: (self.target.take_id)(),
+            schema: self.schema,
+            partition: job.partition,
+            width: job.width,
+            level: job.level,
+            first_seq: job.first_seq,
+            last_seq: job.last_seq,
+            series: self.target.series,
+            lattices: &self.lattices,
+            threads: self.target.threads,
+        })?;
+        fill(&mut writer)?;
+        let written = writer.finish()?;
+        file.finish()?;
+        self.lattices.extend(written.lattices.clone());
+        let rows = written.info.rows;
+        Ok((written, rows))
+    }
+}
+
+impl Files<'_> {
+    fn remove(&self) {
+        for number in &self.numbers {
+            // What cannot be removed now is named by nothing, and goes when the directory is opened.
+            let _ = self.target.disk.remove(&SegmentFile::path_of(*number));
+        }
+    }
+}
+
+/// The width for what comes out of these inputs: what the owner set, or what their cells ask for. Where widths change,
+/// rows are sorted anew interval by interval; if one is too large for that, the inputs' width stays.
+pub(crate) fn choose_width(
+    inputs: &[Arc<SegmentReader>],
+    schema: &TableSchema,
+    partition: Partition,
+) -> Result<Width> {
+    let cells = inputs.iter().map(|input| input.cells()).collect::<Result<Vec<_>>>()?;
+    let infos: Vec<&SegmentInfo> = inputs.iter().map(|input| input.info()).collect();
+    let current = infos.iter().max_by_key(|info| info.rows).map_or(Width::MIN, |info| info.width);
+    let summarised = width::summarised(schema);
+    let wanted = width::set_by_hand(schema, partition)
+        .unwrap_or_else(|| width::choose_again(rate(&infos, &cells), summarised, partition, current));
+    // Every width in use is a way out; where none is cheap enough the one that sorts least is.
+    let cost = |width: Width| sort_bytes(&infos, &cells, width);
+    if cost(wanted) <= COMPACTION_SORT_BYTES_MAX {
+        return Ok(wanted);
+    }
+    Ok(infos.iter().map(|info| info.width).min_by_key(|width| cost(*width)).unwrap_or(wanted))
+}
+
+/// Rows of each series over the time that the inputs span.
+fn rate(infos: &[&SegmentInfo], cells: &[&CellTable]) -> Rate {
+    let mut rows: BTreeMap<SeriesId, u64> = BTreeMap::new();
+    for cells in cells {
+        for (series, ends) in cells.series.iter().zip(cells.first_rows.windows(2)) {
+            let (from, to) = (ends.first().unwrap_or(&0), ends.last().unwrap_or(&0));
+            *rows.entry(*series).or_default() += to.saturating_sub(*from);
+        }
+    }
+    let least = infos.iter().map(|info| info.min_time).min().unwrap_or(0);
+    let greatest = infos.iter().map(|info| info.max_time).max().unwrap_or(0);
+    Rate::of(rows.into_values().collect(), greatest.saturating_sub(least))
+}
+
+/// Decoded bytes of the largest interval that has to be sorted anew at this width, all inputs together.
+fn sort_bytes(infos: &[&SegmentInfo], cells: &[&CellTable], width: Width) -> u64 {
+    let mut bytes: BTreeMap<i64, u64> = BTreeMap::new();
+    for (info, cells) in infos.iter().zip(cells).filter(|(info, _)| info.width != width) {
+        let (coarse, row) = (width.max(info.width), info.raw_bytes / info.rows.max(1) + 1);
+        for (interval, ends) in cells.intervals.iter().zip(cells.first_rows.windows(2)) {
+            let (from, to) = (ends.first().unwrap_or(&0), ends.last().unwrap_or(&0));
+            *bytes.entry(coarse.interval(*interval)).or_default() += to.saturating_sub(*from) * row;
+        }
+    }
+    bytes.into_values().max().unwrap_or(0)
+}
