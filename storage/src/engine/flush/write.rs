@@ -81,12 +81,11 @@ pub(in crate::engine) fn write_segments(
         for cut in &job.cuts {
             let is_small = job.bytes / job.rows().max(1) * cut.len() < SHARED_BYTES_MAX;
             let begun = if is_small { shared.take() } else { None };
-            let file = match begun {
+            let mut file = match begun {
                 Some(file) => file,
                 None => SegmentFileWriter::create(&**context.disk, context.take_id())?,
             };
-            let (info, file) = job.write(context, cut, file, manifest, &mut fresh)?;
-            infos.push(info);
+            infos.push(job.write(context, cut, &mut file, manifest, &mut fresh)?);
             if is_small {
                 shared = Some(file);
             } else {
@@ -137,10 +136,10 @@ impl<'a> Job<'a> {
         &self,
         context: &Context<'_>,
         cut: &Cut,
-        file: SegmentFileWriter,
+        file: &mut SegmentFileWriter,
         manifest: &Manifest,
         fresh: &mut Fresh,
-    ) -> Result<(SegmentInfo, SegmentFileWriter)> {
+    ) -> Result<SegmentInfo> {
         let mut lattices = manifest.lattices.get(&self.schema.id).cloned().unwrap_or_default();
         lattices.extend(fresh.lattices.get(&self.schema.id).into_iter().flatten());
         let mut writer = file.begin(SegmentSpec {
@@ -152,15 +151,15 @@ impl<'a> Job<'a> {
             first_seq: self.seqs.0,
             last_seq: self.seqs.1,
             series: context.registry,
-            lattices,
+            lattices: &lattices,
             threads: context.threads,
         })?;
         for start in (0..cut.len()).step_by(ROW_GROUP_ROWS_MAX) {
             let length = ROW_GROUP_ROWS_MAX.min(cut.len() - start);
             writer.push(cut.rows(self.schema, &self.chunks, start, length)?)?;
         }
-        let (written, file) = writer.finish()?;
+        let written = writer.finish()?;
         fresh.lattices.entry(self.schema.id).or_default().extend(written.lattices);
-        Ok((written.info, file))
+        Ok(written.info)
     }
 }

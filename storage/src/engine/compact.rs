@@ -1,8 +1,6 @@
 //! Compaction at work: one thread that plans, merges, and puts the result in force.
 
-mod run;
-
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,14 +10,12 @@ use parking_lot::{Condvar, Mutex};
 use super::Inner;
 use super::flush::{Context, open_segments};
 use super::open::Files;
-use self::run::Runs;
-use crate::compaction::width::{self, Rate};
-use crate::compaction::{self, Control, Job, PlanOptions, merge, plan};
+use crate::compaction::{self, Control, Job, PlanOptions, Target, choose_width, plan};
 use crate::error::{Result, StorageError};
 use crate::limits::{COMPACTION_IDLE_CHECK_SECONDS, QUIET_NANOS};
 use crate::manifest::Manifest;
 use crate::partition::{Partition, Width};
-use crate::schema::{SeriesId, TableId};
+use crate::schema::TableId;
 use crate::segment::{SegmentInfo, SegmentReader, Written};
 
 /// How the thread is woken, and that it runs one job at a time.
@@ -108,25 +104,12 @@ impl Inner {
 
     /// The width for the rows of these segments of a table, by what their cell tables say of their rate.
     fn width_of(&self, table: TableId, inputs: &[&SegmentInfo]) -> Result<Width> {
-        let newest = inputs.iter().max_by_key(|s| s.last_seq);
-        let (current, partition) =
-            newest.map_or((Width::MIN, Partition::of(0, Partition::DAY)), |s| (s.width, s.partition));
-        let Some(schema) = self.state.lock().catalog.by_id.get(&table).cloned() else { return Ok(current) };
-        if let Some(width) = width::set_by_hand(&schema, partition) {
-            return Ok(width);
-        }
+        let Some(schema) = self.state.lock().catalog.by_id.get(&table).cloned() else {
+            return Err(StorageError::Cancelled);
+        };
         let ids: Vec<u64> = inputs.iter().map(|s| s.id).collect();
-        let mut rows: HashMap<SeriesId, u64> = HashMap::new();
-        for segment in self.segments_of(table, &ids) {
-            let cells = segment.cells()?;
-            for (series, ends) in cells.series.iter().zip(cells.first_rows.windows(2)) {
-                *rows.entry(*series).or_default() += ends[1] - ends[0];
-            }
-        }
-        let first = inputs.iter().map(|s| s.min_time).min().unwrap_or(0);
-        let last = inputs.iter().map(|s| s.max_time).max().unwrap_or(0);
-        let rate = Rate::of(rows.into_values().collect(), last.saturating_sub(first));
-        Ok(width::choose_again(rate, width::summarised(&schema), partition, current))
+        let partition = inputs.first().map_or(Partition::of(0, Partition::DAY), |s| s.partition);
+        choose_width(&self.segments_of(table, &ids), &schema, partition)
     }
 
     /// Merges the inputs and publishes; the bytes written.
@@ -140,8 +123,14 @@ impl Inner {
         let is_cancelled = || self.cancel.load(Ordering::Acquire) > 0;
         let rest = |worked: Duration| self.rest_after(worked, force);
         let control = Control::new(&*self.options.clock, &is_cancelled, &rest);
-        let mut runs = Runs { context: &context, schema: &schema, lattices };
-        let written = merge::run(job, &inputs, &schema, &mut runs, &control)?;
+        let target = Target {
+            disk: &**context.disk,
+            take_id: &|| context.take_id(),
+            series: context.registry,
+            lattices: &lattices,
+            threads: context.threads,
+        };
+        let written = compaction::run(job, &inputs, &schema, &target, &control)?;
         self.put_in_force(job, &context, written)
     }
 
