@@ -90,7 +90,8 @@ impl Inner {
             ..PlanOptions::default()
         };
         let mut tables: BTreeMap<TableId, Vec<SegmentInfo>> = BTreeMap::new();
-        for segment in &manifest.segments {
+        let catalog = self.state.lock().catalog.clone();
+        for segment in manifest.segments.iter().filter(|s| catalog.by_id.contains_key(&s.table)) {
             tables.entry(segment.table).or_default().push(segment.clone());
         }
         for (table, segments) in tables {
