@@ -123,7 +123,7 @@ impl<'a, I: Input> Merge<'a, I> {
         let heads = cursors.iter().enumerate();
         let heads = heads.filter_map(|(at, cursor)| Some(Reverse((cursor.head()?, at)))).collect();
         let pending = Pending::new(schema, keys);
-        let group_rows = group_rows(inputs);
+        let group_rows = group_rows(inputs, job.group_rows);
         Ok(Self { job, inputs, control, cursors, heads, pending, group_rows, last: None, group_bytes: 0 })
     }
 
@@ -152,6 +152,11 @@ impl<'a, I: Input> Merge<'a, I> {
             self.write_pending(true, output)?;
             return Ok(false);
         }
+        if self.pending.rows() >= self.group_rows {
+            self.control.breathe()?;
+            let whole = self.pending.last().is_some_and(|last| last < head.cell);
+            return self.write_pending(whole, output);
+        }
         let bound = self.heads.peek().map(|Reverse(bound)| *bound);
         if self.may_copy(at, bound) {
             return self.copy(at, output);
@@ -160,11 +165,7 @@ impl<'a, I: Input> Merge<'a, I> {
             return self.control.breathe().map(|()| true);
         }
         self.take(at, bound);
-        if self.pending.rows() < self.group_rows {
-            return Ok(true);
-        }
-        self.control.breathe()?;
-        self.write_pending(false, output)
+        Ok(true)
     }
 
     /// Whether the segment must not, or should not, go on with this cell.
@@ -238,10 +239,10 @@ impl<'a, I: Input> Merge<'a, I> {
 }
 
 /// Rows of a row group, so that its bytes as plain arrays stay within the limit for the input with the largest rows.
-fn group_rows<I: Input>(inputs: &[I]) -> usize {
+fn group_rows<I: Input>(inputs: &[I], most: usize) -> usize {
     let row = inputs.iter().map(|input| input.info().raw_bytes / input.info().rows.max(1)).max().unwrap_or(0);
     let fit = ROW_GROUP_BYTES_MAX as u64 / row.max(1);
-    usize::try_from(fit).unwrap_or(usize::MAX).clamp(1, ROW_GROUP_ROWS_MAX)
+    usize::try_from(fit).unwrap_or(usize::MAX).clamp(1, most.clamp(1, ROW_GROUP_ROWS_MAX))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Result;
-use crate::limits::{COMPACTION_BYTES_MAX, COMPACTION_INPUTS_MAX, RUN_BYTES_MAX};
+use crate::limits::{COMPACTION_BYTES_MAX, COMPACTION_INPUTS_MAX, ROW_GROUP_ROWS_MAX, RUN_BYTES_MAX};
 use crate::partition::{CellKey, Partition, Width};
 use crate::schema::{SeriesId, TableId};
 use crate::segment::SegmentInfo;
@@ -32,6 +32,8 @@ pub(crate) struct PlanOptions {
     pub(crate) late_share: f64,
     /// Bytes of a run.
     pub(crate) run_bytes_max: u64,
+    /// Rows that the merge puts into a row group at most.
+    pub(crate) group_rows: usize,
     /// No write has come for a while: what is worth it is merged.
     pub(crate) quiet: bool,
     /// Somebody asked: everything becomes disjoint runs, as few as the limit allows.
@@ -40,7 +42,14 @@ pub(crate) struct PlanOptions {
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { runs_max: 8, late_share: 0.05, run_bytes_max: RUN_BYTES_MAX, quiet: false, force: false }
+        Self {
+            runs_max: 8,
+            late_share: 0.05,
+            run_bytes_max: RUN_BYTES_MAX,
+            group_rows: ROW_GROUP_ROWS_MAX,
+            quiet: false,
+            force: false,
+        }
     }
 }
 
@@ -68,6 +77,8 @@ pub(crate) struct Job {
     pub(crate) open: Option<i64>,
     /// A segment ends at the next cell once it has this many bytes.
     pub(crate) run_bytes_max: u64,
+    /// Rows of a row group at most.
+    pub(crate) group_rows: usize,
     /// Bytes of the inputs.
     pub(crate) bytes: u64,
 }
@@ -300,6 +311,7 @@ impl<'a> Stretch<'a> {
             cuts: self.runs.iter().filter(stays).map(cut).collect(),
             open: None,
             run_bytes_max: options.run_bytes_max,
+            group_rows: options.group_rows,
             bytes: bytes_of(&inputs),
             inputs: inputs.iter().map(|s| s.id).collect(),
         }

@@ -61,6 +61,7 @@ fn random_options(random: &mut Random) -> PlanOptions {
         run_bytes_max: 20 + random.below(200),
         quiet: random.below(3) == 0,
         force: random.below(8) == 0,
+        ..PlanOptions::default()
     }
 }
 
