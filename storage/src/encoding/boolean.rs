@@ -35,11 +35,15 @@ impl Decoder {
     }
 
     /// The `count` values of a page.
-    pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<Vec<bool>, Malformed> {
+    pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<BooleanBuffer, Malformed> {
         match self {
-            Self::Constant(value) if page.is_empty() => Ok(vec![*value; count]),
+            Self::Constant(value) if page.is_empty() => Ok(constant(*value, count)),
             Self::Constant(_) => Err(Malformed("no bytes in a page of a constant")),
-            Self::Bitmap => Ok(unpack(unsqueeze(page, count.div_ceil(8))?, count)?.iter().collect()),
+            Self::Bitmap => unpack(unsqueeze(page, count.div_ceil(8))?, count),
         }
     }
+}
+
+fn constant(value: bool, count: usize) -> BooleanBuffer {
+    if value { BooleanBuffer::new_set(count) } else { BooleanBuffer::new_unset(count) }
 }

@@ -8,21 +8,35 @@
 use super::{Cursor, Malformed, put_signed};
 
 /// Values above a base.
-struct Frame {
-    base: i64,
-    width: u32,
+pub(super) struct Frame {
+    pub(super) base: i64,
+    /// The greatest less the base.
+    pub(super) spread: u64,
+    /// The bits that the spread needs.
+    pub(super) width: u32,
 }
 
 impl Frame {
-    fn of(items: impl Iterator<Item = i64>) -> Self {
+    pub(super) fn of(items: impl Iterator<Item = i64>) -> Self {
         let (min, max) = items.fold((i64::MAX, i64::MIN), |(min, max), v| (min.min(v), max.max(v)));
         let spread = if min > max { 0 } else { max.wrapping_sub(min) as u64 };
-        Self { base: if min > max { 0 } else { min }, width: 64 - spread.leading_zeros() }
+        Self { base: if min > max { 0 } else { min }, spread, width: 64 - spread.leading_zeros() }
     }
 }
 
-fn differences(values: &[i64]) -> impl Iterator<Item = i64> {
+pub(super) fn differences(values: &[i64]) -> impl Iterator<Item = i64> {
     values.windows(2).map(|w| w[1].wrapping_sub(w[0]))
+}
+
+/// About how many bytes [`encode`] makes, without making them.
+pub(super) fn encoded_bytes(values: &[i64]) -> usize {
+    if values.is_empty() {
+        return 0;
+    }
+    let (plain, delta) = (Frame::of(values.iter().copied()), Frame::of(differences(values)));
+    let (width, mut head) = (plain.width.min(delta.width), Vec::with_capacity(20));
+    put_signed(&mut head, if delta.width < plain.width { delta.base } else { plain.base });
+    2 + head.len() + (values.len() * width as usize).div_ceil(8)
 }
 
 /// Encodes a page by whichever order needs fewer bits.
@@ -56,22 +70,18 @@ pub(super) fn decode(page: &[u8], count: usize) -> Result<Vec<i64>, Malformed> {
     }
     if order == 0 {
         let base = cursor.signed()?;
-        return unpack(cursor.rest(), count, &Frame { base, width });
+        let mut values = Vec::with_capacity(count);
+        unpack(cursor.rest(), count, width, |offset| values.push(base.wrapping_add(offset)))?;
+        return Ok(values);
     }
-    let (first, base) = (cursor.signed()?, cursor.signed()?);
-    let differences = unpack(cursor.rest(), count - 1, &Frame { base, width })?;
-    Ok(sums(first, &differences))
-}
-
-fn sums(first: i64, differences: &[i64]) -> Vec<i64> {
-    let mut values = Vec::with_capacity(differences.len() + 1);
-    let mut value = first;
+    let (mut value, base) = (cursor.signed()?, cursor.signed()?);
+    let mut values = Vec::with_capacity(count);
     values.push(value);
-    for difference in differences {
-        value = value.wrapping_add(*difference);
+    unpack(cursor.rest(), count - 1, width, |offset| {
+        value = value.wrapping_add(base).wrapping_add(offset);
         values.push(value);
-    }
-    values
+    })?;
+    Ok(values)
 }
 
 /// Bits lie least first in little-endian words; the last word is cut after its last used byte.
@@ -89,34 +99,37 @@ fn pack(out: &mut Vec<u8>, items: impl Iterator<Item = i64>, frame: &Frame) {
     out.extend(word.to_le_bytes().into_iter().take(used.div_ceil(8) as usize));
 }
 
-fn unpack(packed: &[u8], count: usize, frame: &Frame) -> Result<Vec<i64>, Malformed> {
-    let bits = count.checked_mul(frame.width as usize).ok_or(Malformed("a count of values"))?;
+/// Gives `count` offsets of `width` bits to `take`.
+fn unpack(packed: &[u8], count: usize, width: u32, mut take: impl FnMut(i64)) -> Result<(), Malformed> {
+    let bits = count.checked_mul(width as usize).ok_or(Malformed("a count of values"))?;
     if packed.len() != bits.div_ceil(8) {
         return Err(Malformed("as many bits as values need"));
     }
-    if frame.width == 0 {
-        return Ok(vec![frame.base; count]);
+    let mask = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
+    // Within 57 bits a value lies in the 8 bytes from its first one on, if so many are left.
+    let whole = if width > 57 {
+        0
+    } else {
+        count.min((packed.len().saturating_sub(7) * 8).div_ceil(width.max(1) as usize))
+    };
+    let whole = if width == 0 { count } else { whole };
+    for at in 0..whole {
+        let bit = at * width as usize;
+        let word = packed.get(bit / 8..).and_then(<[u8]>::first_chunk).map_or(0, |w| u64::from_le_bytes(*w));
+        take((word >> (bit % 8) & mask) as i64);
     }
-    let mask = u64::MAX >> (64 - frame.width);
-    let mut words = packed.chunks(8).map(word);
-    let (mut buffer, mut have) = (0_u128, 0_u32);
-    let mut values = Vec::with_capacity(count);
-    for _ in 0..count {
-        if have < frame.width {
-            buffer |= u128::from(words.next().unwrap_or(0)) << have;
-            have += 64;
-        }
-        values.push(frame.base.wrapping_add((buffer as u64 & mask) as i64));
-        buffer >>= frame.width;
-        have -= frame.width;
+    for at in whole..count {
+        let bit = at * width as usize;
+        take((tail(packed, bit / 8) >> (bit % 8)) as i64 & mask as i64);
     }
-    Ok(values)
+    Ok(())
 }
 
-fn word(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    for (to, from) in word.iter_mut().zip(bytes) {
+/// Up to 16 bytes from `at` on.
+fn tail(packed: &[u8], at: usize) -> u128 {
+    let mut word = [0; 16];
+    for (to, from) in word.iter_mut().zip(packed.get(at..).unwrap_or(&[])) {
         *to = *from;
     }
-    u64::from_le_bytes(word)
+    u128::from_le_bytes(word)
 }

@@ -1,27 +1,72 @@
 //! Doubles, bit for bit: NaN payloads and negative zero come back as they were.
 
+use super::sample::{is_noise, sample};
 use super::{Effort, EncodedChunk, Encoding, Malformed, integer, pcodec, repeated};
 
+/// Bits of the mantissa that a double has and a single has not.
+const DROPPED: u32 = 29;
+
 /// Encodes `values`, which are not empty, as pages of `counts` values.
-pub(super) fn encode(values: &[f64], counts: &[usize]) -> EncodedChunk {
-    let plain = encode_plain(values, counts, Effort::Flush);
-    if plain.encoding == Encoding::Constant {
-        return plain;
+pub(super) fn encode(values: &[f64], counts: &[usize], effort: Effort) -> EncodedChunk {
+    if is_constant(values) {
+        return encode_plain(values, counts, effort);
     }
+    let plain_bits = |keys: &[i64]| pcodec::bits(&keys.iter().map(|k| of_key(*k)).collect::<Vec<_>>());
     let keys: Vec<i64> = values.iter().map(|v| key(*v)).collect();
-    repeated::encode(&keys, counts).filter(|chunk| chunk.is_well_below(plain.bytes())).unwrap_or(plain)
+    repeated::encode_if_shorter(&keys, counts, effort, plain_bits, || encode_plain(values, counts, effort))
 }
 
 /// The same without a dictionary.
 pub(super) fn encode_plain(values: &[f64], counts: &[usize], effort: Effort) -> EncodedChunk {
     if let Some(first) = values.first()
-        && values.iter().all(|v| v.to_bits() == first.to_bits())
+        && is_constant(values)
     {
         return EncodedChunk::of_meta(Encoding::Constant, first.to_le_bytes().to_vec(), counts.len());
     }
-    pcodec::encode(values, counts, effort.level())
+    if effort == Effort::Flush && is_random(values) {
+        return encode_raw(values, counts);
+    }
+    encode_pco(values, counts, effort)
         .filter(|chunk| chunk.is_well_below(values.len() * 8))
         .unwrap_or_else(|| encode_raw(values, counts))
+}
+
+fn is_constant(values: &[f64]) -> bool {
+    values.first().is_some_and(|first| values.iter().all(|v| v.to_bits() == first.to_bits()))
+}
+
+/// Bits that are no numbers, such as hashes: signs and exponents of numbers take few of their values.
+fn is_random(values: &[f64]) -> bool {
+    is_noise(sample(values).iter().map(|v| v.to_bits()), u64::BITS)
+}
+
+fn encode_pco(values: &[f64], counts: &[usize], effort: Effort) -> Option<EncodedChunk> {
+    let Some(singles) = values.iter().map(|v| narrow(*v)).collect::<Option<Vec<f32>>>() else {
+        return pcodec::encode(values, counts, effort.level());
+    };
+    let chunk = pcodec::encode(&singles, counts, effort.level())?;
+    Some(EncodedChunk { encoding: Encoding::PcoF32, ..chunk })
+}
+
+/// The single that [`widen`] makes this very double of. What a cast makes of a NaN is not the same on every machine,
+/// so a NaN is taken by its bits.
+fn narrow(value: f64) -> Option<f32> {
+    if value.is_nan() {
+        let bits = value.to_bits();
+        let kept = (bits >> DROPPED) as u32 & 0x7f_ffff;
+        let single = f32::from_bits((bits >> 32) as u32 & 1 << 31 | 0x7f80_0000 | kept);
+        return (bits.trailing_zeros() >= DROPPED).then_some(single);
+    }
+    let single = value as f32;
+    (f64::from(single).to_bits() == value.to_bits()).then_some(single)
+}
+
+fn widen(single: f32) -> f64 {
+    if single.is_nan() {
+        let bits = u64::from(single.to_bits());
+        return f64::from_bits((bits >> 31) << 63 | 0x7ff << 52 | (bits & 0x7f_ffff) << DROPPED);
+    }
+    f64::from(single)
 }
 
 /// The bits as an integer in the order of the doubles: a bijection, and its own inverse on bits.
@@ -52,8 +97,9 @@ fn encode_raw(values: &[f64], counts: &[usize]) -> EncodedChunk {
 pub(super) enum Decoder {
     Constant(f64),
     Pco(Box<pcodec::Decoder<f64>>),
+    PcoF32(Box<pcodec::Decoder<f32>>),
     Raw,
-    Repeated(repeated::Decoder),
+    Repeated(repeated::Decoder<f64>),
 }
 
 impl Decoder {
@@ -63,8 +109,9 @@ impl Decoder {
                 meta.try_into().map_err(|_| Malformed("a double of 8 bytes"))?,
             )),
             Encoding::Pco => Self::Pco(Box::new(pcodec::Decoder::new(meta)?)),
+            Encoding::PcoF32 => Self::PcoF32(Box::new(pcodec::Decoder::new(meta)?)),
             Encoding::Raw if meta.is_empty() => Self::Raw,
-            Encoding::Dictionary => Self::Repeated(repeated::Decoder::new(meta)?),
+            Encoding::Dictionary => Self::Repeated(repeated::Decoder::new(meta, of_key)?),
             _ => return Err(Malformed("an encoding of doubles")),
         })
     }
@@ -75,8 +122,9 @@ impl Decoder {
             Self::Constant(value) if page.is_empty() => Ok(vec![*value; count]),
             Self::Constant(_) => Err(Malformed("no bytes in a page of a constant")),
             Self::Pco(decoder) => decoder.decode(page, count),
+            Self::PcoF32(decoder) => decoder.decode_map(page, count, widen),
             Self::Raw => decode_raw(page, count),
-            Self::Repeated(decoder) => Ok(decoder.decode(page, count)?.into_iter().map(of_key).collect()),
+            Self::Repeated(decoder) => decoder.decode(page, count),
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A *chunk* is one column of one row group, cut into *pages*. What all pages share (a dictionary, a pco table, the
 //! one value of a constant column) is the chunk's *meta*; a page can be decoded with the meta and nothing else.
-//! The encoding is chosen per chunk by rule and by size, never by a setting, so equal rows give equal bytes.
+//! The encoding is chosen per chunk by rule and by size, never by a setting, so equal rows written with equal effort
+//! give equal bytes.
 //!
 //! A page is its null bitmap, where it has both nulls and values, and then the values that are not null, without
 //! gaps. A chunk without nulls, and one of nulls only, pay nothing for the bitmap.
@@ -21,6 +22,7 @@ mod integer;
 mod pcodec;
 mod prefixed;
 mod repeated;
+mod sample;
 mod squeeze;
 mod text;
 mod uuid;
@@ -68,10 +70,14 @@ pub(crate) enum Encoding {
     Prefixed = 8,
     /// UUIDs as two integers.
     Uuid = 9,
+    /// Doubles that singles hold exactly, as singles by pco.
+    PcoF32 = 10,
+    /// Integers above the least one, on 32 bits, by pco.
+    PcoU32 = 11,
 }
 
 impl Encoding {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::AllNull,
         Self::Constant,
         Self::Delta,
@@ -82,6 +88,8 @@ impl Encoding {
         Self::Raw,
         Self::Prefixed,
         Self::Uuid,
+        Self::PcoF32,
+        Self::PcoU32,
     ];
 
     /// Its number on disk.
@@ -107,6 +115,8 @@ impl Encoding {
             Self::Raw => "raw",
             Self::Prefixed => "prefixed_integer",
             Self::Uuid => "uuid",
+            Self::PcoF32 => "pco_f32",
+            Self::PcoU32 => "pco_u32",
         }
     }
 }
@@ -162,13 +172,13 @@ impl Effort {
 }
 
 /// Encodes `array`, a column of type `ty`, as pages of `page_rows` rows, which add up to its length.
-pub(crate) fn encode(ty: ColumnType, array: &ArrayRef, page_rows: &[usize], _effort: Effort) -> EncodedChunk {
+pub(crate) fn encode(ty: ColumnType, array: &ArrayRef, page_rows: &[usize], effort: Effort) -> EncodedChunk {
     let nulls = array.nulls().filter(|n| n.null_count() > 0);
     if nulls.is_some_and(|n| n.null_count() == array.len()) {
         return EncodedChunk::of_meta(Encoding::AllNull, Vec::new(), page_rows.len());
     }
     let counts = validity::value_counts(nulls, page_rows);
-    let mut chunk = encode_values(ty, array, &counts);
+    let mut chunk = encode_values(ty, array, &counts, effort);
     if let Some(nulls) = nulls {
         validity::prepend(&mut chunk.pages, nulls, page_rows);
     }
@@ -176,16 +186,20 @@ pub(crate) fn encode(ty: ColumnType, array: &ArrayRef, page_rows: &[usize], _eff
 }
 
 /// Encodes the values that are not null; `counts` says how many of them each page holds.
-fn encode_values(ty: ColumnType, array: &ArrayRef, counts: &[usize]) -> EncodedChunk {
+fn encode_values(ty: ColumnType, array: &ArrayRef, counts: &[usize], effort: Effort) -> EncodedChunk {
     match ty {
         ColumnType::Boolean => boolean::encode(&values::booleans(array.as_boolean()), counts),
-        ColumnType::BigInt => integer::encode(&values::numbers(array.as_primitive::<Int64Type>()), counts),
-        ColumnType::Timestamp => {
-            integer::encode(&values::numbers(array.as_primitive::<TimestampNanosecondType>()), counts)
+        ColumnType::BigInt => {
+            integer::encode(&values::numbers(array.as_primitive::<Int64Type>()), counts, effort)
         }
-        ColumnType::Double => double::encode(&values::numbers(array.as_primitive::<Float64Type>()), counts),
+        ColumnType::Timestamp => {
+            integer::encode(&values::numbers(array.as_primitive::<TimestampNanosecondType>()), counts, effort)
+        }
+        ColumnType::Double => {
+            double::encode(&values::numbers(array.as_primitive::<Float64Type>()), counts, effort)
+        }
         ColumnType::Text | ColumnType::Json => {
-            text::encode_text(&values::slices(array.as_string::<i32>()), counts)
+            text::encode_text(&values::slices(array.as_string::<i32>()), counts, effort)
         }
         ColumnType::Distribution => text::encode_binary(&values::slices(array.as_binary::<i32>()), counts),
         ColumnType::Vector(_) => vector::encode(array.as_fixed_size_list(), counts),
@@ -227,7 +241,7 @@ impl ChunkDecoder {
         let (validity, page) = validity::split(page, rows, nulls)?;
         match &self.values {
             ValueDecoder::Null => Err(Malformed("nulls only in a chunk of nulls")),
-            ValueDecoder::Boolean(d) => values::boolean_array(&d.decode(page, count)?, validity),
+            ValueDecoder::Boolean(d) => values::boolean_array(d.decode(page, count)?, validity),
             ValueDecoder::Integer(d) => values::integer_array(self.ty, d.decode(page, count)?, validity),
             ValueDecoder::Double(d) => values::double_array(d.decode(page, count)?, validity),
             ValueDecoder::Text(d) => values::text_array(self.ty, d.decode(page, count)?, validity),

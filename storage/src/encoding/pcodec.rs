@@ -1,13 +1,23 @@
 //! Numbers by pco: the table of a chunk once, in its meta, each page by itself.
 
+use std::cell::RefCell;
+
 use pco::data_types::Number;
 use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, DecompressorScratch, PagingSpec};
 
-use super::{EncodedChunk, Encoding, Malformed};
+use super::{Effort, EncodedChunk, Encoding, Malformed};
+
+/// Numbers that [`Decoder::decode_map`] has in hand at once: they stay in the first cache. A multiple of pco's batch.
+const PIECE: usize = 1_024;
+
+thread_local! {
+    /// What pco needs while it decodes, some 20 KiB, kept from page to page.
+    static SCRATCH: RefCell<DecompressorScratch> = RefCell::default();
+}
 
 /// Encodes the pages of a chunk, `counts` values each; a page of none has no bytes. None where pco refuses, which
-/// its documentation allows for wrong settings only.
+/// its documentation allows for wrong settings only, and for more than 2^24 numbers.
 pub(super) fn encode<T: Number>(values: &[T], counts: &[usize], level: usize) -> Option<EncodedChunk> {
     let paging = PagingSpec::Exact(counts.iter().copied().filter(|c| *c > 0).collect());
     let config = ChunkConfig::default().with_compression_level(level).with_paging_spec(paging);
@@ -20,10 +30,19 @@ pub(super) fn encode<T: Number>(values: &[T], counts: &[usize], level: usize) ->
             return Some(Vec::new());
         }
         next += 1;
-        chunk.write_page(next - 1, Vec::new()).ok()
+        let bytes = Vec::with_capacity(chunk.page_size_hint(next - 1));
+        chunk.write_page(next - 1, bytes).ok()
     };
     let pages = counts.iter().map(&mut page).collect::<Option<_>>()?;
     Some(EncodedChunk { encoding: Encoding::Pco, meta, pages })
+}
+
+/// Bits a value of a sample, the table left out: in a chunk it is paid for by many more values.
+pub(super) fn bits<T: Number>(sample: &[T]) -> f64 {
+    let chunk = encode(sample, &[sample.len()], Effort::Flush.level());
+    chunk.map_or(f64::INFINITY, |c| {
+        c.pages.iter().map(Vec::len).sum::<usize>() as f64 * 8.0 / sample.len() as f64
+    })
 }
 
 /// Decodes the pages of one chunk.
@@ -41,19 +60,42 @@ impl<T: Number> Decoder<T> {
     /// The `count` values of a page.
     pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<Vec<T>, Malformed> {
         let mut values = vec![T::default(); count];
-        let mut scratch = DecompressorScratch::default();
-        let rest = self.read(page, &mut values, &mut scratch).map_err(|_| Malformed("a pco page"))?;
-        if rest == 0 { Ok(values) } else { Err(Malformed("no bytes after the pco page")) }
+        let rest = SCRATCH.with_borrow_mut(|scratch| {
+            let mut decompressor = self.0.page_decompressor_with_scratch(page, count, scratch)?;
+            decompressor.read(&mut values)?;
+            Ok(decompressor.into_src().len())
+        });
+        ended(rest)?;
+        Ok(values)
     }
 
-    fn read(
+    /// The same for numbers that are kept narrower than they are given back.
+    pub(super) fn decode_map<V>(
         &self,
         page: &[u8],
-        values: &mut [T],
-        scratch: &mut DecompressorScratch,
-    ) -> pco::errors::PcoResult<usize> {
-        let mut decompressor = self.0.page_decompressor_with_scratch(page, values.len(), scratch)?;
-        decompressor.read(values)?;
-        Ok(decompressor.into_src().len())
+        count: usize,
+        widen: impl Fn(T) -> V,
+    ) -> Result<Vec<V>, Malformed> {
+        let mut values = Vec::with_capacity(count);
+        let mut piece = [T::default(); PIECE];
+        let rest = SCRATCH.with_borrow_mut(|scratch| {
+            let mut decompressor = self.0.page_decompressor_with_scratch(page, count, scratch)?;
+            while values.len() < count {
+                decompressor.read(&mut piece)?;
+                let numbers = piece.iter().take(count - values.len());
+                values.extend(numbers.map(|n| widen(*n)));
+            }
+            Ok(decompressor.into_src().len())
+        });
+        ended(rest)?;
+        Ok(values)
+    }
+}
+
+fn ended(rest: pco::errors::PcoResult<usize>) -> Result<(), Malformed> {
+    match rest {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(Malformed("no bytes after the pco page")),
+        Err(_) => Err(Malformed("a pco page")),
     }
 }

@@ -7,21 +7,19 @@
 //! digits u8 (0 no leading zeros) | prefix byte string | encoding of the integers u8 | meta of the integers
 //! ```
 
-use std::io::Write;
-
 use super::values::ByteStrings;
-use super::{Cursor, EncodedChunk, Encoding, Malformed, integer, put_bytes};
+use super::{Cursor, Effort, EncodedChunk, Encoding, Malformed, integer, put_bytes};
 
 /// 18 digits always fit an i64.
 const DIGITS_MAX: usize = 18;
 
 /// Encodes `values` as pages of `counts` values, or not where one of them has another shape.
-pub(super) fn encode(values: &[&[u8]], counts: &[usize]) -> Option<EncodedChunk> {
+pub(super) fn encode(values: &[&[u8]], counts: &[usize], effort: Effort) -> Option<EncodedChunk> {
     let prefix = prefix(values.first()?);
     let digits: Vec<&[u8]> = values.iter().map(|v| v.strip_prefix(prefix)).collect::<Option<_>>()?;
     let width = width(&digits)?;
     let numbers: Vec<i64> = digits.iter().map(|d| number(d)).collect::<Option<_>>()?;
-    let numbers = integer::encode_plain(&numbers, counts, integer::LEVEL);
+    let numbers = integer::encode_plain(&numbers, counts, effort);
     let mut meta = vec![width];
     put_bytes(&mut meta, prefix);
     meta.push(numbers.encoding.id());
@@ -74,14 +72,49 @@ impl Decoder {
     pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<ByteStrings, Malformed> {
         let mut values = ByteStrings::with_capacity(count);
         let mut text = self.prefix.clone();
+        let mut last = None;
         for number in self.numbers.decode(page, count)? {
-            if number < 0 {
-                return Err(Malformed("integers that are not negative"));
+            let number = u64::try_from(number).map_err(|_| Malformed("integers that are not negative"))?;
+            if !last.is_some_and(|last| self.advance(&mut text, last, number)) {
+                text.truncate(self.prefix.len());
+                put_digits(&mut text, number, self.width);
+                if last.is_none() {
+                    values.reserve(count, text.len() + 1);
+                }
             }
-            text.truncate(self.prefix.len());
-            write!(text, "{number:0width$}", width = self.width).map_err(|_| Malformed("an integer"))?;
+            last = Some(number);
             values.push(&text)?;
         }
         Ok(values)
     }
+
+    /// Counts on in the digits where the next number is up to 9 more, as ids mostly are, and no digit is added.
+    fn advance(&self, text: &mut [u8], last: u64, number: u64) -> bool {
+        let Some(step @ 0..10) = number.checked_sub(last) else { return false };
+        let mut carry = step as u8;
+        for digit in text.iter_mut().skip(self.prefix.len()).rev() {
+            *digit += carry;
+            if *digit <= b'9' {
+                return true;
+            }
+            *digit -= 10;
+            carry = 1;
+        }
+        false
+    }
+}
+
+/// Appends `number` with zeros before it up to `width` digits.
+fn put_digits(text: &mut Vec<u8>, mut number: u64, width: usize) {
+    let mut digits = [b'0'; 20];
+    let mut count = 0;
+    for digit in digits.iter_mut().rev() {
+        if number == 0 && count >= width.max(1) {
+            break;
+        }
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        count += 1;
+    }
+    text.extend(digits.iter().skip(20 - count));
 }

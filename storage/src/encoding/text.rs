@@ -1,15 +1,15 @@
 //! Texts and byte strings: the first encoding of a fixed order whose rule they keep.
 
 use super::values::ByteStrings;
-use super::{EncodedChunk, Encoding, Malformed, dictionary, integer, prefixed, uuid, zstd_block};
-use crate::limits::PAGE_BYTES_MAX;
+use super::{Effort, EncodedChunk, Encoding, Malformed, dictionary, integer, prefixed, uuid, zstd_block};
+use crate::limits::{PAGE_BYTES_MAX, VALUE_BYTES_MAX};
 
 /// Encodes texts, which are not none, as pages of `counts` values.
-pub(super) fn encode_text(values: &[&[u8]], counts: &[usize]) -> EncodedChunk {
+pub(super) fn encode_text(values: &[&[u8]], counts: &[usize], effort: Effort) -> EncodedChunk {
     constant(values, counts)
         .or_else(|| dictionary::encode(values, counts))
-        .or_else(|| uuid::encode(values, counts))
-        .or_else(|| prefixed::encode(values, counts))
+        .or_else(|| uuid::encode(values, counts, effort))
+        .or_else(|| prefixed::encode(values, counts, effort))
         .unwrap_or_else(|| zstd(values, counts))
 }
 
@@ -67,7 +67,11 @@ impl Decoder {
 }
 
 fn repeat(value: &[u8], count: usize) -> Result<ByteStrings, Malformed> {
-    let mut values = ByteStrings::with_capacity(count);
-    (0..count).try_for_each(|_| values.push(value))?;
-    Ok(values)
+    let bytes = value.len().checked_mul(count).filter(|bytes| *bytes <= VALUE_BYTES_MAX);
+    let end = bytes.ok_or(Malformed("texts within the limit of a page"))?;
+    let offsets = match value.len() {
+        0 => vec![0; count + 1],
+        length => (0..=end as i32).step_by(length).collect(),
+    };
+    Ok(ByteStrings::of_parts(offsets, value.repeat(count)))
 }

@@ -7,18 +7,18 @@
 //! ```
 
 use super::values::ByteStrings;
-use super::{Cursor, EncodedChunk, Encoding, Malformed, integer, put_bytes};
+use super::{Cursor, Effort, EncodedChunk, Encoding, Malformed, integer, put_bytes};
 
 const TEXT_BYTES: usize = 36;
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Encodes `values` as pages of `counts` values, or not where one of them is no UUID in lower case.
-pub(super) fn encode(values: &[&[u8]], counts: &[usize]) -> Option<EncodedChunk> {
+pub(super) fn encode(values: &[&[u8]], counts: &[usize], effort: Effort) -> Option<EncodedChunk> {
     let halves: Vec<(i64, i64)> = values.iter().map(|v| parse(v)).collect::<Option<_>>()?;
     let (high, low): (Vec<i64>, Vec<i64>) = halves.into_iter().unzip();
-    let high = integer::encode_plain(&high, counts, integer::LEVEL);
-    let low = integer::encode_plain(&low, counts, integer::LEVEL);
+    let high = integer::encode_plain(&high, counts, effort);
+    let low = integer::encode_plain(&low, counts, effort);
     let mut meta = vec![high.encoding.id(), low.encoding.id()];
     put_bytes(&mut meta, &high.meta);
     meta.extend(low.meta);

@@ -1,5 +1,6 @@
 //! Between Arrow arrays and values without gaps.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::types::{ArrowPrimitiveType, ByteArrayType};
@@ -7,17 +8,17 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, GenericByteArray, Int64Array, PrimitiveArray,
     StringArray, TimestampNanosecondArray,
 };
-use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 
 use super::Malformed;
-use crate::limits::VALUE_BYTES_MAX;
+use crate::limits::{PAGE_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::schema::ColumnType;
 
 /// The numbers that are not null.
-pub(super) fn numbers<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>) -> Vec<T::Native> {
-    match array.nulls() {
-        Some(_) => array.iter().flatten().collect(),
-        None => array.values().to_vec(),
+pub(super) fn numbers<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>) -> Cow<'_, [T::Native]> {
+    match array.nulls().filter(|n| n.null_count() > 0) {
+        Some(nulls) => nulls.valid_indices().map(|row| array.value(row)).collect(),
+        None => Cow::Borrowed(array.values()),
     }
 }
 
@@ -44,6 +45,17 @@ impl ByteStrings {
         let mut offsets = Vec::with_capacity(count + 1);
         offsets.push(0);
         Self { offsets, data: Vec::new() }
+    }
+
+    /// Strings of `data` that begin and end at `offsets`, which the caller has made: they start at 0, never fall and
+    /// end where `data` does.
+    pub(super) fn of_parts(offsets: Vec<i32>, data: Vec<u8>) -> Self {
+        Self { offsets, data }
+    }
+
+    /// Makes room for `count` more strings of about `bytes` each, as far as a page goes.
+    pub(super) fn reserve(&mut self, count: usize, bytes: usize) {
+        self.data.reserve(count.saturating_mul(bytes).min(PAGE_BYTES_MAX));
     }
 
     /// Cuts `data` into strings of these lengths; fails unless they add up.
@@ -95,9 +107,15 @@ pub(super) fn spread<T: Copy + Default>(values: Vec<T>, validity: Option<&NullBu
     rows
 }
 
-pub(super) fn boolean_array(values: &[bool], validity: Option<NullBuffer>) -> Result<ArrayRef, Malformed> {
-    let rows = spread(values.to_vec(), validity.as_ref());
-    Ok(Arc::new(BooleanArray::new(rows.into(), validity)))
+pub(super) fn boolean_array(
+    values: BooleanBuffer,
+    validity: Option<NullBuffer>,
+) -> Result<ArrayRef, Malformed> {
+    let rows = match &validity {
+        None => values,
+        Some(present) => BooleanBuffer::from(spread(values.iter().collect(), Some(present))),
+    };
+    Ok(Arc::new(BooleanArray::new(rows, validity)))
 }
 
 pub(super) fn integer_array(
