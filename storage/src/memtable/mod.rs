@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampNanosecondType};
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, new_null_array};
-use arrow_ord::sort::sort_to_indices;
-use arrow_select::concat::concat_batches;
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_schema::Schema;
+use arrow_select::concat::{concat, concat_batches};
 use arrow_select::filter::filter_record_batch;
-use arrow_select::take::take_record_batch;
 
 use crate::error::{Result, StorageError};
-use crate::limits::PAGE_ROWS_MAX;
-use crate::schema::{Column, ColumnType, Role, TableSchema};
+use crate::limits::{PAGE_ROWS_MAX, ROW_GROUP_ROWS_MAX};
+use crate::rows::Rows;
+use crate::schema::{Column, ColumnType, Role, SeriesId, TableSchema};
 use crate::segment::TimeRange;
+use crate::series::SeriesRegistry;
 
 /// Rows written together, with the schema they had then.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     pub(crate) schema: Arc<TableSchema>,
-    pub(crate) rows: RecordBatch,
+    pub(crate) rows: Rows,
     pub(crate) time: TimeRange,
     pub(crate) bytes: usize,
     pub(crate) first_seq: u64,
@@ -36,29 +37,69 @@ pub(crate) struct Memtable {
 
 impl Chunk {
     /// A chunk of at least one row.
-    pub(crate) fn new(
-        schema: Arc<TableSchema>,
-        rows: RecordBatch,
-        first_seq: u64,
-        last_seq: u64,
-    ) -> Result<Self> {
+    pub(crate) fn new(schema: Arc<TableSchema>, rows: Rows, first_seq: u64, last_seq: u64) -> Result<Self> {
         let time = time_range(&schema, &rows)?;
         // What the rows take, not the buffers they may be a slice of: a batch off the wire shares one among columns.
-        let bytes = rows.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum();
+        let columns = rows.batch.columns().iter();
+        let bytes: usize = columns.map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum();
+        let bytes = bytes + size_of_val(&*rows.series);
         Ok(Self { schema, rows, time, bytes, first_seq, last_seq })
     }
 
-    /// The given columns of the rows whose time lies in `time`.
-    pub(crate) fn read(&self, columns: &[Column], time: TimeRange) -> Result<Option<RecordBatch>> {
-        let rows = project(&self.schema, &self.rows, columns)?;
+    /// The given columns of the rows whose time lies in `time`, tags as `registry` knows them.
+    pub(crate) fn read(
+        &self,
+        columns: &[Column],
+        time: TimeRange,
+        registry: &SeriesRegistry,
+    ) -> Result<Option<RecordBatch>> {
+        let invalid = |e: arrow_schema::ArrowError| StorageError::Invalid(e.to_string());
+        let rows = self.project(columns, registry)?;
         if time.contains(self.time) {
             return Ok(Some(rows));
         }
-        let times = time_column(&self.schema, &self.rows)?;
-        let keep = times.as_primitive::<TimestampNanosecondType>().values().iter();
-        let keep = keep.map(|t| Some(time.min <= *t && *t <= time.max)).collect();
-        let kept = filter_record_batch(&rows, &keep).map_err(|e| StorageError::Invalid(e.to_string()))?;
+        let times = times(&self.schema, &self.rows)?;
+        let keep = times.iter().map(|t| Some(time.min <= *t && *t <= time.max)).collect();
+        let kept = filter_record_batch(&rows, &keep).map_err(invalid)?;
         Ok((kept.num_rows() > 0).then_some(kept))
+    }
+
+    fn project(&self, columns: &[Column], registry: &SeriesRegistry) -> Result<RecordBatch> {
+        let array = |column: &Column| match column.role {
+            Role::Tag => tags(registry, column, &self.rows.series),
+            _ => Ok(stored(&self.schema, &self.rows, column)),
+        };
+        let arrays = columns.iter().map(array).collect::<Result<Vec<_>>>()?;
+        let fields: Vec<_> = columns.iter().map(Column::arrow).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows.len()));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+            .map_err(|e| StorageError::Invalid(e.to_string()))
+    }
+}
+
+/// A tag column, resolved in pieces that one array of texts can hold.
+fn tags(registry: &SeriesRegistry, column: &Column, series: &[SeriesId]) -> Result<ArrayRef> {
+    let pieces: Vec<_> =
+        series.chunks(ROW_GROUP_ROWS_MAX).map(|piece| registry.tag_column(column.id, piece)).collect();
+    let pieces: Vec<&dyn Array> = pieces.iter().map(|piece| piece as &dyn Array).collect();
+    concat(&pieces).map_err(|e| StorageError::Invalid(e.to_string()))
+}
+
+/// The rows of a chunk with the stored columns of `schema`: null where the chunk is older than the column, BIGINT
+/// widened to DOUBLE.
+pub(crate) fn project_stored(chunk: &Chunk, schema: &TableSchema) -> Result<Rows> {
+    let arrays = schema.stored_columns().map(|column| stored(&chunk.schema, &chunk.rows, column));
+    let batch = RecordBatch::try_new(schema.stored_arrow(), arrays.collect())
+        .map_err(|e| StorageError::Invalid(e.to_string()))?;
+    Ok(Rows { series: chunk.rows.series.clone(), batch })
+}
+
+/// A stored column out of rows that have `schema`.
+fn stored(schema: &TableSchema, rows: &Rows, wanted: &Column) -> ArrayRef {
+    let found = schema.stored_columns().zip(rows.batch.columns()).find(|(column, _)| column.id == wanted.id);
+    match found {
+        Some((column, array)) => widen(array, column.ty, wanted.ty),
+        None => new_null_array(&wanted.ty.arrow(), rows.len()),
     }
 }
 
@@ -66,6 +107,11 @@ impl Memtable {
     /// The chunks, oldest write first.
     pub(crate) fn chunks(&self) -> &[Arc<Chunk>] {
         &self.chunks
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
     }
 
     /// Rows in it.
@@ -81,7 +127,7 @@ impl Memtable {
     /// Adds a chunk. Small neighbours are joined while the newer is at least half as large as the older: a table
     /// fed row by row keeps few chunks, and each row is copied a logarithmic number of times.
     pub(crate) fn push(&mut self, chunk: Chunk) {
-        self.rows += chunk.rows.num_rows() as u64;
+        self.rows += chunk.rows.len() as u64;
         self.bytes += chunk.bytes;
         let chunks = Arc::make_mut(&mut self.chunks);
         let mut newest = Arc::new(chunk);
@@ -106,80 +152,42 @@ impl Memtable {
     pub(crate) fn seqs(&self) -> Option<(u64, u64)> {
         Some((self.chunks.first()?.first_seq, self.chunks.last()?.last_seq))
     }
-
-    /// All rows in the order of `schema`, sorted by time; rows of one time stay in the order they were written.
-    pub(crate) fn sorted(&self, schema: &TableSchema) -> Result<Option<RecordBatch>> {
-        let invalid = |e: arrow_schema::ArrowError| StorageError::Invalid(e.to_string());
-        let batches = self.chunks.iter().map(|c| project(&c.schema, &c.rows, &schema.columns));
-        let batches = batches.collect::<Result<Vec<_>>>()?;
-        let Some(first) = batches.first() else { return Ok(None) };
-        let rows = concat_batches(&first.schema(), &batches).map_err(invalid)?;
-        let times = time_column(schema, &rows)?;
-        if times.as_primitive::<TimestampNanosecondType>().values().is_sorted() {
-            return Ok(Some(rows));
-        }
-        take_record_batch(&rows, &stable_order(&times)?).map_err(invalid).map(Some)
-    }
-}
-
-/// Arrow's sort is not stable, so the order of equal times is restored by the row number.
-fn stable_order(times: &ArrayRef) -> Result<arrow_array::UInt32Array> {
-    let indices = sort_to_indices(times, None, None).map_err(|e| StorageError::Invalid(e.to_string()))?;
-    let values = times.as_primitive::<TimestampNanosecondType>().values();
-    let mut order = indices.values().to_vec();
-    for equal in order.chunk_by_mut(|a, b| values[*a as usize] == values[*b as usize]) {
-        equal.sort_unstable();
-    }
-    Ok(order.into())
 }
 
 fn joins(before: &Chunk, after: &Chunk) -> bool {
-    let (older, newer) = (before.rows.num_rows(), after.rows.num_rows());
+    let (older, newer) = (before.rows.len(), after.rows.len());
     Arc::ptr_eq(&before.schema, &after.schema) && older + newer <= PAGE_ROWS_MAX && older <= 2 * newer
 }
 
 fn join(before: &Chunk, after: &Chunk) -> Result<Chunk> {
-    let rows = concat_batches(&before.rows.schema(), [&before.rows, &after.rows])
+    let batch = concat_batches(&before.rows.batch.schema(), [&before.rows.batch, &after.rows.batch])
         .map_err(|e| StorageError::Invalid(e.to_string()))?;
-    Chunk::new(before.schema.clone(), rows, before.first_seq, after.last_seq)
+    let series = before.rows.series.iter().chain(after.rows.series.iter()).copied().collect();
+    Chunk::new(before.schema.clone(), Rows { series, batch }, before.first_seq, after.last_seq)
 }
 
-fn time_column(schema: &TableSchema, rows: &RecordBatch) -> Result<ArrayRef> {
-    let position = schema.columns.iter().position(|c| c.role == Role::Time);
-    position
-        .map(|at| rows.column(at).clone())
-        .ok_or_else(|| StorageError::Invalid(format!("table {} has no TIME column", schema.name)))
+/// The times of rows that have `schema`.
+pub(crate) fn times<'a>(schema: &TableSchema, rows: &'a Rows) -> Result<&'a [i64]> {
+    let at = schema.stored_columns().position(|c| c.role == Role::Time);
+    let column = at.and_then(|at| rows.batch.columns().get(at));
+    let column = column.and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
+    let times = column.ok_or_else(|| StorageError::Invalid(format!("table {} has no TIME", schema.name)))?;
+    match times.null_count() {
+        0 => Ok(times.values()),
+        _ => {
+            let row = (0..times.len()).find(|row| times.is_null(*row)).unwrap_or(0);
+            Err(StorageError::Invalid(format!("table {}, row {row}: time is null", schema.name)))
+        }
+    }
 }
 
 /// Least and greatest time of rows that have at least one, none of them null.
-pub(crate) fn time_range(schema: &TableSchema, rows: &RecordBatch) -> Result<TimeRange> {
-    let times = time_column(schema, rows)?;
-    if let Some(row) =
-        (times.null_count() > 0).then(|| (0..times.len()).find(|i| times.is_null(*i))).flatten()
-    {
-        return Err(StorageError::Invalid(format!("table {}, row {row}: time is null", schema.name)));
-    }
-    let values = times.as_primitive::<TimestampNanosecondType>().values();
-    match (values.iter().min(), values.iter().max()) {
-        (Some(min), Some(max)) => Ok(TimeRange { min: *min, max: *max }),
-        _ => Err(StorageError::Invalid(format!("table {}: no rows", schema.name))),
-    }
-}
-
-/// Columns by id out of rows that have `schema`; null where a column is not there, BIGINT widened to DOUBLE.
-pub(crate) fn project(schema: &TableSchema, rows: &RecordBatch, columns: &[Column]) -> Result<RecordBatch> {
-    let arrays = columns.iter().map(|wanted| {
-        let found = schema.columns.iter().position(|c| c.id == wanted.id);
-        found.map_or_else(
-            || new_null_array(&wanted.ty.arrow(), rows.num_rows()),
-            |at| widen(rows.column(at), schema.columns[at].ty, wanted.ty),
-        )
-    });
-    let fields: Vec<_> = columns.iter().map(Column::arrow).collect();
-    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    let schema = Arc::new(arrow_schema::Schema::new(fields));
-    RecordBatch::try_new_with_options(schema, arrays.collect(), &options)
-        .map_err(|e| StorageError::Invalid(e.to_string()))
+pub(crate) fn time_range(schema: &TableSchema, rows: &Rows) -> Result<TimeRange> {
+    let times = times(schema, rows)?;
+    let (first, rest) =
+        times.split_first().ok_or_else(|| StorageError::Invalid(format!("table {}: no rows", schema.name)))?;
+    let (min, max) = rest.iter().fold((*first, *first), |(min, max), t| (min.min(*t), max.max(*t)));
+    Ok(TimeRange { min, max })
 }
 
 /// BIGINT as DOUBLE where a column was widened; everything else as it is.

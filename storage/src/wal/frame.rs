@@ -1,16 +1,17 @@
 //! One frame: a checksummed, numbered record.
 
 use crate::bytes::{Cursor, Put};
-use crate::limits::BATCH_BYTES_MAX;
+use crate::limits::{BATCH_BYTES_MAX, SERIES_DEFINITIONS_BYTES_MAX};
 
 /// Bytes before a frame's payload.
 pub(super) const FRAME_HEAD: usize = 32;
 /// Frames begin at multiples of this, so that recovery can look for one after damage.
 pub(super) const FRAME_ALIGN: usize = 8;
-/// The only kind of frame in format 0.
-const KIND_BATCH: u8 = 1;
-/// A frame's payload is a batch and a little catalog around it.
-pub(super) const PAYLOAD_BYTES_MAX: usize = BATCH_BYTES_MAX + (1 << 20);
+/// A write batch, the only kind of frame in format 1. 2 is kept for label patches, 3 for tombstones.
+pub(super) const KIND_BATCH: u8 = 1;
+/// A frame's payload is the definitions of new series and a batch: a new series takes more bytes in its definition
+/// than its first row may, but no row defines more than one.
+pub(super) const PAYLOAD_BYTES_MAX: usize = 4 + SERIES_DEFINITIONS_BYTES_MAX + BATCH_BYTES_MAX;
 
 /// A valid frame found in a file.
 #[derive(Debug)]
@@ -18,24 +19,35 @@ pub(super) struct Frame<'a> {
     pub(super) seq: u64,
     /// The newest sequence known to be durable when this frame was written.
     pub(super) durable_seq: u64,
+    pub(super) kind: u8,
     pub(super) payload: &'a [u8],
     /// Bytes of the frame with its padding.
     pub(super) length: usize,
 }
 
-/// Appends a frame to `out`.
-pub(super) fn write(out: &mut Vec<u8>, salt: u64, seq: u64, durable_seq: u64, payload: &[u8]) {
+/// Appends a frame to `out`; its payload is the definitions as a byte string, then the batch.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    salt: u64,
+    seq: u64,
+    durable_seq: u64,
+    definitions: &[u8],
+    batch: &[u8],
+) {
     let start = out.len();
-    out.put_u32(payload.len() as u32);
+    let length = 4 + definitions.len() + batch.len();
+    out.reserve(padded(length));
+    out.put_u32(length as u32);
     out.put_u32(0);
     out.put_u64(seq);
     out.put_u64(durable_seq);
     out.put_u8(KIND_BATCH);
     out.extend_from_slice(&[0; 7]);
-    out.extend_from_slice(payload);
+    out.put_bytes(definitions);
+    out.extend_from_slice(batch);
     let crc = checksum(salt, &out[start..]);
     out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
-    out.resize(start + padded(payload.len()), 0);
+    out.resize(start + padded(length), 0);
 }
 
 /// The frame at the start of `bytes`, if it is whole and true.
@@ -50,8 +62,8 @@ pub(super) fn read(bytes: &[u8], salt: u64) -> Option<Frame<'_>> {
     let durable_seq = cursor.u64("durable sequence").ok()?;
     let kind = cursor.u8("kind").ok()?;
     let whole = bytes.get(..FRAME_HEAD + length)?;
-    let valid = kind == KIND_BATCH && checksum(salt, whole) == crc;
-    valid.then(|| Frame { seq, durable_seq, payload: &whole[FRAME_HEAD..], length: padded(length) })
+    let payload = &whole[FRAME_HEAD..];
+    (checksum(salt, whole) == crc).then(|| Frame { seq, durable_seq, kind, payload, length: padded(length) })
 }
 
 /// Over everything but the checksum itself, begun with the file's salt: bytes of another file never validate.
@@ -74,12 +86,12 @@ mod tests {
     #[test]
     fn a_frame_reads_back_and_no_flipped_byte_passes() {
         let mut bytes = Vec::new();
-        write(&mut bytes, 42, 7, 6, b"payload");
+        write(&mut bytes, 42, 7, 6, b"new", b"payload");
         let frame = read(&bytes, 42).unwrap();
-        assert_eq!((frame.seq, frame.durable_seq, frame.payload), (7, 6, b"payload".as_slice()));
+        assert_eq!((frame.seq, frame.durable_seq, frame.payload), (7, 6, b"\x03\0\0\0newpayload".as_slice()));
         assert_eq!(frame.length, bytes.len());
         assert!(read(&bytes, 43).is_none(), "another file's salt");
-        for at in 0..FRAME_HEAD + 7 {
+        for at in 0..FRAME_HEAD + 14 {
             let mut flipped = bytes.clone();
             flipped[at] ^= 0x10;
             assert!(read(&flipped, 42).is_none(), "byte {at}");

@@ -8,17 +8,20 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array,
+    AnyDictionaryArray, Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array,
     RecordBatch, StringArray, TimestampNanosecondArray,
 };
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, TimeUnit};
+use arrow_select::take::take;
 
 use crate::batch::{CatalogChange, WriterSequence};
 use crate::bytes::{Cursor, Malformed, Put};
 use crate::error::{Result, StorageError};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
 use crate::memtable::widen;
-use crate::schema::{ColumnId, ColumnType, TableId, TableSchema};
+use crate::rows::Rows;
+use crate::schema::{ColumnId, ColumnType, NO_TAGS, SeriesId, TableId, TableSchema};
 use crate::schema_codec;
 
 /// A batch as the log keeps it.
@@ -31,26 +34,27 @@ pub(crate) struct LoggedBatch {
     pub(crate) rows: Vec<LoggedRows>,
 }
 
-/// Rows of one table: the columns that were not all null, by id.
+/// Rows of one table: their series, and the columns that were not all null, by id.
 #[derive(Clone, Debug)]
 pub(crate) struct LoggedRows {
     pub(crate) table: TableId,
-    pub(crate) rows: usize,
+    pub(crate) series: ScalarBuffer<SeriesId>,
     pub(crate) columns: Vec<(ColumnId, ColumnType, ArrayRef)>,
 }
 
 impl LoggedRows {
-    /// Whole rows in the order of `schema`; a column that is not there is null.
-    pub(crate) fn to_batch(&self, schema: &TableSchema) -> Result<RecordBatch> {
-        let columns = schema.columns.iter().map(|column| {
+    /// Rows in the order of `schema`; a column that is not there is null.
+    pub(crate) fn to_rows(&self, schema: &TableSchema) -> Result<Rows> {
+        let columns = schema.stored_columns().map(|column| {
             let found = self.columns.iter().find(|(id, _, _)| *id == column.id);
             found.map_or_else(
-                || arrow_array::new_null_array(&column.ty.arrow(), self.rows),
+                || arrow_array::new_null_array(&column.ty.arrow(), self.series.len()),
                 |(_, ty, array)| widen(array, *ty, column.ty),
             )
         });
-        RecordBatch::try_new(schema.arrow(), columns.collect())
-            .map_err(|e| StorageError::Invalid(format!("rows of table {}: {e}", schema.name)))
+        let batch = RecordBatch::try_new(schema.stored_arrow(), columns.collect())
+            .map_err(|e| StorageError::Invalid(format!("rows of table {}: {e}", schema.name)))?;
+        Ok(Rows { series: self.series.clone(), batch })
     }
 }
 
@@ -59,9 +63,12 @@ pub(crate) fn encode_batch(
     writer: Option<(&WriterSequence, u64)>,
     written_at: i64,
     catalog: &[CatalogChange],
-    rows: &[(Arc<TableSchema>, RecordBatch)],
+    rows: &[(Arc<TableSchema>, Rows)],
 ) -> Vec<u8> {
-    let mut out = Vec::new();
+    let sizes = rows.iter().flat_map(|(_, rows)| rows.batch.columns()).map(|c| c.get_buffer_memory_size());
+    let series: usize = rows.iter().map(|(_, rows)| size_of_val(&*rows.series)).sum();
+    // About: slices take less than the buffers they lie in, and no batch may be larger than this.
+    let mut out = Vec::with_capacity((sizes.sum::<usize>() + series + 1_024).min(BATCH_BYTES_MAX));
     out.put_i64(written_at);
     out.put_u8(u8::from(writer.is_some()));
     if let Some((id, fingerprint)) = writer {
@@ -105,6 +112,9 @@ pub(crate) fn fingerprint(catalog: &[CatalogChange], rows: &[(TableId, RecordBat
 /// The type, and the values where it is one that the engine admits: rows are not checked yet.
 fn fingerprint_array(array: &ArrayRef, out: &mut Vec<u8>) {
     let ty = array.data_type();
+    if let Some(texts) = array.as_any_dictionary_opt() {
+        return fingerprint_dictionary(texts, out);
+    }
     out.put_str(&ty.to_string());
     let vector = matches!(ty, DataType::FixedSizeList(item, _) if item.data_type() == &DataType::Float32);
     let nanos = matches!(ty, DataType::Timestamp(TimeUnit::Nanosecond, _));
@@ -114,6 +124,13 @@ fn fingerprint_array(array: &ArrayRef, out: &mut Vec<u8>) {
     );
     if vector || nanos || plain {
         encode_array(array, out);
+    }
+}
+
+/// A dictionary is hashed as the values it stands for: a repeat may come with another numbering, or with none.
+fn fingerprint_dictionary(texts: &dyn AnyDictionaryArray, out: &mut Vec<u8>) {
+    if let Ok(plain) = take(texts.values(), texts.keys(), None) {
+        fingerprint_array(&plain, out);
     }
 }
 
@@ -143,11 +160,14 @@ fn encode_change(change: &CatalogChange, out: &mut Vec<u8>) {
     }
 }
 
-fn encode_rows(schema: &TableSchema, batch: &RecordBatch, out: &mut Vec<u8>) {
-    let present =
-        || schema.columns.iter().zip(batch.columns()).filter(|(_, array)| array.null_count() < array.len());
+fn encode_rows(schema: &TableSchema, rows: &Rows, out: &mut Vec<u8>) {
+    let present = || {
+        let columns = schema.stored_columns().zip(rows.batch.columns());
+        columns.filter(|(_, array)| array.null_count() < array.len())
+    };
     out.put_u32(schema.id);
-    out.put_u32(batch.num_rows() as u32);
+    out.put_u32(rows.len() as u32);
+    encode_series(&rows.series, out);
     out.put_u32(present().count() as u32);
     for (column, array) in present() {
         let (code, length) = schema_codec::type_code(column.ty);
@@ -155,6 +175,18 @@ fn encode_rows(schema: &TableSchema, batch: &RecordBatch, out: &mut Vec<u8>) {
         out.put_u8(code);
         out.put_u32(length);
         encode_array(array, out);
+    }
+}
+
+/// One for all rows where they agree, as in a table without tags.
+fn encode_series(series: &ScalarBuffer<SeriesId>, out: &mut Vec<u8>) {
+    let first = series.first().copied().unwrap_or(NO_TAGS);
+    let differ = series.iter().any(|id| *id != first);
+    out.put_u8(u8::from(differ));
+    if differ {
+        put_values(series, out);
+    } else {
+        out.put_u32(first);
     }
 }
 
@@ -166,12 +198,10 @@ fn encode_array(array: &ArrayRef, out: &mut Vec<u8>) {
     }
     match array.data_type() {
         DataType::Boolean => put_bits(array.as_boolean().values(), out),
-        DataType::Int64 => put_values(array.as_primitive::<Int64Type>().values(), out, |v| v.to_le_bytes()),
-        DataType::Float64 => {
-            put_values(array.as_primitive::<Float64Type>().values(), out, |v| v.to_le_bytes())
-        }
+        DataType::Int64 => put_values(array.as_primitive::<Int64Type>().values(), out),
+        DataType::Float64 => put_values(array.as_primitive::<Float64Type>().values(), out),
         DataType::Timestamp(..) => {
-            put_values(array.as_primitive::<TimestampNanosecondType>().values(), out, |v| v.to_le_bytes());
+            put_values(array.as_primitive::<TimestampNanosecondType>().values(), out);
         }
         DataType::Utf8 => {
             let text = array.as_string::<i32>();
@@ -187,30 +217,27 @@ fn encode_array(array: &ArrayRef, out: &mut Vec<u8>) {
             let values = list.values().as_primitive::<Float32Type>();
             let width = list.value_length() as usize;
             let start = list.offset() * width;
-            put_values(&values.values()[start..start + list.len() * width], out, |v| v.to_le_bytes());
+            put_values(&values.values().slice(start, list.len() * width), out);
         }
     }
 }
 
 fn put_bits(bits: &BooleanBuffer, out: &mut Vec<u8>) {
-    let mut byte = 0u8;
-    for (index, bit) in bits.iter().enumerate() {
-        byte |= u8::from(bit) << (index % 8);
-        if index % 8 == 7 {
-            out.push(byte);
-            byte = 0;
-        }
-    }
-    if !bits.len().is_multiple_of(8) {
-        out.push(byte);
+    // Without a copy where the first bit begins a byte.
+    let bytes = bits.sliced();
+    out.extend_from_slice(&bytes.as_slice()[..bits.len().div_ceil(8)]);
+    // Bits behind the last may be anything, and must not count in a fingerprint.
+    let rest = bits.len() % 8;
+    if let Some(last) = out.last_mut().filter(|_| rest > 0) {
+        *last &= (1 << rest) - 1;
     }
 }
 
-fn put_values<T: Copy, const N: usize>(values: &[T], out: &mut Vec<u8>, bytes: impl Fn(T) -> [u8; N]) {
-    out.reserve(values.len() * N);
-    for value in values {
-        out.extend_from_slice(&bytes(*value));
-    }
+/// The log and the arrays of this machine have the same order of bytes.
+const _: () = assert!(cfg!(target_endian = "little"), "the log is little-endian, and values are copied as they lie");
+
+fn put_values<T: ArrowNativeType>(values: &ScalarBuffer<T>, out: &mut Vec<u8>) {
+    out.extend_from_slice(values.inner().as_slice());
 }
 
 /// Lengths first, then all bytes, so that offsets are a running sum.
@@ -264,6 +291,7 @@ fn decode_change(cursor: &mut Cursor<'_>) -> Result<CatalogChange, Malformed> {
 fn decode_rows(cursor: &mut Cursor<'_>) -> Result<LoggedRows, Malformed> {
     let table = cursor.u32("a table's id")?;
     let rows = cursor.u32("a number of rows")? as usize;
+    let series = decode_series(cursor, rows)?;
     let count = cursor.count(10, "columns")?;
     // Without a column the rows have no bytes that could bound them.
     if count == 0 && rows > 0 {
@@ -278,7 +306,18 @@ fn decode_rows(cursor: &mut Cursor<'_>) -> Result<LoggedRows, Malformed> {
         };
         columns.push((id, ty, decode_array(cursor, ty, rows)?));
     }
-    Ok(LoggedRows { table, rows, columns })
+    Ok(LoggedRows { table, series, columns })
+}
+
+fn decode_series(cursor: &mut Cursor<'_>, rows: usize) -> Result<ScalarBuffer<SeriesId>, Malformed> {
+    if cursor.u8("whether series differ")? != 0 {
+        return take_values(cursor, rows);
+    }
+    let one = cursor.u32("a series")?;
+    if rows > BATCH_ROWS_MAX {
+        return cursor.fail(format!("at most {BATCH_ROWS_MAX} rows, found {rows}"));
+    }
+    Ok(vec![one; rows].into())
 }
 
 fn decode_array(cursor: &mut Cursor<'_>, ty: ColumnType, rows: usize) -> Result<ArrayRef, Malformed> {
@@ -289,13 +328,13 @@ fn decode_array(cursor: &mut Cursor<'_>, ty: ColumnType, rows: usize) -> Result<
     Ok(match ty {
         ColumnType::Boolean => Arc::new(BooleanArray::new(take_bits(cursor, rows)?, nulls)),
         ColumnType::BigInt => {
-            Arc::new(Int64Array::new(take_values(cursor, rows, i64::from_le_bytes)?, nulls))
+            Arc::new(Int64Array::new(take_values(cursor, rows)?, nulls))
         }
         ColumnType::Double => {
-            Arc::new(Float64Array::new(take_values(cursor, rows, f64::from_le_bytes)?, nulls))
+            Arc::new(Float64Array::new(take_values(cursor, rows)?, nulls))
         }
         ColumnType::Timestamp => {
-            let values = take_values(cursor, rows, i64::from_le_bytes)?;
+            let values = take_values(cursor, rows)?;
             Arc::new(TimestampNanosecondArray::new(values, nulls).with_timezone("UTC"))
         }
         ColumnType::Text | ColumnType::Json => {
@@ -309,7 +348,7 @@ fn decode_array(cursor: &mut Cursor<'_>, ty: ColumnType, rows: usize) -> Result<
             Arc::new(BinaryArray::new(offsets, bytes, nulls))
         }
         ColumnType::Vector(n) => {
-            let values = take_values(cursor, rows.saturating_mul(n as usize), f32::from_le_bytes)?;
+            let values = take_values(cursor, rows.saturating_mul(n as usize))?;
             let field = Arc::new(Field::new("item", DataType::Float32, true));
             Arc::new(FixedSizeListArray::new(
                 field,
@@ -326,14 +365,12 @@ fn take_bits(cursor: &mut Cursor<'_>, rows: usize) -> Result<BooleanBuffer, Malf
     Ok(BooleanBuffer::new(Buffer::from(bytes), 0, rows))
 }
 
-fn take_values<T: arrow_buffer::ArrowNativeType, const N: usize>(
+fn take_values<T: ArrowNativeType>(
     cursor: &mut Cursor<'_>,
     count: usize,
-    value: impl Fn([u8; N]) -> T,
 ) -> Result<ScalarBuffer<T>, Malformed> {
-    let bytes = cursor.take(count.saturating_mul(N), "values")?;
-    let (chunks, _) = bytes.as_chunks::<N>();
-    Ok(chunks.iter().map(|chunk| value(*chunk)).collect())
+    let bytes = cursor.take(count.saturating_mul(size_of::<T>()), "values")?;
+    Ok(ScalarBuffer::new(Buffer::from_slice_ref(bytes), 0, count))
 }
 
 fn take_texts(cursor: &mut Cursor<'_>, rows: usize) -> Result<(OffsetBuffer<i32>, Buffer), Malformed> {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::order::times_of;
 use crate::compaction::width::{self, Rate};
 use crate::error::Result;
+use crate::memtable::times;
 use crate::partition::{Partition, Width};
 use crate::rows::Rows;
 use crate::schema::{SeriesId, TableSchema};
@@ -67,7 +67,7 @@ fn counts(chunks: &[Rows]) -> Vec<u64> {
 fn span(schema: &TableSchema, chunks: &[Rows]) -> Result<i64> {
     let (mut least, mut greatest) = (i64::MAX, i64::MIN);
     for chunk in chunks {
-        for time in times_of(schema, chunk)? {
+        for time in times(schema, chunk)? {
             (least, greatest) = (least.min(*time), greatest.max(*time));
         }
     }

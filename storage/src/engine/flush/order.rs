@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampNanosecondType;
 use arrow_array::{Array, ArrayRef, RecordBatch, TimestampNanosecondArray};
 use arrow_select::interleave::interleave;
 
 use super::layout::Layout;
 use crate::error::{Result, StorageError};
+use crate::memtable::times;
 use crate::partition::{Partition, Width};
 use crate::rows::Rows;
 use crate::schema::{Role, SeriesId, TableSchema};
@@ -48,7 +47,7 @@ impl Cut {
         let indices: Vec<_> = places.iter().map(|p| (p.chunk as usize, p.row as usize)).collect();
         let column = |(at, column): (usize, &crate::schema::Column)| {
             if column.role == Role::Time {
-                return Ok(times(places));
+                return Ok(times_of(places));
             }
             let arrays: Vec<&dyn Array> = chunks.iter().map(|c| c.batch.column(at).as_ref()).collect();
             interleave(&arrays, &indices).map_err(|e| StorageError::Invalid(e.to_string()))
@@ -60,7 +59,7 @@ impl Cut {
     }
 }
 
-fn times(places: &[Place]) -> ArrayRef {
+fn times_of(places: &[Place]) -> ArrayRef {
     let times: TimestampNanosecondArray = places.iter().map(|p| p.time).collect::<Vec<_>>().into();
     std::sync::Arc::new(times.with_timezone("UTC"))
 }
@@ -69,7 +68,7 @@ fn times(places: &[Place]) -> ArrayRef {
 pub(super) fn cut(schema: &TableSchema, chunks: &[Rows], layout: &Layout) -> Result<Vec<Cut>> {
     let mut intervals: BTreeMap<i64, Vec<Place>> = BTreeMap::new();
     for (chunk, rows) in chunks.iter().enumerate() {
-        distribute(chunk as u32, rows, times_of(schema, rows)?, layout, &mut intervals);
+        distribute(chunk as u32, rows, times(schema, rows)?, layout, &mut intervals);
     }
     let mut cuts: Vec<Cut> = Vec::new();
     for (start, mut places) in intervals {
@@ -81,14 +80,6 @@ pub(super) fn cut(schema: &TableSchema, chunks: &[Rows], layout: &Layout) -> Res
         }
     }
     Ok(cuts)
-}
-
-/// The times of rows; they have no nulls.
-pub(super) fn times_of<'a>(schema: &TableSchema, rows: &'a Rows) -> Result<&'a [i64]> {
-    let at = schema.stored_columns().position(|c| c.role == Role::Time);
-    let column = at.and_then(|at| rows.batch.columns().get(at));
-    let column = column.ok_or_else(|| StorageError::Invalid(format!("table {} has no TIME", schema.name)))?;
-    Ok(column.as_primitive::<TimestampNanosecondType>().values())
 }
 
 /// Adds the rows of a chunk to their intervals. Rows come nearly in order of time, so that the interval of the row
