@@ -2,6 +2,21 @@
 
 /// A write batch, encoded, is at most this large: 16 MiB. Clients split what is larger.
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Rows in one write batch, all tables together.
+pub const BATCH_ROWS_MAX: usize = 1 << 20;
+/// Series in one data directory: 100 million.
+pub const SERIES_MAX: usize = 100_000_000;
+/// Bytes in one value of a tag. So many rows as a row group has fit one Arrow array even if each is as long.
+pub const TAG_BYTES_MAX: usize = 32_767;
+/// Bytes of all distinct tag values together: 4 GiB less one.
+pub const TAG_TEXT_BYTES_MAX: usize = u32::MAX as usize;
+/// Tags of all series together.
+pub const TAGS_MAX: usize = u32::MAX as usize;
+/// Bytes of one block of a series file: 64 MiB. A block ends at 8,192 series, or earlier where it reaches a quarter of
+/// this; one series can hold no more than its table's columns allow.
+pub const SERIES_BLOCK_BYTES_MAX: usize = 64 << 20;
+/// Series files that may pile up before they are written anew as one.
+pub const SERIES_FILES_MAX: usize = 8;
 /// Rows in one page of a segment; one page decodes into one record batch of DataFusion's default size.
 pub const PAGE_ROWS_MAX: usize = 8_192;
 /// Rows in one row group of a segment (one pco chunk per numeric column).
