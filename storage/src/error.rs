@@ -43,6 +43,16 @@ pub enum StorageError {
         /// The newest version this build reads.
         known: u16,
     },
+    /// The log holds a frame that only a newer Driftline knows.
+    #[error("{path} has a frame of kind {kind} at offset {offset}, which only a newer driftline reads; open it with that")]
+    UnknownFrame {
+        /// The file.
+        path: String,
+        /// Where the frame begins.
+        offset: u64,
+        /// Its kind.
+        kind: u8,
+    },
     /// Another process holds the data directory.
     #[error(
         "the data directory {path} is in use by another driftline process; stop it first, or name another directory"

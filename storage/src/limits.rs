@@ -2,6 +2,8 @@
 
 /// A write batch, encoded, is at most this large: 16 MiB. Clients split what is larger.
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Bytes that the definitions of new series of one batch may take: 16 MiB. Clients split what needs more.
+pub const SERIES_DEFINITIONS_BYTES_MAX: usize = 16 << 20;
 /// Rows in one write batch, all tables together.
 pub const BATCH_ROWS_MAX: usize = 1 << 20;
 /// Series in one data directory: 100 million.

@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender};
-
-use arrow_array::RecordBatch;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 
 use super::Inner;
 use super::options::SyncPolicy;
@@ -12,7 +10,9 @@ use crate::batch::{CatalogChange, WriteAck, WriterSequence};
 use crate::catalog::Catalog;
 use crate::error::{Result, StorageError};
 use crate::limits::COMMIT_GROUP_BYTES_MAX;
-use crate::schema::TableSchema;
+use crate::rows::Rows;
+use crate::schema::{SeriesId, TableSchema};
+use crate::series::SeriesRegistry;
 use crate::wal::{RotateError, WalWriter};
 use crate::writers::{Verdict, Writers};
 
@@ -22,7 +22,7 @@ pub(super) struct Pending {
     pub(super) writer: Option<(WriterSequence, u64)>,
     pub(super) written_at: i64,
     pub(super) catalog: Vec<CatalogChange>,
-    pub(super) rows: Vec<(Arc<TableSchema>, RecordBatch)>,
+    pub(super) rows: Vec<(Arc<TableSchema>, Rows)>,
     pub(super) payload: Vec<u8>,
     pub(super) reply: SyncSender<Result<WriteAck>>,
 }
@@ -36,6 +36,8 @@ pub(super) struct Committer {
     pub(super) greatest_number: u64,
     /// The files of the log from the first needed on, each with its first sequence.
     pub(super) wal_files: Vec<(u64, u64)>,
+    /// When the first frame was appended that is not known to be durable.
+    pub(super) unsynced_since: Option<i64>,
     /// Why the log can no longer be trusted: a sync failed. Only reopening from disk mends it.
     pub(super) failed: Option<String>,
 }
@@ -51,8 +53,19 @@ impl Committer {
                 error
             }
         })?;
+        // A rotation syncs what came before it.
+        self.unsynced_since = None;
         self.wal_files.push((self.wal.number(), self.wal.next_seq()));
         Ok(())
+    }
+
+    /// Makes the log durable. After an error only reopening from disk mends it.
+    fn sync(&mut self) -> Result<()> {
+        self.unsynced_since = None;
+        self.wal.sync().map_err(|error| {
+            self.failed = Some(error.to_string());
+            StorageError::OutcomeUnknown { reason: error.to_string() }
+        })
     }
 
     /// The file that holds write `oldest`, or the one in use where that is later, with its first sequence. Those
@@ -64,12 +77,20 @@ impl Committer {
         self.wal_files.first().copied().unwrap_or((self.wal.number(), self.wal.next_seq()))
     }
 
-    /// Appends the payloads. After an error none of them is in the log, or the outcome is unknown.
-    fn append(&mut self, group: &[Pending], file_bytes_max: u64) -> Result<()> {
+    /// Appends the payloads, each with the series that the log does not define yet. After an error none of them is in
+    /// the log, or the outcome is unknown.
+    fn append(&mut self, group: &[Pending], registry: &SeriesRegistry, file_bytes_max: u64) -> Result<()> {
         if self.wal.must_rotate(file_bytes_max) {
             self.rotate()?;
         }
-        let Err(error) = self.wal.append(group.iter().map(|p| p.payload.as_slice())) else { return Ok(()) };
+        // Only now: of the batches that were to define a series first, one may have been refused meanwhile.
+        let fresh: Vec<Vec<SeriesId>> = group.iter().map(|pending| pending.fresh_series(registry)).collect();
+        let definitions: Vec<Vec<u8>> = fresh.iter().map(|series| definitions(registry, series)).collect();
+        let pieces = definitions.iter().zip(group).map(|(d, p)| (d.as_slice(), p.payload.as_slice()));
+        let Err(error) = self.wal.append(pieces) else {
+            fresh.iter().for_each(|series| registry.mark_logged(series));
+            return Ok(());
+        };
         // Frames may have landed whole. Only the head of a next file takes them out of the log for certain.
         match self.rotate() {
             Ok(()) => Err(error),
@@ -78,10 +99,29 @@ impl Committer {
     }
 }
 
+impl Pending {
+    /// Its series that neither the log nor a series file defines.
+    fn fresh_series(&self, registry: &SeriesRegistry) -> Vec<SeriesId> {
+        let mut fresh: Vec<SeriesId> =
+            self.rows.iter().flat_map(|(_, rows)| registry.unlogged(&rows.series)).collect();
+        fresh.sort_unstable();
+        fresh.dedup();
+        fresh
+    }
+}
+
+fn definitions(registry: &SeriesRegistry, series: &[SeriesId]) -> Vec<u8> {
+    let mut out = Vec::new();
+    if !series.is_empty() {
+        registry.encode(series, &mut out);
+    }
+    out
+}
+
 /// Runs until every sender is gone.
 pub(super) fn run(inner: &Inner, queue: &Receiver<Pending>) {
     let mut carried: Option<Pending> = None;
-    while let Some(first) = carried.take().or_else(|| queue.recv().ok()) {
+    while let Some(first) = carried.take().or_else(|| next(inner, queue)) {
         let mut bytes = first.payload.len();
         let mut group = vec![first];
         while bytes < COMMIT_GROUP_BYTES_MAX
@@ -95,6 +135,24 @@ pub(super) fn run(inner: &Inner, queue: &Receiver<Pending>) {
             group.push(next);
         }
         commit(inner, group);
+    }
+}
+
+/// The next batch. While the log holds what is not durable, waits no longer than the policy allows before it makes it so.
+fn next(inner: &Inner, queue: &Receiver<Pending>) -> Option<Pending> {
+    loop {
+        let wait = match inner.options.sync {
+            SyncPolicy::Interval(interval) if inner.committer.lock().unsynced_since.is_some() => interval,
+            _ => return queue.recv().ok(),
+        };
+        match queue.recv_timeout(wait) {
+            Ok(pending) => return Some(pending),
+            Err(RecvTimeoutError::Timeout) => inner.sync_log(),
+            Err(RecvTimeoutError::Disconnected) => {
+                inner.sync_log();
+                return None;
+            }
+        }
     }
 }
 
@@ -165,17 +223,31 @@ fn judge(writers: &Writers, catalog: &mut Catalog, pending: &Pending) -> Result<
     Ok(Verdict::Apply)
 }
 
-/// Appends and syncs; the sequence of the first batch.
+/// Appends, and syncs where the policy says so; the sequence of the first batch.
 fn persist(inner: &Inner, committer: &mut Committer, admitted: &[Pending]) -> Result<u64> {
-    committer.append(admitted, inner.options.wal_file_bytes_max)?;
+    committer.append(admitted, &inner.registry, inner.options.wal_file_bytes_max)?;
     let first_seq = committer.wal.next_seq() - admitted.len() as u64;
-    if inner.options.sync == SyncPolicy::Always
-        && let Err(error) = committer.wal.sync()
-    {
-        committer.failed = Some(error.to_string());
-        return Err(StorageError::OutcomeUnknown { reason: error.to_string() });
+    let now = inner.options.clock.now_nanos();
+    let since = *committer.unsynced_since.get_or_insert(now);
+    let is_due = match inner.options.sync {
+        SyncPolicy::Always => true,
+        SyncPolicy::Interval(interval) => i128::from(now) - i128::from(since) >= interval.as_nanos() as i128,
+        SyncPolicy::Os => false,
+    };
+    if is_due {
+        committer.sync()?;
     }
     Ok(first_seq)
+}
+
+impl Inner {
+    /// Makes the log durable outside of a commit. A failure is mended before the next write.
+    fn sync_log(&self) {
+        let failed = self.committer.lock().sync().is_err();
+        if failed {
+            let _ = self.mend();
+        }
+    }
 }
 
 /// Makes the batches visible, then answers: who has an acknowledgement also sees his rows.

@@ -20,6 +20,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use arrow_array::RecordBatch;
+use arrow_schema::DataType;
 use parking_lot::{Condvar, Mutex};
 
 use self::commit::{Committer, Pending};
@@ -36,9 +37,10 @@ use crate::budget::MemoryBudget;
 use crate::catalog::{self, Catalog};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
-use crate::limits::{BATCH_BYTES_MAX, COMMIT_QUEUE_MAX};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, COMMIT_QUEUE_MAX};
 use crate::memtable;
-use crate::schema::{TableId, TableSchema};
+use crate::rows::Rows;
+use crate::schema::{Role, TableId, TableSchema};
 use crate::series::{SeriesFiles, SeriesRegistry};
 use crate::snapshot::Snapshot;
 use crate::wal;
@@ -303,10 +305,11 @@ impl Inner {
         &self,
         changes: &[CatalogChange],
         rows: Vec<(TableId, RecordBatch)>,
-    ) -> Result<Vec<(Arc<TableSchema>, RecordBatch)>> {
+    ) -> Result<Vec<(Arc<TableSchema>, Rows)>> {
         let mut catalog = self.state.lock().catalog.clone();
         changes.iter().try_for_each(|change| catalog.apply(change))?;
-        rows.into_iter().map(|(table, rows)| check_rows(&catalog, table, rows)).collect()
+        let check = |(table, rows): (TableId, RecordBatch)| check_rows(&catalog, table, &rows, &self.registry);
+        rows.into_iter().map(check).collect()
     }
 
     /// The answer to a batch that was applied before: it need not fit the catalog any more, since it may itself have
@@ -363,27 +366,46 @@ impl Inner {
     }
 }
 
-/// Rows must have exactly the columns of their table, and each row a time.
+/// Rows must have exactly the columns of their table, tags as text or as dictionaries of text, and each row a time.
 fn check_rows(
     catalog: &Catalog,
     table: TableId,
-    rows: RecordBatch,
-) -> Result<(Arc<TableSchema>, RecordBatch)> {
+    rows: &RecordBatch,
+    registry: &SeriesRegistry,
+) -> Result<(Arc<TableSchema>, Rows)> {
     let schema = catalog.table(table)?.clone();
-    let wanted = schema.arrow();
-    let same = wanted.fields().len() == rows.num_columns()
-        && wanted
-            .fields()
-            .iter()
-            .zip(rows.schema().fields())
-            .all(|(w, f)| w.name() == f.name() && w.data_type().equals_datatype(f.data_type()));
-    if !same {
-        return Err(StorageError::Invalid(format!(
-            "rows of table {} do not have its columns: expected {wanted:?}, found {:?}",
-            schema.name,
-            rows.schema()
-        )));
+    check_columns(&schema, rows)?;
+    if rows.num_rows() > BATCH_ROWS_MAX {
+        return Err(StorageError::TooLarge {
+            what: "the number of rows of a table in the batch",
+            size: rows.num_rows() as u64,
+            limit: BATCH_ROWS_MAX as u64,
+            remedy: "split it",
+        });
     }
+    let rows = registry.resolve(&schema, rows)?;
     memtable::time_range(&schema, &rows)?;
     Ok((schema, rows))
+}
+
+fn check_columns(schema: &TableSchema, rows: &RecordBatch) -> Result<()> {
+    let wrong = |what: String| Err(StorageError::Invalid(format!("rows of table {}: {what}", schema.name)));
+    if rows.num_columns() != schema.columns.len() {
+        return wrong(format!("expected {} columns, found {}", schema.columns.len(), rows.num_columns()));
+    }
+    for (column, field) in schema.columns.iter().zip(rows.schema_ref().fields()) {
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let fits = field.data_type().equals_datatype(&column.ty.arrow())
+            || (column.role == Role::Tag && *field.data_type() == dictionary);
+        if *field.name() != column.name || !fits {
+            return wrong(format!(
+                "expected column {} of type {}, found {} of Arrow type {}",
+                column.name,
+                column.ty.sql(),
+                field.name(),
+                field.data_type()
+            ));
+        }
+    }
+    Ok(())
 }

@@ -28,8 +28,6 @@ const SEGMENT_DIR: &str = "seg";
 const TRASH_DIR: &str = "trash";
 /// How long a file stays in the trash: a day, in nanoseconds.
 const TRASH_NANOS: i64 = 86_400 * 1_000_000_000;
-/// A WAL file of at most this many bytes holds no frame.
-const FRAMELESS_WAL_BYTES: u64 = 64;
 
 /// What is durable, as the engine remembers it.
 #[derive(Debug)]
@@ -117,6 +115,7 @@ pub(super) fn load(lasting: &Lasting<'_>) -> Result<Loaded> {
         wal,
         writers,
         greatest_number: number,
+        unsynced_since: None,
         failed: None,
     };
     let mut loaded = Loaded { state, committer, files, series, next_table_id };
@@ -143,7 +142,7 @@ fn begin(disk: &Arc<dyn Disk>) -> Result<(Manifest, u64)> {
         let path = format!("{WAL_DIR}/{name}");
         let length =
             disk.open(&path).and_then(|f| f.len()).map_err(|e| StorageError::io("read", &path, e))?;
-        if length > FRAMELESS_WAL_BYTES {
+        if length > wal::HEADER_BYTES as u64 {
             return Err(StorageError::corrupt(
                 "manifest",
                 0,

@@ -11,6 +11,9 @@ use crate::limits;
 pub enum SyncPolicy {
     /// After the fdatasync of its group. Loses nothing that was acknowledged.
     Always,
+    /// After write(2); the log is made durable at most this long after. A crash of the process loses nothing; a power
+    /// cut loses at most what was acknowledged in that time.
+    Interval(Duration),
     /// After write(2). A crash of the process loses nothing; a power cut loses what the system had not yet written.
     Os,
 }

@@ -10,9 +10,11 @@ use crate::limits::WAL_FILE_BYTES_MAX;
 
 const MAGIC: [u8; 8] = *b"DRFTWAL\n";
 /// The format this build writes and the newest it reads.
-pub(super) const WAL_VERSION: u16 = 0;
+pub(super) const WAL_VERSION: u16 = 1;
+/// Bytes of the buffer for frames that stay allocated between two groups: 4 MiB.
+const BUFFER_BYTES_KEPT: usize = 4 << 20;
 /// Bytes before a file's first frame.
-pub(super) const HEADER_BYTES: usize = 64;
+pub(crate) const HEADER_BYTES: usize = 72;
 
 /// The head of a file: which it is, and which valid bytes of which file came before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub(super) struct Header {
     pub(super) first_seq: u64,
     /// 0 for a file that begins a log, which only a manifest can make part of it.
     pub(super) prev_number: u64,
+    /// The sequence of the last frame before this file.
+    pub(super) prev_last_seq: u64,
     /// Bytes of the previous file past this are the remains of a failed append: they are not part of the log.
     pub(super) prev_valid_len: u64,
     pub(super) salt: u64,
@@ -39,7 +43,8 @@ impl Header {
         let mut out = MAGIC.to_vec();
         out.put_u16(WAL_VERSION);
         out.extend_from_slice(&[0; 6]);
-        for value in [self.number, self.first_seq, self.prev_number, self.prev_valid_len, self.salt] {
+        let Self { number, first_seq, prev_number, prev_last_seq, prev_valid_len, salt } = self;
+        for value in [number, first_seq, prev_number, prev_last_seq, prev_valid_len, salt] {
             out.put_u64(value);
         }
         out.put_u32(0);
@@ -63,6 +68,7 @@ impl Header {
             number: next()?,
             first_seq: next()?,
             prev_number: next()?,
+            prev_last_seq: next()?,
             prev_valid_len: next()?,
             salt: next()?,
         };
@@ -86,6 +92,8 @@ pub(crate) struct WalWriter {
     durable_seq: u64,
     /// The file may end in half a frame: it takes no further one.
     torn: bool,
+    /// Frames on their way to the disk; empty between two appends.
+    buffer: Vec<u8>,
 }
 
 impl WalWriter {
@@ -99,13 +107,17 @@ impl WalWriter {
     ) -> Result<Self> {
         let path = path_of(number);
         let (prev_number, prev_valid_len) = previous.unwrap_or((0, 0));
-        let header = Header { number, first_seq, prev_number, prev_valid_len, salt: disk.random() };
+        let prev_last_seq = first_seq.saturating_sub(1);
+        let salt = disk.random();
+        let header = Header { number, first_seq, prev_number, prev_last_seq, prev_valid_len, salt };
         let file = disk.create(&path).map_err(|e| StorageError::io("create", &path, e))?;
         file.append(&header.encode()).map_err(|e| StorageError::io("append to", &path, e))?;
         file.sync().map_err(|e| StorageError::io("sync", &path, e))?;
         disk.sync_dir(WAL_DIR).map_err(|e| StorageError::io("sync directory", WAL_DIR, e))?;
         let (next_seq, durable_seq) = (first_seq, first_seq.saturating_sub(1));
-        Ok(Self { disk, file, header, valid_len: HEADER_BYTES as u64, next_seq, durable_seq, torn: false })
+        let valid_len = HEADER_BYTES as u64;
+        let (torn, buffer) = (false, Vec::new());
+        Ok(Self { disk, file, header, valid_len, next_seq, durable_seq, torn, buffer })
     }
 
     /// The number of the file in use.
@@ -133,13 +145,14 @@ impl WalWriter {
         self.torn || self.valid_len >= file_bytes_max.min(WAL_FILE_BYTES_MAX)
     }
 
-    /// Appends one frame a payload, with sequences from `next_seq` on. After an error none of them is in the log:
-    /// the next file will say that this one ended before them.
-    pub(crate) fn append<'a>(&mut self, payloads: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        let mut bytes = Vec::new();
+    /// Appends a frame for each batch and the definitions of the series it is the first to need, with sequences from
+    /// `next_seq` on. After an error none of them is in the log: the next file will say that this one ended before them.
+    pub(crate) fn append<'a>(&mut self, batches: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<()> {
+        let mut bytes = std::mem::take(&mut self.buffer);
+        bytes.clear();
         let mut seq = self.next_seq;
-        for payload in payloads {
-            frame::write(&mut bytes, self.header.salt, seq, self.durable_seq, payload);
+        for (definitions, batch) in batches {
+            frame::write(&mut bytes, self.header.salt, seq, self.durable_seq, definitions, batch);
             seq += 1;
         }
         self.file.append(&bytes).map_err(|e| {
@@ -148,6 +161,10 @@ impl WalWriter {
         })?;
         self.valid_len += bytes.len() as u64;
         self.next_seq = seq;
+        // Kept for the next group, which is about as large; one that was very large is not.
+        if bytes.capacity() <= BUFFER_BYTES_KEPT {
+            self.buffer = bytes;
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ mod frame;
 mod payload;
 mod recovery;
 
-pub(crate) use file::{RotateError, WalWriter};
+pub(crate) use file::{HEADER_BYTES, RotateError, WalWriter};
 pub(crate) use payload::{LoggedBatch, decode_batch, encode_batch, fingerprint};
 pub(crate) use recovery::recover;
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::file::{HEADER_BYTES, Header, HeaderState, WAL_VERSION};
-use super::frame::{self, FRAME_ALIGN};
+use super::frame::{self, FRAME_ALIGN, FRAME_HEAD, Frame, KIND_BATCH};
 use super::{WAL_DIR, number_of, path_of};
+use crate::bytes::Cursor;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
+use crate::series::SeriesRegistry;
 
 /// What takes a frame: its sequence, its payload, the file's path and the payload's offset in it.
 pub(crate) type Apply<'a> = dyn FnMut(u64, &[u8], &str, u64) -> Result<()> + 'a;
@@ -35,6 +37,7 @@ pub(crate) fn recover(
     disk: &dyn Disk,
     first: u64,
     first_seq: u64,
+    registry: &SeriesRegistry,
     apply: &mut Apply<'_>,
 ) -> Result<Recovered> {
     let headers = read_headers(disk, first)?;
@@ -43,12 +46,18 @@ pub(crate) fn recover(
     let mut state = Recovered { last_seq: first_seq - 1, greatest_number };
     for link in &chain {
         let path = path_of(link.header.number);
+        let is_first = link.header.prev_number == 0;
+        if !is_first && link.header.prev_last_seq != state.last_seq {
+            let expected = format!("last sequence {} before it, found {}", state.last_seq, link.header.prev_last_seq);
+            return Err(StorageError::corrupt(path, 40, expected));
+        }
         if link.header.first_seq != state.last_seq + 1 {
             let expected = format!("first sequence {}, found {}", state.last_seq + 1, link.header.first_seq);
             return Err(StorageError::corrupt(path, 16, expected));
         }
         let bytes = disk.read(&path).map_err(|e| StorageError::io("read", &path, e))?;
-        replay_file(&bytes, link, &path, &mut state.last_seq, apply)?;
+        let mut take = |frame: &Frame<'_>, offset| take(frame, &path, offset, registry, apply);
+        replay_file(&bytes, link, &path, &mut state.last_seq, &mut take)?;
     }
     Ok(state)
 }
@@ -120,13 +129,34 @@ fn must_be_frameless(disk: &dyn Disk, number: u64) -> Result<()> {
     Ok(())
 }
 
+/// Takes over the series that a frame defines, and hands its batch on.
+fn take(
+    frame: &Frame<'_>,
+    path: &str,
+    offset: u64,
+    registry: &SeriesRegistry,
+    apply: &mut Apply<'_>,
+) -> Result<()> {
+    if frame.kind != KIND_BATCH {
+        return Err(StorageError::UnknownFrame { path: path.into(), offset, kind: frame.kind });
+    }
+    let base = offset + FRAME_HEAD as u64;
+    let mut cursor = Cursor::new(frame.payload);
+    let definitions = cursor.bytes("definitions of series").map_err(|e| e.at(path, base))?;
+    if !definitions.is_empty() {
+        registry.define(definitions).map_err(|e| e.at(path, base + 4))?;
+    }
+    let at = cursor.offset() as usize;
+    apply(frame.seq, &frame.payload[at..], path, base + at as u64)
+}
+
 /// Replays one file.
 fn replay_file(
     bytes: &[u8],
     link: &Link,
     path: &str,
     last_seq: &mut u64,
-    apply: &mut Apply<'_>,
+    take: &mut dyn FnMut(&Frame<'_>, u64) -> Result<()>,
 ) -> Result<()> {
     let end = link.valid_len.unwrap_or(bytes.len() as u64);
     let log = usize::try_from(end).ok().and_then(|end| bytes.get(..end)).ok_or_else(|| {
@@ -136,7 +166,7 @@ fn replay_file(
     while at < log.len() {
         match frame::read(&log[at..], link.header.salt).filter(|f| f.seq == *last_seq + 1) {
             Some(frame) => {
-                apply(frame.seq, frame.payload, path, (at + frame::FRAME_HEAD) as u64)?;
+                take(&frame, at as u64)?;
                 *last_seq = frame.seq;
                 at += frame.length;
             }
