@@ -135,7 +135,7 @@ impl SeriesRegistry {
         self.sets.read().last()
     }
 
-    /// Definitions of the series after `after`, up to `last`, about `bytes` of them; and the last one in them.
+    /// Definitions of the `count` ids after `after`, none above `last`; and the last id they reach.
     fn encode_after(&self, after: SeriesId, last: SeriesId, count: u32) -> (SeriesId, Vec<u8>) {
         let upto = last.min(after.saturating_add(count));
         let series: Vec<SeriesId> = (after + 1..=upto).collect();
