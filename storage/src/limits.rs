@@ -14,8 +14,7 @@ pub const TAG_BYTES_MAX: usize = 32_767;
 pub const TAG_TEXT_BYTES_MAX: usize = u32::MAX as usize;
 /// Tags of all series together.
 pub const TAGS_MAX: usize = u32::MAX as usize;
-/// Bytes of one block of a series file: 64 MiB. A block ends at 8,192 series, or earlier where it reaches a quarter of
-/// this; one series can hold no more than its table's columns allow.
+/// A block of a series file holds 8,192 series; 16 where so many would pass this many bytes (64 MiB).
 pub const SERIES_BLOCK_BYTES_MAX: usize = 64 << 20;
 /// Series files that may pile up before they are written anew as one.
 pub const SERIES_FILES_MAX: usize = 8;

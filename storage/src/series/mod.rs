@@ -92,6 +92,11 @@ impl SeriesRegistry {
         self.sets.read().len()
     }
 
+    /// Series defined for a table.
+    pub(crate) fn count(&self, table: TableId) -> usize {
+        self.sets.read().count(table)
+    }
+
     /// Bytes it holds.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.sets.read().memory_bytes() + self.marks.read().memory_bytes()
@@ -135,7 +140,7 @@ impl SeriesRegistry {
         self.sets.read().last()
     }
 
-    /// Definitions of the series after `after`, up to `last`, about `bytes` of them; and the last one in them.
+    /// Definitions of the `count` ids after `after`, none above `last`; and the last id they reach.
     fn encode_after(&self, after: SeriesId, last: SeriesId, count: u32) -> (SeriesId, Vec<u8>) {
         let upto = last.min(after.saturating_add(count));
         let series: Vec<SeriesId> = (after + 1..=upto).collect();

@@ -112,6 +112,13 @@ impl Sets {
         self.defined
     }
 
+    /// How many are defined for a table.
+    pub(super) fn count(&self, table: TableId) -> usize {
+        let of_table = |shape: ShapeId| self.shape(shape).is_some_and(|s| s.table == table);
+        let shapes: Vec<bool> = (0..=self.shapes.len() as ShapeId).map(of_table).collect();
+        self.entries.iter().filter(|e| shapes.get(e.shape as usize).is_some_and(|of| *of)).count()
+    }
+
     /// The greatest id given.
     pub(super) fn last(&self) -> SeriesId {
         self.entries.len().saturating_sub(1) as SeriesId
