@@ -2,8 +2,8 @@
 //!
 //! A *chunk* is one column of one row group, cut into *pages*. What all pages share (a dictionary, a pco table, the
 //! one value of a constant column) is the chunk's *meta*; a page can be decoded with the meta and nothing else.
-//! The encoding is chosen per chunk by rule and by size, never by a setting, so equal rows written with equal effort
-//! give equal bytes.
+//! The encoding is chosen per chunk by rule and by size, never by a setting. Equal rows need not give equal bytes: where
+//! pco finds two divisors of all numbers equally good, it takes either.
 //!
 //! A page is its null bitmap, where it has both nulls and values, and then the values that are not null, without
 //! gaps. A chunk without nulls, and one of nulls only, pay nothing for the bitmap.

@@ -64,10 +64,15 @@ fn bits(array: &dyn Array) -> Vec<Option<Vec<u8>>> {
     (0..array.len()).map(|row| array.is_valid(row).then(|| value(row))).collect()
 }
 
-/// Encodes, decodes page by page, compares; says how it was encoded.
+/// Encodes with either effort, decodes page by page, compares; says how a flush encoded it.
 fn round_trip(ty: ColumnType, array: ArrayRef, page: usize) -> Encoding {
+    round_trip_with(ty, &array, page, Effort::Compaction);
+    round_trip_with(ty, &array, page, Effort::Flush)
+}
+
+fn round_trip_with(ty: ColumnType, array: &ArrayRef, page: usize, effort: Effort) -> Encoding {
     let page_rows = pages(array.len(), page);
-    let chunk = encode(ty, &array, &page_rows, Effort::Flush);
+    let chunk = encode(ty, array, &page_rows, effort);
     assert_eq!(chunk.pages.len(), page_rows.len());
     let decoder = ChunkDecoder::new(chunk.encoding, ty, &chunk.meta).unwrap();
     let mut start = 0;
@@ -150,6 +155,98 @@ fn doubles_come_back_bit_for_bit() {
     check(30, vec(special, 3_000..6_000), |values| {
         let encoding = round_trip(ColumnType::Double, Arc::new(Float64Array::from(values)), 1_024);
         assert_eq!(encoding, Encoding::Pco);
+    });
+}
+
+/// Singles as doubles: every bit pattern, and the ones at an edge.
+fn singles() -> BoxedStrategy<f64> {
+    let nan = (any::<bool>(), 1..0x80_0000_u64)
+        .prop_map(|(sign, payload)| f64::from_bits(u64::from(sign) << 63 | 0x7ff << 52 | payload << 29));
+    let edge = vec![0.0_f32, -0.0, f32::MIN_POSITIVE, 1e-45, f32::MAX, f32::INFINITY, f32::NEG_INFINITY];
+    let finite =
+        any::<u32>().prop_map(f32::from_bits).prop_filter("nan", |v| !v.is_nan()).prop_map(f64::from);
+    prop_oneof![20 => finite, 1 => select(edge).prop_map(f64::from), 2 => nan].boxed()
+}
+
+#[test]
+fn doubles_that_are_singles_are_kept_as_singles() {
+    check(60, (vec(singles(), 600..3_000), 1..2_000_usize), |(values, page)| {
+        let array: ArrayRef = Arc::new(Float64Array::from(values.clone()));
+        assert_eq!(round_trip(ColumnType::Double, array, page), Encoding::PcoF32);
+    });
+    let smooth =
+        vec(0..1_u32 << 20, 3_000).prop_flat_map(|v| (Just(v), 0..3_000_usize, singles(), doubles()));
+    check(60, smooth, |(values, at, single, double)| {
+        let mut values: Vec<f64> = values.iter().map(|v| f64::from(*v) / 1_048_576.0).collect();
+        values[at] = single;
+        let array = |values: &[f64]| -> ArrayRef { Arc::new(Float64Array::from(values.to_vec())) };
+        assert_eq!(round_trip(ColumnType::Double, array(&values), 1_000), Encoding::PcoF32);
+        values[at] = double;
+        round_trip(ColumnType::Double, array(&values), 1_000);
+        values[at] = 0.1;
+        assert_eq!(round_trip(ColumnType::Double, array(&values), 1_000), Encoding::Pco);
+    });
+}
+
+/// A NaN whose payload reaches below a single's, and one that would become infinity if it were cut there.
+#[test]
+fn a_nan_of_53_bits_is_no_single() {
+    let mut values: Vec<f64> = (0..3_000).map(|i| f64::from(i * i % 7_919) / 4_096.0).collect();
+    let payloads = [1, 1 << 28, 1 << 51 | 1, (1 << 52) - 1];
+    for bits in payloads.into_iter().flat_map(|p| [0x7ff << 52 | p, 0xfff << 52 | p]) {
+        values[1_234] = f64::from_bits(bits);
+        let array = Arc::new(Float64Array::from(values.clone()));
+        assert_eq!(round_trip(ColumnType::Double, array, 1_000), Encoding::Pco, "{bits:x}");
+    }
+}
+
+/// Numbers without any order, the same in each run.
+fn hashed(i: i64) -> i64 {
+    let mut z = (i as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)) as i64
+}
+
+#[test]
+fn each_shape_of_numbers_has_its_encoding() {
+    let encoding = |number: &dyn Fn(i64) -> i64| {
+        let array = Int64Array::from_iter_values((0..20_000).map(number));
+        round_trip(ColumnType::BigInt, Arc::new(array), 8_192)
+    };
+    assert_eq!(encoding(&|_| -7), Encoding::Constant);
+    assert_eq!(
+        encoding(&|i| 1_700_000_000_000_000_000 + i * 10_000_000_000),
+        Encoding::Delta,
+        "regular times"
+    );
+    assert_eq!(encoding(&hashed), Encoding::Delta, "hashes");
+    assert_eq!(encoding(&|i| hashed(i).rem_euclid(64) + 18), Encoding::Delta, "six bits, all used");
+    assert_eq!(encoding(&|i| (hashed(i).rem_euclid(10_000)).isqrt()), Encoding::PcoU32);
+    assert_eq!(encoding(&|i| i64::MIN + (hashed(i).rem_euclid(10_000)).isqrt()), Encoding::PcoU32);
+    let reaching = |most: i64| move |i| if i == 77 { most } else { hashed(i).rem_euclid(9_801).isqrt() };
+    assert_eq!(encoding(&reaching(i64::from(u32::MAX))), Encoding::PcoU32);
+    assert_eq!(encoding(&reaching((1 << 32) + 99)), Encoding::Pco);
+    assert_eq!(encoding(&|i| hashed(hashed(i).rem_euclid(300))), Encoding::Dictionary);
+}
+
+#[test]
+fn bits_that_are_no_numbers_are_kept_raw_without_a_try() {
+    let array = Float64Array::from_iter_values((0..20_000).map(|i| f64::from_bits(hashed(i) as u64)));
+    assert_eq!(round_trip(ColumnType::Double, Arc::new(array), 8_192), Encoding::Raw);
+}
+
+/// Ids that carry, skip, fall back and gain digits.
+#[test]
+fn prefixed_integers_count_on() {
+    let steps = vec(prop_oneof![5 => 0..12_i64, 1 => -30..3_000_i64], 300..700);
+    check(100, (steps, 0..2_000_i64, 0..8_usize, 1..300_usize), |(steps, first, width, page)| {
+        let mut at = first;
+        let ids = steps.iter().map(|step| {
+            at = (at + step).max(0);
+            format!("order-{at:0width$}")
+        });
+        round_trip(ColumnType::Text, Arc::new(StringArray::from_iter_values(ids)), page);
     });
 }
 
@@ -334,9 +431,10 @@ fn samples(rows: usize) -> Vec<(ColumnType, EncodedChunk, usize, usize)> {
         (ColumnType::Double, Arc::new(Float64Array::new_null(rows))),
     ];
     let encode = |(ty, array): (ColumnType, ArrayRef)| {
-        (ty, encode(ty, &array, &[rows], Effort::Flush), rows, array.null_count())
+        let efforts = [Effort::Flush, Effort::Compaction];
+        efforts.map(|effort| (ty, encode(ty, &array, &[rows], effort), rows, array.null_count()))
     };
-    let samples: Vec<_> = arrays.into_iter().map(encode).collect();
+    let samples: Vec<_> = arrays.into_iter().flat_map(encode).collect();
     for encoding in Encoding::ALL {
         assert!(samples.iter().any(|(_, chunk, ..)| chunk.encoding == encoding), "no sample of {encoding:?}");
     }
