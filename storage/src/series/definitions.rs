@@ -120,7 +120,8 @@ fn take_values(cursor: &mut Cursor<'_>, sets: &mut Sets) -> Result<Vec<Symbol>, 
     for _ in 0..count {
         let offset = cursor.offset();
         let length = take(cursor, "the length of a tag")? as usize;
-        let text = std::str::from_utf8(cursor.take(length, "a tag")?).ok().filter(|_| length <= TAG_BYTES_MAX);
+        let text =
+            std::str::from_utf8(cursor.take(length, "a tag")?).ok().filter(|_| length <= TAG_BYTES_MAX);
         let symbol = text.and_then(|text| sets.symbols.intern(text).ok());
         let expected = || format!("a tag of at most {TAG_BYTES_MAX} bytes in UTF-8, and room for it");
         values.push(symbol.ok_or_else(|| Malformed { offset, expected: expected() })?);

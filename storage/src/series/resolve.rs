@@ -47,9 +47,11 @@ impl Request {
     /// Refused before any of the batch's tags is taken over.
     fn check_values(&self) -> Result<()> {
         self.columns.iter().try_for_each(|column| {
-            self.example.iter().map(|row| column.codes[*row as usize]).filter(|code| *code != 0).try_for_each(
-                |code| check_value(column.value(code)),
-            )
+            self.example
+                .iter()
+                .map(|row| column.codes[*row as usize])
+                .filter(|code| *code != 0)
+                .try_for_each(|code| check_value(column.value(code)))
         })
     }
 
@@ -110,7 +112,8 @@ impl<'a> Keys<'a> {
         for ((id, column), known) in columns {
             let code = column.codes[row as usize];
             if code != 0 {
-                let symbol = known[code as usize].get_or_insert_with(|| sets.symbols.find(column.value(code)));
+                let symbol =
+                    known[code as usize].get_or_insert_with(|| sets.symbols.find(column.value(code)));
                 self.tags.push((*symbol)?);
                 self.columns.push(*id);
             }
