@@ -242,7 +242,7 @@ impl<'a> SegmentWriter<'a> {
         for source in sources {
             copied.push(match source.and_then(|at| chunks.get(at)) {
                 Some(chunk) => self.copy_chunk(from, chunk)?,
-                None => nulls(&group.page_rows),
+                None => nulls(&group.page_rows, self.sink.offset()),
             });
         }
         let rows = group.info.first_row..group.info.first_row + group.info.rows as u64;
@@ -328,13 +328,14 @@ fn stored_columns(schema: &TableSchema) -> Result<Columns> {
     Ok(Columns { time, list: list.collect() })
 }
 
-/// The chunk of a column that is younger than the row group.
-fn nulls(page_rows: &[usize]) -> Chunk {
-    let page = |rows: &usize| Page { extent: Extent::default(), nulls: *rows, range: None };
+/// The chunk of a column that is younger than the row group: no bytes, at a place that a chunk may have.
+fn nulls(page_rows: &[usize], offset: u64) -> Chunk {
+    let none = Extent { offset, ..Extent::default() };
+    let page = |rows: &usize| Page { extent: none, nulls: *rows, range: None };
     Chunk {
         encoding: Encoding::AllNull,
         raw_bytes: 0,
-        meta: Extent::default(),
+        meta: none,
         pages: page_rows.iter().map(page).collect(),
     }
 }
