@@ -84,6 +84,8 @@ pub use disk::{AppendFile, Disk, Fault, OsDisk, ReadFile, SimDisk};
 pub use engine::{DiskUsage, Engine, EngineOptions, SyncPolicy};
 pub use error::{Result, StorageError};
 pub use partition::{CellKey, Partition, Width};
-pub use schema::{Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema};
+pub use schema::{
+    Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,
+};
 pub use segment::{ColumnSize, SegmentInfo, SegmentReader, TimeRange, write_segment};
 pub use snapshot::{ScanPart, Snapshot, TableSize};
