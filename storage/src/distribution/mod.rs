@@ -23,23 +23,6 @@ pub use numeric::Numeric;
 
 use crate::error::{Result, StorageError};
 
-/// Stands in until lattices are merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lattice {
-    /// Each value by itself.
-    Dict,
-    /// So many leading bits.
-    Log {
-        /// Bits.
-        bits: u8,
-    },
-    /// Steps of a power of two.
-    Affine {
-        /// The power.
-        exponent: i16,
-    },
-}
-
 /// What values a column had, and how often: counts that add up, whatever order they are merged in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Distribution {

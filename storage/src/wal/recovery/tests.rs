@@ -7,7 +7,7 @@ use crate::wal::WalWriter;
 /// The payloads of a log, or why it is refused.
 fn read(disk: &SimDisk) -> Result<Vec<Vec<u8>>> {
     let mut payloads = Vec::new();
-    recover(disk, 1, 1, &mut |_, payload, _, _| {
+    recover(disk, 1, 1, &SeriesRegistry::new(), &mut |_, payload, _, _| {
         payloads.push(payload.to_vec());
         Ok(())
     })?;
@@ -22,7 +22,7 @@ fn log() -> (SimDisk, WalWriter) {
 }
 
 fn append(writer: &mut WalWriter, payload: &[u8]) {
-    writer.append([payload].into_iter()).unwrap();
+    writer.append([(b"".as_slice(), payload)].into_iter()).unwrap();
     writer.sync().unwrap();
 }
 
