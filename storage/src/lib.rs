@@ -89,5 +89,5 @@ pub use partition::{CellKey, Partition, Width};
 pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,
 };
-pub use segment::{ColumnSize, SegmentInfo, SegmentReader, TimeRange, write_segment};
+pub use segment::{CellTable, ColumnSize, EncodingSize, SegmentInfo, SegmentReader, TimeRange};
 pub use snapshot::{ScanPart, Snapshot, TableSize};

@@ -2,6 +2,21 @@
 
 /// A write batch, encoded, is at most this large: 16 MiB. Clients split what is larger.
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Rows in one write batch, all tables together.
+pub const BATCH_ROWS_MAX: usize = 1 << 20;
+/// Series in one data directory: 100 million.
+pub const SERIES_MAX: usize = 100_000_000;
+/// Bytes in one value of a tag. So many rows as a row group has fit one Arrow array even if each is as long.
+pub const TAG_BYTES_MAX: usize = 32_767;
+/// Bytes of all distinct tag values together: 4 GiB less one.
+pub const TAG_TEXT_BYTES_MAX: usize = u32::MAX as usize;
+/// Tags of all series together.
+pub const TAGS_MAX: usize = u32::MAX as usize;
+/// Bytes of one block of a series file: 64 MiB. A block ends at 8,192 series, or earlier where it reaches a quarter of
+/// this; one series can hold no more than its table's columns allow.
+pub const SERIES_BLOCK_BYTES_MAX: usize = 64 << 20;
+/// Series files that may pile up before they are written anew as one.
+pub const SERIES_FILES_MAX: usize = 8;
 /// Rows in one page of a segment; one page decodes into one record batch of DataFusion's default size.
 pub const PAGE_ROWS_MAX: usize = 8_192;
 /// Rows in one row group of a segment (one pco chunk per numeric column).
@@ -10,6 +25,19 @@ pub const ROW_GROUP_ROWS_MAX: usize = 65_536;
 pub const PAGE_BYTES_MAX: usize = 1 << 20;
 /// A row group ends early where its rows reach this many bytes together: 64 MiB.
 pub const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+/// A full row group ends at the start of a cell where one lies beyond this row, so that it holds whole cells.
+pub const ROW_GROUP_CELL_CUT_ROWS: usize = 49_152;
+/// A row group of this many rows ends where the interval changes.
+pub const ROW_GROUP_INTERVAL_CUT_ROWS: usize = 32_768;
+/// Cells that one block of a section holds.
+pub const CELL_BLOCK_MAX: usize = 65_536;
+/// Cells of one segment.
+pub const CELLS_MAX: usize = 1 << 28;
+/// Statistics of cells are kept where the median cell has this many rows: below, they cost more than rows.
+pub const STATISTICS_CELL_ROWS_MIN: u64 = 64;
+/// After so many cells statistics are given up where the average cell so far has half of
+/// [`STATISTICS_CELL_ROWS_MIN`] rows, so that they cannot outgrow the rows in memory.
+pub const STATISTICS_TRIAL_CELLS: usize = 65_536;
 /// Bytes of one value, and so of one column of a page with a single row. No batch can carry more.
 pub const VALUE_BYTES_MAX: usize = BATCH_BYTES_MAX;
 /// Row groups in one segment.

@@ -36,7 +36,7 @@ pub struct ScanPart(Part);
 
 #[derive(Clone, Debug)]
 enum Part {
-    RowGroup(Arc<SegmentReader>, usize),
+    RowGroup(Arc<SegmentReader>, usize, u64, TimeRange),
     Chunk(Arc<Chunk>),
 }
 
@@ -88,11 +88,15 @@ impl Snapshot {
     pub fn scan(&self, table: TableId, time: TimeRange) -> Result<Vec<ScanPart>> {
         self.0.catalog.table(table)?;
         let Some(data) = self.0.tables.get(&table) else { return Ok(Vec::new()) };
-        let segments = data.segments.iter().flat_map(|segment| {
-            (0..segment.row_groups()).map(move |index| ScanPart(Part::RowGroup(segment.clone(), index)))
-        });
-        let chunks = data.chunks().map(|chunk| ScanPart(Part::Chunk(chunk.clone())));
-        Ok(segments.chain(chunks).filter(|part| part.time().overlaps(time)).collect())
+        let mut parts = Vec::new();
+        for segment in data.segments.iter().filter(|s| s.info().time().overlaps(time)) {
+            for (index, group) in segment.groups()?.iter().enumerate() {
+                parts.push(ScanPart(Part::RowGroup(segment.clone(), index, group.rows as u64, group.time)));
+            }
+        }
+        parts.extend(data.chunks().map(|chunk| ScanPart(Part::Chunk(chunk.clone()))));
+        parts.retain(|part| part.time().overlaps(time));
+        Ok(parts)
     }
 
     /// The open segments of a table, oldest write first.
@@ -133,7 +137,7 @@ impl ScanPart {
     /// Rows in it, before the cut by time.
     pub fn rows(&self) -> u64 {
         match &self.0 {
-            Part::RowGroup(segment, index) => segment.row_group(*index).0,
+            Part::RowGroup(_, _, rows, _) => *rows,
             Part::Chunk(chunk) => chunk.rows.num_rows() as u64,
         }
     }
@@ -141,7 +145,7 @@ impl ScanPart {
     /// Event times in it.
     pub fn time(&self) -> TimeRange {
         match &self.0 {
-            Part::RowGroup(segment, index) => segment.row_group(*index).1,
+            Part::RowGroup(_, _, _, time) => *time,
             Part::Chunk(chunk) => chunk.time,
         }
     }
@@ -149,7 +153,7 @@ impl ScanPart {
     /// Its rows whose time lies in `time`, `columns` in the order given. Blocks on the disk.
     pub fn read(&self, columns: &[Column], time: TimeRange) -> Result<Vec<RecordBatch>> {
         match &self.0 {
-            Part::RowGroup(segment, index) => segment.read(*index, columns, time),
+            Part::RowGroup(segment, index, _, _) => segment.read(*index, columns, time),
             Part::Chunk(chunk) => Ok(chunk.read(columns, time)?.into_iter().collect()),
         }
     }

@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+
 use super::Inner;
 use crate::catalog::Catalog;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::manifest::{self, Manifest};
 use crate::memtable::Memtable;
-use crate::schema::TableSchema;
-use crate::segment::{SegmentReader, write_segment};
+use crate::partition::{Partition, Width};
+use crate::rows::Rows;
+use crate::schema::{NO_TAGS, Role, TableSchema};
+use crate::segment::{SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec};
+use crate::series::SeriesRegistry;
 use crate::wal::{self, WAL_DIR};
 use crate::writers::Writers;
 
@@ -27,7 +32,7 @@ pub(super) struct Frozen {
 
 /// Writes a segment a table.
 pub(super) fn write_segments(
-    disk: &dyn Disk,
+    disk: &Arc<dyn Disk>,
     frozen: &Frozen,
     next_segment_id: &mut u64,
 ) -> Result<Vec<Arc<SegmentReader>>> {
@@ -39,10 +44,42 @@ pub(super) fn write_segments(
         // An id is spent even where the write fails: the file may be there.
         let id = *next_segment_id;
         *next_segment_id += 1;
-        let info = write_segment(disk, id, schema, &[rows], first_seq, last_seq)?;
-        segments.push(SegmentReader::open(disk, info)?);
+        let info = write_segment(&**disk, id, schema, rows, first_seq, last_seq)?;
+        let file = SegmentFile::new(disk.clone(), info.file);
+        segments.push(SegmentReader::new(file, info, Arc::new(SeriesRegistry::new())));
     }
     Ok(segments)
+}
+
+/// Until rows come with series, tags are kept like other columns.
+fn write_segment(
+    disk: &dyn Disk,
+    id: u64,
+    schema: &TableSchema,
+    batch: RecordBatch,
+    first_seq: u64,
+    last_seq: u64,
+) -> Result<SegmentInfo> {
+    let mut schema = schema.clone();
+    schema.columns.iter_mut().filter(|c| c.role == Role::Tag).for_each(|c| c.role = Role::Field);
+    let (schema, lattices, series) = (Arc::new(schema), BTreeMap::new(), SeriesRegistry::new());
+    let mut file = SegmentFileWriter::create(disk, id)?;
+    let mut writer = file.begin(SegmentSpec {
+        id,
+        schema: &schema,
+        partition: Partition::of(0, Partition::LONG),
+        width: Width::MAX,
+        level: 0,
+        first_seq,
+        last_seq,
+        series: &series,
+        lattices: &lattices,
+        threads: 1,
+    })?;
+    writer.push(Rows { series: vec![NO_TAGS; batch.num_rows()].into(), batch })?;
+    let info = writer.finish()?.info;
+    file.finish()?;
+    Ok(info)
 }
 
 /// The manifest after the flush.
@@ -93,7 +130,7 @@ impl Inner {
     pub(super) fn flush(&self) -> Result<()> {
         let mut files = self.files.lock();
         let Some(frozen) = self.freeze(&files.manifest)? else { return Ok(()) };
-        let segments = write_segments(&*self.disk, &frozen, &mut files.next_segment_id)?;
+        let segments = write_segments(&self.disk, &frozen, &mut files.next_segment_id)?;
         files.manifest_version += 1;
         let next =
             next_manifest(&files.manifest, files.manifest_version, files.next_segment_id, frozen, &segments);

@@ -63,7 +63,7 @@ pub(super) fn load(disk: &Arc<dyn Disk>, options: &EngineOptions) -> Result<Load
         Some(found) => found,
         None => begin(disk)?,
     };
-    let mut replay = Replay::new(&**disk, &before)?;
+    let mut replay = Replay::new(disk, &before)?;
     let log =
         wal::recover(&**disk, before.wal_first, before.wal_first_seq, &mut |seq, payload, path, offset| {
             replay.apply(seq, wal::decode_batch(payload, path, offset)?, path, offset)
@@ -78,7 +78,7 @@ pub(super) fn load(disk: &Arc<dyn Disk>, options: &EngineOptions) -> Result<Load
     };
     let Replay { mut state, writers, next_table_id, .. } = replay;
     state.seq = log.last_seq;
-    flush_replayed(&**disk, &mut files, &mut state, &writers, number, next_table_id)?;
+    flush_replayed(disk, &mut files, &mut state, &writers, number, next_table_id)?;
     sweep(&**disk, &files.manifest, options.clock.now_nanos())?;
     let committer = Committer { wal, writers, greatest_number: number, failed: None };
     Ok(Loaded { state, committer, files, next_table_id })
@@ -160,7 +160,7 @@ struct Replay {
 }
 
 impl Replay {
-    fn new(disk: &dyn Disk, manifest: &Manifest) -> Result<Self> {
+    fn new(disk: &Arc<dyn Disk>, manifest: &Manifest) -> Result<Self> {
         let mut state = State::at(manifest.catalog_seq);
         let mut catalog = Catalog { entries: Arc::new(manifest.entries.clone()), ..Catalog::default() };
         for schema in &manifest.tables {
@@ -169,7 +169,11 @@ impl Replay {
         state.catalog = catalog;
         for info in &manifest.segments {
             let data: &mut TableData = state.tables.entry(info.table).or_default();
-            Arc::make_mut(&mut data.segments).push(SegmentReader::open(disk, info.clone())?);
+            Arc::make_mut(&mut data.segments).push(SegmentReader::new(
+                crate::segment::SegmentFile::new(disk.clone(), info.file),
+                info.clone(),
+                Arc::new(crate::series::SeriesRegistry::new()),
+            ));
         }
         Ok(Self {
             state,
@@ -210,7 +214,7 @@ impl Replay {
 /// Writes what the log held into segments and publishes the manifest that names the new WAL file; only then the old
 /// one goes.
 fn flush_replayed(
-    disk: &dyn Disk,
+    disk: &Arc<dyn Disk>,
     files: &mut Files,
     state: &mut State,
     writers: &Writers,
@@ -234,9 +238,9 @@ fn flush_replayed(
     files.manifest_version += 1;
     let next =
         next_manifest(&files.manifest, files.manifest_version, files.next_segment_id, frozen, &segments);
-    files.manifest_bytes = manifest::publish(disk, &next)?;
+    files.manifest_bytes = manifest::publish(&**disk, &next)?;
     state.flushed(segments);
-    remove_superfluous(disk, &files.manifest, &next);
+    remove_superfluous(&**disk, &files.manifest, &next);
     files.manifest = next;
     Ok(())
 }

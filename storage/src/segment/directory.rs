@@ -14,8 +14,13 @@ pub(super) const ROW_GROUPS: Tag = *b"RGRP";
 /// Where each page lies, its checksum, its nulls, its least and greatest value.
 pub(super) const PAGE_INDEX: Tag = *b"PIDX";
 
+/// The cells: interval, series, rows.
+pub(super) const CELLS: Tag = *b"CELL";
+/// Where the statistics of the cells lie, column by column.
+pub(super) const STATISTICS: Tag = *b"CSTA";
+
 /// Sections that this build reads, each with the newest version of it that it knows.
-const KNOWN: [(Tag, u16); 3] = [(COLUMNS, 1), (ROW_GROUPS, 1), (PAGE_INDEX, 1)];
+const KNOWN: [(Tag, u16); 5] = [(COLUMNS, 1), (ROW_GROUPS, 1), (PAGE_INDEX, 1), (CELLS, 1), (STATISTICS, 1)];
 
 /// A reader that does not know the section must refuse the file; without it, it passes over the section.
 pub(super) const REQUIRED: u16 = 1;
@@ -83,5 +88,5 @@ pub(super) fn check_known(path: &str, sections: &[Section]) -> Result<()> {
 
 /// The section of this tag.
 pub(super) fn find(sections: &[Section], tag: Tag) -> Result<Section, Malformed> {
-    sections.iter().find(|s| s.tag == tag).copied().ok_or(Malformed("the sections COLS, RGRP and PIDX"))
+    sections.iter().find(|s| s.tag == tag).copied().ok_or(Malformed("the sections COLS, RGRP, PIDX and CELL"))
 }

@@ -1,4 +1,4 @@
-//! The first and the last bytes of a segment file. Their layout stays the same in every format version, so that an
+//! The first and the last bytes of a segment. Their layout stays the same in every format version, so that an
 //! older build can say that a file is newer than it.
 
 use crate::encoding::{Cursor, Malformed};
@@ -7,8 +7,10 @@ use crate::schema::TableId;
 
 /// What a segment begins and ends with. The first byte is no text, the line ends show a transfer in text mode.
 const MAGIC: [u8; 8] = [0x89, b'D', b'R', b'F', 0x0d, 0x0a, 0x1a, 0x0a];
-/// The format version that this build writes, and the newest it reads. 0 makes no promise to later builds.
-pub(super) const VERSION: u16 = 0;
+/// The format version that this build writes, and the newest it reads.
+pub(super) const VERSION: u16 = 1;
+/// The oldest it reads: version 0 made no promise.
+const OLDEST: u16 = 1;
 
 const HEADER_CHECKED_BYTES: usize = 28;
 /// Length of the header.
@@ -37,12 +39,12 @@ impl Header {
         out
     }
 
-    /// Reads a header; `path` names the file in errors.
-    pub(super) fn decode(path: &str, bytes: &[u8]) -> Result<Self> {
-        let corrupt = |m: Malformed| StorageError::corrupt(path, 0, m.0);
+    /// Reads a header that begins at `offset` of `path`.
+    pub(super) fn decode(path: &str, offset: u64, bytes: &[u8]) -> Result<Self> {
+        let corrupt = |m: Malformed| StorageError::corrupt(path, offset, m.0);
         let checked = checked(bytes, HEADER_CHECKED_BYTES, "the header's checksum").map_err(corrupt)?;
         let (found, header) = Self::parse(checked).map_err(corrupt)?;
-        known_version(path, found)?;
+        known_version(path, offset, found)?;
         Ok(header)
     }
 
@@ -64,7 +66,7 @@ pub(super) struct Trailer {
     pub(super) directory_offset: u64,
     pub(super) directory_bytes: u32,
     pub(super) directory_crc: u32,
-    pub(super) file_bytes: u64,
+    pub(super) segment_bytes: u64,
     pub(super) segment: u64,
 }
 
@@ -72,7 +74,7 @@ impl Trailer {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(TRAILER_BYTES);
         out.extend(self.directory_offset.to_le_bytes());
-        out.extend(self.file_bytes.to_le_bytes());
+        out.extend(self.segment_bytes.to_le_bytes());
         out.extend(self.segment.to_le_bytes());
         out.extend(self.directory_bytes.to_le_bytes());
         out.extend(self.directory_crc.to_le_bytes());
@@ -92,15 +94,15 @@ impl Trailer {
             .map_err(corrupt)?;
         let checked = checked(bytes, TRAILER_CHECKED_BYTES, "the trailer's checksum").map_err(corrupt)?;
         let (found, trailer) = Self::parse(checked).map_err(corrupt)?;
-        known_version(path, found)?;
+        known_version(path, offset, found)?;
         Ok(trailer)
     }
 
     fn parse(checked: &[u8]) -> Result<(u16, Self), Malformed> {
         let mut cursor = Cursor::new(checked);
-        let (directory_offset, file_bytes, segment) = (cursor.u64()?, cursor.u64()?, cursor.u64()?);
+        let (directory_offset, segment_bytes, segment) = (cursor.u64()?, cursor.u64()?, cursor.u64()?);
         let (directory_bytes, directory_crc) = (cursor.u32()?, cursor.u32()?);
-        let trailer = Self { directory_offset, directory_bytes, directory_crc, file_bytes, segment };
+        let trailer = Self { directory_offset, directory_bytes, directory_crc, segment_bytes, segment };
         Ok((cursor.u16()?, trailer))
     }
 }
@@ -115,9 +117,13 @@ fn checked<'a>(bytes: &'a [u8], length: usize, what: &'static str) -> Result<&'a
 }
 
 /// Asked after the checksum, so that damage does not pass for a newer file.
-fn known_version(path: &str, found: u16) -> Result<()> {
+fn known_version(path: &str, at: u64, found: u16) -> Result<()> {
     if found > VERSION {
         return Err(StorageError::NewerFormat { path: path.into(), found, known: VERSION });
+    }
+    if found < OLDEST {
+        let expected = format!("format version {OLDEST} or later, found {found}, which no release wrote");
+        return Err(StorageError::corrupt(path, at, expected));
     }
     Ok(())
 }

@@ -1,14 +1,19 @@
 //! What the footer says of the body: columns, row groups, pages.
 
-use super::TimeRange;
-use super::directory::{COLUMNS, PAGE_INDEX, ROW_GROUPS, Tag};
 use super::source::Extent;
 use super::value_range::ValueRange;
+use super::{GroupInfo, TimeRange};
 use crate::encoding::{Cursor, Encoding, Malformed, put_bytes, put_signed, put_varint};
 use crate::limits::{
     COLUMNS_MAX, NAME_BYTES_MAX, PAGE_ROWS_MAX, ROW_GROUP_ROWS_MAX, ROW_GROUPS_MAX, VALUE_BYTES_MAX,
 };
+use crate::partition::CellKey;
 use crate::schema::{ColumnId, ColumnType};
+
+/// Flag of a row group encoded with `Effort::Compaction`.
+const COMPACTED: u8 = 1;
+/// Flag of a row group that starts and ends where cells do.
+const WHOLE_CELLS: u8 = 2;
 
 /// A column as it was when the segment was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,14 +31,12 @@ pub(super) struct Columns {
     pub(super) list: Vec<StoredColumn>,
 }
 
-/// A row group.
+/// A row group, still without its chunks.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RowGroup {
-    pub(super) time: TimeRange,
+    pub(super) info: GroupInfo,
     /// Rows of each page, the same for all columns.
     pub(super) page_rows: Vec<usize>,
-    /// A chunk for each column.
-    pub(super) chunks: Vec<Chunk>,
 }
 
 /// One column of one row group. Its bytes lie together: meta, then pages.
@@ -55,12 +58,6 @@ pub(super) struct Page {
     pub(super) range: Option<ValueRange>,
 }
 
-impl RowGroup {
-    pub(super) fn rows(&self) -> u64 {
-        self.page_rows.iter().map(|r| *r as u64).sum()
-    }
-}
-
 impl Chunk {
     /// Bytes in the file.
     pub(super) fn bytes(&self) -> u64 {
@@ -68,16 +65,8 @@ impl Chunk {
     }
 }
 
-/// The sections of the footer as bytes.
-pub(super) fn encode(columns: &Columns, groups: &[RowGroup]) -> [(Tag, Vec<u8>); 3] {
-    let mut index = Vec::new();
-    for group in groups {
-        group.chunks.iter().for_each(|chunk| encode_chunk(&mut index, chunk));
-    }
-    [(COLUMNS, encode_columns(columns)), (ROW_GROUPS, encode_groups(groups)), (PAGE_INDEX, index)]
-}
-
-fn encode_columns(columns: &Columns) -> Vec<u8> {
+/// The columns as bytes.
+pub(super) fn encode_columns(columns: &Columns) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, columns.list.len() as u64);
     put_varint(&mut out, columns.time as u64);
@@ -142,36 +131,80 @@ fn decode_type(cursor: &mut Cursor<'_>) -> Result<ColumnType, Malformed> {
     })
 }
 
-fn encode_groups(groups: &[RowGroup]) -> Vec<u8> {
+/// The row groups as bytes.
+pub(super) fn encode_groups(groups: &[RowGroup]) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, groups.len() as u64);
-    for group in groups {
-        put_signed(&mut out, group.time.min);
-        put_signed(&mut out, group.time.max);
-        put_varint(&mut out, group.page_rows.len() as u64);
-        group.page_rows.iter().for_each(|rows| put_varint(&mut out, *rows as u64));
+    for RowGroup { info, page_rows } in groups {
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        out.push(flag(info.compacted, COMPACTED) | flag(info.whole_cells, WHOLE_CELLS));
+        put_signed(&mut out, info.time.min);
+        put_varint(&mut out, info.time.max.wrapping_sub(info.time.min) as u64);
+        for key in [info.first_key, info.last_key] {
+            put_signed(&mut out, key.interval);
+            put_varint(&mut out, u64::from(key.series));
+        }
+        put_varint(&mut out, info.bytes);
+        put_varint(&mut out, page_rows.len() as u64);
+        page_rows.iter().for_each(|rows| put_varint(&mut out, *rows as u64));
     }
     out
 }
 
-/// The row groups again, still without chunks.
+/// The row groups again.
 pub(super) fn decode_groups(bytes: &[u8]) -> Result<Vec<RowGroup>, Malformed> {
     let mut cursor = Cursor::new(bytes);
     let count = cursor.count(ROW_GROUPS_MAX)?;
-    let groups = (0..count).map(|_| decode_group(&mut cursor)).collect::<Result<_, _>>()?;
+    let mut groups = Vec::new();
+    let mut first_row = 0;
+    for _ in 0..count {
+        let group = decode_group(&mut cursor, first_row)?;
+        first_row += group.info.rows as u64;
+        groups.push(group);
+    }
     cursor.finish()?;
     Ok(groups)
 }
 
-fn decode_group(cursor: &mut Cursor<'_>) -> Result<RowGroup, Malformed> {
-    let time = TimeRange { min: cursor.signed()?, max: cursor.signed()? };
+fn decode_group(cursor: &mut Cursor<'_>, first_row: u64) -> Result<RowGroup, Malformed> {
+    let flags = cursor.u8()?;
+    if flags & !(COMPACTED | WHOLE_CELLS) != 0 {
+        return Err(Malformed("known flags of a row group"));
+    }
+    let (min, spread) = (cursor.signed()?, cursor.varint()?);
+    let max = min.checked_add_unsigned(spread).ok_or(Malformed("a greatest time of 64 bits"))?;
+    let (first_key, last_key) = (decode_key(cursor)?, decode_key(cursor)?);
+    let group_bytes = cursor.varint()?;
     let pages = cursor.count(ROW_GROUP_ROWS_MAX)?;
     let page_rows = (0..pages).map(|_| cursor.count(PAGE_ROWS_MAX)).collect::<Result<Vec<_>, _>>()?;
     let rows: usize = page_rows.iter().sum();
-    if rows > ROW_GROUP_ROWS_MAX || page_rows.contains(&0) || time.min > time.max {
+    if rows == 0 || rows > ROW_GROUP_ROWS_MAX || page_rows.contains(&0) || first_key > last_key {
         return Err(Malformed("a row group within its limits"));
     }
-    Ok(RowGroup { time, page_rows, chunks: Vec::new() })
+    let info = GroupInfo {
+        rows,
+        first_row,
+        time: TimeRange { min, max },
+        first_key,
+        last_key,
+        compacted: flags & COMPACTED != 0,
+        whole_cells: flags & WHOLE_CELLS != 0,
+        bytes: group_bytes,
+    };
+    Ok(RowGroup { info, page_rows })
+}
+
+fn decode_key(cursor: &mut Cursor<'_>) -> Result<CellKey, Malformed> {
+    let interval = cursor.signed()?;
+    let series = u32::try_from(cursor.varint()?).map_err(|_| Malformed("a series of 32 bits"))?;
+    Ok(CellKey { interval, series })
+}
+
+/// The chunks of all row groups as bytes.
+pub(super) fn encode_chunks(chunks: &[Vec<Chunk>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    chunks.iter().flatten().for_each(|chunk| encode_chunk(&mut out, chunk));
+    out
 }
 
 fn encode_chunk(out: &mut Vec<u8>, chunk: &Chunk) {
@@ -196,26 +229,28 @@ fn put_piece(out: &mut Vec<u8>, extent: Extent) {
     }
 }
 
-/// Fills in the chunks, which must lie within `body`.
+/// The chunks again, a list for each row group, all of them within `body`.
 pub(super) fn decode_chunks(
     bytes: &[u8],
     columns: &Columns,
-    groups: &mut [RowGroup],
-    body: std::ops::Range<u64>,
-) -> Result<(), Malformed> {
+    groups: &[RowGroup],
+    body: &std::ops::Range<u64>,
+) -> Result<Vec<Vec<Chunk>>, Malformed> {
     let mut cursor = Cursor::new(bytes);
+    let mut all = Vec::with_capacity(groups.len());
     for group in groups {
-        for column in &columns.list {
-            group.chunks.push(decode_chunk(&mut cursor, column.ty, &group.page_rows, &body)?);
-        }
-        check_time(group, columns.time)?;
+        let chunk = |c: &StoredColumn| decode_chunk(&mut cursor, c.ty, &group.page_rows, body);
+        let chunks = columns.list.iter().map(chunk).collect::<Result<Vec<_>, _>>()?;
+        check_time(&chunks, columns.time)?;
+        all.push(chunks);
     }
-    cursor.finish()
+    cursor.finish()?;
+    Ok(all)
 }
 
 /// Pages are pruned by the ranges of the time column, so each has to have one.
-fn check_time(group: &RowGroup, time: usize) -> Result<(), Malformed> {
-    let chunk = group.chunks.get(time).ok_or(Malformed("a chunk of time"))?;
+fn check_time(chunks: &[Chunk], time: usize) -> Result<(), Malformed> {
+    let chunk = chunks.get(time).ok_or(Malformed("a chunk of time"))?;
     let known = |page: &Page| page.nulls == 0 && page.range.is_some();
     if chunk.pages.iter().all(known) { Ok(()) } else { Err(Malformed("a time in every row")) }
 }

@@ -6,12 +6,14 @@
 //! noticed too. `docs/format/segment.md` is the byte map.
 
 mod cells;
+mod cut;
 mod directory;
+mod encode;
 mod file;
+mod footer;
 mod header;
 mod index;
 mod reader;
-mod row_group;
 mod scan;
 mod sink;
 mod source;
@@ -23,10 +25,12 @@ mod tests;
 
 pub use cells::CellTable;
 pub(crate) use file::{SegmentFile, SegmentFileWriter};
-pub use reader::{ColumnSize, SegmentReader};
-pub use writer::write_segment;
+pub use reader::{ColumnSize, EncodingSize, SegmentReader};
 pub(crate) use writer::{SegmentSpec, SegmentWriter, Written};
 
+use std::sync::OnceLock;
+
+use crate::error::Result;
 use crate::partition::{CellKey, Partition, Width};
 use crate::schema::TableId;
 
@@ -75,9 +79,9 @@ pub struct SegmentInfo {
 const DIRECTORY: &str = "seg";
 
 impl SegmentInfo {
-    /// Where the file of a segment lies.
-    pub fn path_of(id: u64) -> String {
-        format!("{DIRECTORY}/{id:016x}.seg")
+    /// Where the file of a number lies.
+    pub fn path_of(file: u64) -> String {
+        SegmentFile::path_of(file)
     }
 
     /// Event times in it.
@@ -87,7 +91,7 @@ impl SegmentInfo {
 
     /// Where its file lies.
     pub fn path(&self) -> String {
-        Self::path_of(self.id)
+        Self::path_of(self.file)
     }
 }
 
@@ -135,4 +139,13 @@ impl TimeRange {
     pub fn contains(self, other: Self) -> bool {
         self.min <= other.min && other.max <= self.max
     }
+}
+
+/// What the cell holds, made by the first who asks; two who ask at once may both make it. An error is not kept.
+fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(made) = cell.get() {
+        return Ok(made);
+    }
+    let made = make()?;
+    Ok(cell.get_or_init(|| made))
 }

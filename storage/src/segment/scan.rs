@@ -9,19 +9,21 @@ use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, RecordBat
 use arrow_schema::{Schema, SchemaRef};
 use arrow_select::filter::filter;
 
-use super::TimeRange;
 use super::index::{Chunk, Columns, RowGroup, StoredColumn};
 use super::source::Source;
+use super::{SegmentReader, TimeRange};
 use crate::encoding::ChunkDecoder;
 use crate::error::{Result, StorageError};
-use crate::schema::{Column, ColumnType};
+use crate::schema::{Column, ColumnId, ColumnType, NO_TAGS, Role};
 
 /// A row group being read. Keeps the decoders of its chunks from page to page.
 #[derive(Debug)]
 pub(super) struct GroupScan<'a> {
+    segment: &'a SegmentReader,
     source: &'a Source,
     stored: &'a Columns,
     group: &'a RowGroup,
+    chunks: &'a [Chunk],
     schema: SchemaRef,
     wanted: Vec<Wanted>,
     decoders: BTreeMap<usize, ChunkDecoder>,
@@ -34,6 +36,8 @@ enum Wanted {
     Absent(ColumnType),
     /// A stored column as it is.
     Stored(usize),
+    /// A tag, which the series of the rows have.
+    Tag(ColumnId),
     /// A stored BIGINT that has become a DOUBLE.
     Widened(usize),
 }
@@ -48,14 +52,15 @@ enum Selection {
 
 impl<'a> GroupScan<'a> {
     pub(super) fn new(
-        source: &'a Source,
-        stored: &'a Columns,
+        segment: &'a SegmentReader,
         group: &'a RowGroup,
+        chunks: &'a [Chunk],
         columns: &[Column],
     ) -> Result<Self> {
+        let (source, stored) = (segment.source(), &segment.footer()?.columns);
         let wanted = columns.iter().map(|c| find(source, &stored.list, c)).collect::<Result<_>>()?;
         let schema = Arc::new(Schema::new(columns.iter().map(Column::arrow).collect::<Vec<_>>()));
-        Ok(Self { source, stored, group, schema, wanted, decoders: BTreeMap::new() })
+        Ok(Self { segment, source, stored, group, chunks, schema, wanted, decoders: BTreeMap::new() })
     }
 
     /// The rows of a page that lie in `time`; none where there are none.
@@ -103,11 +108,24 @@ impl<'a> GroupScan<'a> {
 
     fn array(&mut self, wanted: Wanted, page: usize, times: Option<&ArrayRef>) -> Result<ArrayRef> {
         match (wanted, times) {
+            (Wanted::Tag(column), _) => self.tag(column, page),
             (Wanted::Absent(ty), _) => Ok(new_null_array(&ty.arrow(), self.rows(page)?)),
             (Wanted::Stored(column), Some(times)) if column == self.stored.time => Ok(times.clone()),
             (Wanted::Stored(column), _) => self.decode(column, page),
             (Wanted::Widened(column), _) => Ok(widen(&self.decode(column, page)?)),
         }
+    }
+
+    fn tag(&self, column: ColumnId, page: usize) -> Result<ArrayRef> {
+        let before: usize = self.group.page_rows.iter().take(page).sum();
+        let first = self.group.info.first_row + before as u64;
+        let rows = first..first + self.rows(page)? as u64;
+        let series = self.segment.cells()?.series_of_rows(&rows);
+        // The rows of a table without tags ask the registry nothing.
+        if series.iter().all(|s| *s == NO_TAGS) {
+            return Ok(new_null_array(&ColumnType::Text.arrow(), series.len()));
+        }
+        Ok(Arc::new(self.segment.series().tag_column(column, &series)))
     }
 
     fn decode(&mut self, column: usize, page: usize) -> Result<ArrayRef> {
@@ -134,7 +152,7 @@ impl<'a> GroupScan<'a> {
     }
 
     fn chunk(&self, column: usize) -> Result<&'a Chunk> {
-        self.group.chunks.get(column).ok_or_else(|| self.missing())
+        self.chunks.get(column).ok_or_else(|| self.missing())
     }
 
     fn rows(&self, page: usize) -> Result<usize> {
@@ -149,7 +167,8 @@ impl<'a> GroupScan<'a> {
 
 fn find(source: &Source, stored: &[StoredColumn], column: &Column) -> Result<Wanted> {
     let Some(at) = stored.iter().position(|s| s.id == column.id) else {
-        return Ok(Wanted::Absent(column.ty));
+        let tag = column.role == Role::Tag;
+        return Ok(if tag { Wanted::Tag(column.id) } else { Wanted::Absent(column.ty) });
     };
     let ty = stored.get(at).map_or(column.ty, |s| s.ty);
     if ty.arrow() == column.ty.arrow() {

@@ -14,22 +14,35 @@ pub(super) struct Sink {
     file: Arc<dyn AppendFile>,
     buffer: Vec<u8>,
     offset: u64,
+    /// Where the segment being written begins.
+    base: u64,
 }
 
 impl Sink {
     pub(super) fn create(disk: &dyn Disk, path: String) -> Result<Self> {
         let file = disk.create(&path).map_err(|e| StorageError::io("create", path.clone(), e))?;
-        Ok(Self { path, file, buffer: Vec::with_capacity(WRITE_PIECE_BYTES), offset: 0 })
+        Ok(Self { path, file, buffer: Vec::with_capacity(WRITE_PIECE_BYTES), offset: 0, base: 0 })
     }
 
-    /// Where the next byte goes.
-    pub(super) fn offset(&self) -> u64 {
+    /// Bytes of the file so far.
+    pub(super) fn bytes(&self) -> u64 {
         self.offset
     }
 
-    /// Appends bytes and says where they lie.
+    /// The next segment begins here; where in the file that is.
+    pub(super) fn begin(&mut self) -> u64 {
+        self.base = self.offset;
+        self.base
+    }
+
+    /// Where the next byte goes in the segment.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset - self.base
+    }
+
+    /// Appends bytes and says where in the segment they lie.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<Extent> {
-        let extent = Extent { offset: self.offset, bytes: bytes.len() as u64, crc: crc32fast::hash(bytes) };
+        let extent = Extent { offset: self.offset(), bytes: bytes.len() as u64, crc: crc32fast::hash(bytes) };
         self.offset += extent.bytes;
         let mut rest = bytes;
         while !rest.is_empty() {

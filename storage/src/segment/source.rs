@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::disk::{Disk, ReadFile};
+use super::SegmentFile;
 use crate::encoding::Malformed;
 use crate::error::{Result, StorageError};
 
@@ -22,34 +22,36 @@ impl Extent {
     }
 }
 
-/// An open file.
+/// A segment within its file. Offsets count from where it begins; errors name those of the file.
 #[derive(Debug)]
 pub(super) struct Source {
-    path: String,
-    file: Arc<dyn ReadFile>,
+    file: Arc<SegmentFile>,
+    base: u64,
     bytes: u64,
 }
 
 impl Source {
-    pub(super) fn open(disk: &dyn Disk, path: String) -> Result<Self> {
-        let io = |action, error| StorageError::io(action, path.clone(), error);
-        let file = disk.open(&path).map_err(|e| io("open", e))?;
-        let bytes = file.len().map_err(|e| io("read the length of", e))?;
-        Ok(Self { path, file, bytes })
+    /// A segment of `bytes` bytes that begins at `base`. No I/O.
+    pub(super) fn new(file: Arc<SegmentFile>, base: u64, bytes: u64) -> Self {
+        Self { file, base, bytes }
+    }
+
+    pub(super) fn file(&self) -> &Arc<SegmentFile> {
+        &self.file
     }
 
     pub(super) fn path(&self) -> &str {
-        &self.path
+        self.file.path()
     }
 
-    /// The length of the file.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    /// An offset of the segment as one of the file.
+    pub(super) fn at(&self, offset: u64) -> u64 {
+        self.base.saturating_add(offset)
     }
 
     /// Damage at an offset.
     pub(super) fn corrupt(&self, offset: u64, expected: impl Into<String>) -> StorageError {
-        StorageError::corrupt(self.path.clone(), offset, expected)
+        StorageError::corrupt(self.path(), self.at(offset), expected)
     }
 
     /// The same for what a decoder said.
@@ -59,19 +61,25 @@ impl Source {
 
     /// Reads `bytes` bytes from `offset`.
     pub(super) fn read(&self, offset: u64, bytes: u64) -> Result<Vec<u8>> {
-        let within = offset.checked_add(bytes).is_some_and(|end| end <= self.bytes);
+        let opened = self.file.opened()?;
+        let end = offset.checked_add(bytes).filter(|end| *end <= self.bytes);
+        let within = end.and_then(|end| end.checked_add(self.base)).is_some_and(|end| end <= opened.bytes);
         let Some(length) = usize::try_from(bytes).ok().filter(|_| within) else {
-            return Err(self.corrupt(self.bytes, format!("{bytes} bytes from offset {offset} on")));
+            let expected = format!("{bytes} bytes from offset {} on", self.at(offset));
+            return Err(StorageError::corrupt(self.path(), opened.bytes.min(self.at(offset)), expected));
         };
         let mut buffer = vec![0; length];
-        self.file.read_at(offset, &mut buffer).map_err(|error| self.read_failed(offset, bytes, error))?;
+        opened
+            .file
+            .read_at(self.at(offset), &mut buffer)
+            .map_err(|error| self.read_failed(offset, bytes, error))?;
         Ok(buffer)
     }
 
     fn read_failed(&self, offset: u64, bytes: u64, error: io::Error) -> StorageError {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => self.corrupt(offset, format!("{bytes} more bytes")),
-            _ => StorageError::io("read", self.path.clone(), error),
+            _ => StorageError::io("read", self.path(), error),
         }
     }
 

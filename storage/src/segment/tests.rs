@@ -1,5 +1,6 @@
 //! Round trips, pruning and damage, on a disk in memory.
 
+mod cells;
 mod damage;
 mod memory_disk;
 mod pruning;

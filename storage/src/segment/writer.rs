@@ -1,12 +1,23 @@
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::SegmentReader;
+use super::cells::{self, CellTable};
+use super::cut::{Cutter, GroupRows};
+use super::directory::{self, CELLS, COLUMNS, PAGE_INDEX, REQUIRED, ROW_GROUPS, Section, Tag};
+use super::encode::{EncodedColumn, EncodedGroup, encode_all};
+use super::header::{Header, TRAILER_BYTES, Trailer};
+use super::index::{self, Chunk, Columns, Page, RowGroup, StoredColumn};
+use super::sink::Sink;
+use super::source::Extent;
+use super::{GroupInfo, SegmentInfo, SegmentReader};
 use crate::distribution::Lattice;
+use crate::encoding::{Effort, Encoding};
+use crate::error::{Result, StorageError};
+use crate::limits::ROW_GROUPS_MAX;
+use crate::partition::{Partition, Width};
 use crate::rows::Rows;
-use crate::schema::ColumnId;
+use crate::schema::{ColumnId, ColumnType, Role, TableSchema};
 use crate::series::SeriesRegistry;
 
 /// What a segment to be written is.
@@ -23,7 +34,7 @@ pub(crate) struct SegmentSpec<'a> {
     pub(crate) series: &'a SeriesRegistry,
     /// Chosen before; a summarised numeric column without one gets one from its first rows.
     pub(crate) lattices: &'a BTreeMap<ColumnId, Lattice>,
-    /// Row groups encoded at once.
+    /// Row groups encoded at once; so many and one more are held in memory.
     pub(crate) threads: usize,
 }
 
@@ -35,195 +46,295 @@ pub(crate) struct Written {
     pub(crate) lattices: BTreeMap<ColumnId, Lattice>,
 }
 
-/// A segment being written.
+/// A segment being written. After an error a part of it may be in the file; nothing names it.
 #[derive(Debug)]
-pub(crate) struct SegmentWriter<'a>(PhantomData<&'a ()>);
+pub(crate) struct SegmentWriter<'a> {
+    sink: &'a mut Sink,
+    file: u64,
+    offset: u64,
+    spec: SegmentSpec<'a>,
+    columns: Columns,
+    cutter: Cutter,
+    /// Cut and not yet encoded.
+    ready: Vec<GroupRows>,
+    groups: Vec<RowGroup>,
+    /// Of each row group, whether its first cell begins in it.
+    starts_cell: Vec<bool>,
+    chunks: Vec<Vec<Chunk>>,
+    cells: CellTable,
+}
 
-impl SegmentWriter<'_> {
-    /// Rows in order of (interval, series, time); each call goes on where the last ended. Any number of rows.
+impl<'a> SegmentWriter<'a> {
+    pub(super) fn begin(sink: &'a mut Sink, file: u64, spec: SegmentSpec<'a>) -> Result<Self> {
+        let columns = stored_columns(spec.schema)?;
+        let offset = sink.begin();
+        sink.append(&header(&spec).encode())?;
+        let types = columns.list.iter().map(|c| c.ty).collect();
+        let cutter = Cutter::new(types, columns.time, spec.width);
+        Ok(Self {
+            sink,
+            file,
+            offset,
+            spec,
+            columns,
+            cutter,
+            ready: Vec::new(),
+            groups: Vec::new(),
+            starts_cell: Vec::new(),
+            chunks: Vec::new(),
+            cells: CellTable::default(),
+        })
+    }
+
+    /// Rows in order of (interval, series, time); each call goes on where the last ended. Any number of rows; slices
+    /// are cheap.
+    ///
+    /// Rows of another schema, without a time, out of order, and a value over its limit are refused.
     pub(crate) fn push(&mut self, rows: Rows) -> Result<()> {
-        todo!("{}", rows.len())
+        self.check(&rows)?;
+        self.cutter.push(rows)?;
+        while let Some(group) = self.cutter.take(false)? {
+            self.ready.push(group);
+            if self.ready.len() >= self.spec.threads.max(1) {
+                self.write_ready()?;
+            }
+        }
+        Ok(())
     }
 
-    /// Takes over whole row groups undecoded; they lie behind everything pushed so far and hold whole cells.
+    /// Takes over whole row groups undecoded; they lie behind everything pushed so far and hold whole cells (see
+    /// [`GroupInfo::whole_cells`]). A group in which a column has become wider is decoded and encoded anew, and so is
+    /// one of another width.
     pub(crate) fn copy(&mut self, from: &SegmentReader, groups: Range<usize>) -> Result<()> {
-        todo!("{from:?} {groups:?}")
+        let Some(sources) = self.sources(from)? else {
+            return groups.into_iter().try_for_each(|g| self.push(from.read_rows(g, self.spec.schema)?));
+        };
+        self.flush()?;
+        groups.into_iter().try_for_each(|group| self.copy_group(from, group, &sources))
     }
 
-    /// Bytes written so far for this segment, about.
+    /// Bytes written so far for this segment; rows not yet in a full row group do not count.
     pub(crate) fn bytes(&self) -> u64 {
-        todo!()
+        self.sink.offset()
     }
 
-    /// Writes what is left, and the footer.
-    pub(crate) fn finish(self) -> Result<Written> {
-        todo!()
+    /// Writes what is left, and the footer. No rows are an error.
+    pub(crate) fn finish(mut self) -> Result<Written> {
+        self.flush()?;
+        if self.groups.is_empty() {
+            return Err(StorageError::Invalid(format!(
+                "a segment of table {} needs rows",
+                self.spec.schema.name
+            )));
+        }
+        let ends = self.starts_cell.iter().skip(1).copied().chain([true]);
+        for ((group, starts), ends) in self.groups.iter_mut().zip(&self.starts_cell).zip(ends) {
+            group.info.whole_cells = *starts && ends;
+        }
+        let trailer = self.write_footer()?;
+        Ok(Written { info: self.info(&trailer), lattices: BTreeMap::new() })
+    }
+
+    fn effort(&self) -> Effort {
+        if self.spec.level == 0 { Effort::Flush } else { Effort::Compaction }
+    }
+
+    fn check(&self, rows: &Rows) -> Result<()> {
+        let table = &self.spec.schema.name;
+        let refuse = |why: String| Err(StorageError::Invalid(format!("rows of table {table}: {why}")));
+        let (columns, found) = (&self.columns.list, rows.batch.columns());
+        if found.len() != columns.len() || rows.len() != rows.batch.num_rows() {
+            return refuse(format!("{} columns instead of {}", found.len(), columns.len()));
+        }
+        for (column, array) in columns.iter().zip(found) {
+            if *array.data_type() != column.ty.arrow() || column.ty == ColumnType::Vector(0) {
+                let (name, found) = (&column.name, array.data_type());
+                return refuse(format!("column {name} is {found}, not {}", column.ty.sql()));
+            }
+        }
+        match rows.batch.column(self.columns.time).null_count() {
+            0 => Ok(()),
+            nulls => refuse(format!("{nulls} rows have no time")),
+        }
+    }
+
+    /// Writes everything pushed.
+    fn flush(&mut self) -> Result<()> {
+        while let Some(group) = self.cutter.take(true)? {
+            self.ready.push(group);
+            if self.ready.len() >= self.spec.threads.max(1) {
+                self.write_ready()?;
+            }
+        }
+        self.write_ready()
+    }
+
+    fn write_ready(&mut self) -> Result<()> {
+        let ready = std::mem::take(&mut self.ready);
+        let encoded = encode_all(&self.columns, &ready, self.effort());
+        ready.into_iter().zip(encoded).try_for_each(|(rows, group)| self.write_group(rows, group))
+    }
+
+    fn write_group(&mut self, rows: GroupRows, encoded: EncodedGroup) -> Result<()> {
+        let chunks = encoded.chunks.iter().map(|chunk| self.write_chunk(chunk));
+        let chunks = chunks.collect::<Result<Vec<_>>>()?;
+        let (first, last) = (rows.cells.first(), rows.cells.last());
+        let info = GroupInfo {
+            rows: rows.page_rows.iter().sum(),
+            first_row: 0,
+            time: encoded.time,
+            first_key: first.map_or_else(Default::default, |(key, _)| *key),
+            last_key: last.map_or_else(Default::default, |(key, _)| *key),
+            compacted: self.spec.level > 0,
+            whole_cells: false,
+            bytes: chunks.iter().map(Chunk::bytes).sum(),
+        };
+        rows.cells.iter().for_each(|(key, rows)| self.cells.push(*key, *rows as u64));
+        self.add_group(RowGroup { info, page_rows: rows.page_rows }, chunks, rows.starts_cell)
+    }
+
+    fn write_chunk(&mut self, column: &EncodedColumn) -> Result<Chunk> {
+        let EncodedColumn { chunk, raw_bytes, pages } = column;
+        let meta = self.sink.append(&chunk.meta)?;
+        let page = |(bytes, (nulls, range)): (&Vec<u8>, &(usize, _))| {
+            Ok(Page { extent: self.sink.append(bytes)?, nulls: *nulls, range: *range })
+        };
+        let pages = chunk.pages.iter().zip(pages).map(page).collect::<Result<Vec<_>>>()?;
+        Ok(Chunk { encoding: chunk.encoding, raw_bytes: *raw_bytes, meta, pages })
+    }
+
+    fn add_group(&mut self, mut group: RowGroup, chunks: Vec<Chunk>, starts_cell: bool) -> Result<()> {
+        group.info.first_row = self.groups.last().map_or(0, |g| g.info.first_row + g.info.rows as u64);
+        self.groups.push(group);
+        self.chunks.push(chunks);
+        self.starts_cell.push(starts_cell);
+        if self.groups.len() <= ROW_GROUPS_MAX {
+            return Ok(());
+        }
+        Err(StorageError::TooLarge {
+            what: "the number of row groups of a segment",
+            size: self.groups.len() as u64,
+            limit: ROW_GROUPS_MAX as u64,
+            remedy: "flush smaller memtables",
+        })
+    }
+
+    /// Where in `from` each of the columns is, none for one that is younger; none at all where row groups cannot be
+    /// taken over as they are.
+    fn sources(&self, from: &SegmentReader) -> Result<Option<Vec<Option<usize>>>> {
+        let stored = &from.footer()?.columns.list;
+        let mut sources = Vec::with_capacity(self.columns.list.len());
+        for column in &self.columns.list {
+            let found = stored.iter().position(|s| s.id == column.id);
+            if found.and_then(|at| stored.get(at)).is_some_and(|s| s.ty != column.ty) {
+                return Ok(None);
+            }
+            sources.push(found);
+        }
+        Ok((from.info().width == self.spec.width).then_some(sources))
+    }
+
+    fn copy_group(&mut self, from: &SegmentReader, at: usize, sources: &[Option<usize>]) -> Result<()> {
+        let (group, chunks) = from.group_and_chunks(at)?;
+        self.cutter.pass(group.info.first_key, i64::MIN)?;
+        self.cutter.pass(group.info.last_key, i64::MAX)?;
+        let mut copied = Vec::with_capacity(sources.len());
+        for source in sources {
+            copied.push(match source.and_then(|at| chunks.get(at)) {
+                Some(chunk) => self.copy_chunk(from, chunk)?,
+                None => nulls(&group.page_rows),
+            });
+        }
+        let rows = group.info.first_row..group.info.first_row + group.info.rows as u64;
+        let cells = from.cells()?;
+        let starts_cell = self.cells.len().checked_sub(1).and_then(|last| self.cells.key(last))
+            != Some(group.info.first_key);
+        for cell in cells.cells_of_rows(&rows) {
+            let of_cell = cells.rows(cell);
+            let count = of_cell.end.min(rows.end) - of_cell.start.max(rows.start);
+            self.cells.push(cells.key(cell).unwrap_or_default(), count);
+        }
+        let info = GroupInfo { bytes: copied.iter().map(Chunk::bytes).sum(), ..group.info };
+        self.add_group(RowGroup { info, page_rows: group.page_rows.clone() }, copied, starts_cell)
+    }
+
+    fn copy_chunk(&mut self, from: &SegmentReader, chunk: &Chunk) -> Result<Chunk> {
+        let mut copy = |extent| self.sink.append(&from.read_checked(extent)?);
+        let meta = copy(chunk.meta)?;
+        let page = |page: &Page| Ok(Page { extent: copy(page.extent)?, ..*page });
+        let pages = chunk.pages.iter().map(page).collect::<Result<Vec<_>>>()?;
+        Ok(Chunk { meta, pages, ..*chunk })
+    }
+
+    /// Sections, then the directory that names them, then the trailer that names the directory.
+    fn write_footer(&mut self) -> Result<Trailer> {
+        let sections: [(Tag, Vec<u8>); 4] = [
+            (COLUMNS, index::encode_columns(&self.columns)),
+            (ROW_GROUPS, index::encode_groups(&self.groups)),
+            (PAGE_INDEX, index::encode_chunks(&self.chunks)),
+            (CELLS, cells::encode(&self.cells, self.spec.width, self.effort())),
+        ];
+        let mut entries = Vec::new();
+        for (tag, bytes) in sections {
+            entries.push(Section { tag, flags: REQUIRED, version: 1, extent: self.sink.append(&bytes)? });
+        }
+        let directory = self.sink.append(&directory::encode(&entries))?;
+        let trailer = Trailer {
+            directory_offset: directory.offset,
+            directory_bytes: directory.bytes as u32,
+            directory_crc: directory.crc,
+            segment_bytes: self.sink.offset() + TRAILER_BYTES as u64,
+            segment: self.spec.id,
+        };
+        self.sink.append(&trailer.encode())?;
+        Ok(trailer)
+    }
+
+    fn info(&self, trailer: &Trailer) -> SegmentInfo {
+        let SegmentSpec { id, level, partition, width, first_seq, last_seq, schema, .. } = self.spec;
+        let groups = || self.groups.iter().map(|g| g.info);
+        SegmentInfo {
+            id,
+            file: self.file,
+            offset: self.offset,
+            level,
+            partition,
+            width,
+            first_key: groups().next().map_or_else(Default::default, |g| g.first_key),
+            last_key: groups().next_back().map_or_else(Default::default, |g| g.last_key),
+            table: schema.id,
+            schema_version: schema.version,
+            rows: groups().map(|g| g.rows as u64).sum(),
+            bytes: trailer.segment_bytes,
+            raw_bytes: self.chunks.iter().flatten().map(|c| c.raw_bytes).sum(),
+            min_time: groups().map(|g| g.time.min).min().unwrap_or(i64::MAX),
+            max_time: groups().map(|g| g.time.max).max().unwrap_or(i64::MIN),
+            first_seq,
+            last_seq,
+            footer_crc: trailer.directory_crc,
+        }
     }
 }
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
-
-use super::directory::{self, REQUIRED, Section};
-use super::header::{Header, TRAILER_BYTES, Trailer};
-use super::index::{self, Chunk, Columns, Page, RowGroup, StoredColumn};
-use super::row_group::{GroupRows, RowGroups, plain_bytes};
-use super::sink::Sink;
-use super::value_range::{ValueRange, time_range};
-use super::{DIRECTORY, SegmentInfo, TimeRange};
-use crate::disk::Disk;
-use crate::encoding;
-use crate::error::{Result, StorageError};
-use crate::limits::ROW_GROUPS_MAX;
-use crate::partition::{CellKey, Partition, Width};
-use crate::schema::{ColumnType, Role, TableSchema};
-
-/// Writes a segment file with rows already in order of time, and makes it durable: file synced, and the directory
-/// `seg` synced. `batches` have the table's Arrow schema. `first_seq` and `last_seq` are noted in the result.
-///
-/// No rows, rows of another schema and a value over its limit are refused. After an error a part of the file may be
-/// there; nothing names it.
-pub fn write_segment(
-    disk: &dyn Disk,
-    id: u64,
-    schema: &TableSchema,
-    batches: &[RecordBatch],
-    first_seq: u64,
-    last_seq: u64,
-) -> Result<SegmentInfo> {
-    let columns = stored_columns(schema)?;
-    batches.iter().try_for_each(|batch| check_batch(schema, columns.time, batch))?;
-    if batches.iter().all(|batch| batch.num_rows() == 0) {
-        return Err(StorageError::Invalid(format!("a segment of table {} needs rows", schema.name)));
-    }
-    disk.create_dir(DIRECTORY).map_err(|e| StorageError::io("create", DIRECTORY, e))?;
-    let mut sink = Sink::create(disk, SegmentInfo::path_of(id))?;
-    let header = Header { segment: id, table: schema.id, schema_version: schema.version };
-    sink.append(&header.encode())?;
-    let groups = write_groups(&mut sink, schema, columns.time, batches)?;
-    let trailer = write_footer(&mut sink, id, &columns, &groups)?;
-    sink.finish()?;
-    disk.sync_dir(DIRECTORY).map_err(|e| StorageError::io("sync", DIRECTORY, e))?;
-    Ok(info(&header, &trailer, &groups, first_seq, last_seq))
-}
-
-fn info(
-    header: &Header,
-    trailer: &Trailer,
-    groups: &[RowGroup],
-    first_seq: u64,
-    last_seq: u64,
-) -> SegmentInfo {
-    SegmentInfo {
-        id: header.segment,
-        file: header.segment,
-        offset: 0,
-        level: 0,
-        partition: Partition::of(groups.first().map_or(0, |g| g.time.min), Partition::LONG),
-        width: Width::MIN,
-        first_key: CellKey::default(),
-        last_key: CellKey::default(),
-        table: header.table,
-        schema_version: header.schema_version,
-        rows: groups.iter().map(RowGroup::rows).sum(),
-        bytes: trailer.file_bytes,
-        raw_bytes: groups.iter().flat_map(|g| &g.chunks).map(|c| c.raw_bytes).sum(),
-        min_time: groups.iter().map(|g| g.time.min).min().unwrap_or(i64::MAX),
-        max_time: groups.iter().map(|g| g.time.max).max().unwrap_or(i64::MIN),
-        first_seq,
-        last_seq,
-        footer_crc: trailer.directory_crc,
-    }
+fn header(spec: &SegmentSpec<'_>) -> Header {
+    Header { segment: spec.id, table: spec.schema.id, schema_version: spec.schema.version }
 }
 
 fn stored_columns(schema: &TableSchema) -> Result<Columns> {
-    let time = schema.columns.iter().position(|c| c.role == Role::Time && c.ty == ColumnType::Timestamp);
+    let time = schema.stored_columns().position(|c| c.role == Role::Time && c.ty == ColumnType::Timestamp);
     let time =
         time.ok_or_else(|| StorageError::Invalid(format!("table {} has no time column", schema.name)))?;
-    let list = schema.columns.iter().map(|c| StoredColumn { id: c.id, name: c.name.clone(), ty: c.ty });
+    let list = schema.stored_columns().map(|c| StoredColumn { id: c.id, name: c.name.clone(), ty: c.ty });
     Ok(Columns { time, list: list.collect() })
 }
 
-fn check_batch(schema: &TableSchema, time: usize, batch: &RecordBatch) -> Result<()> {
-    let refuse = |why: String| Err(StorageError::Invalid(format!("rows of table {}: {why}", schema.name)));
-    if batch.num_columns() != schema.columns.len() {
-        return refuse(format!("{} columns instead of {}", batch.num_columns(), schema.columns.len()));
+/// The chunk of a column that is younger than the row group.
+fn nulls(page_rows: &[usize]) -> Chunk {
+    let page = |rows: &usize| Page { extent: Extent::default(), nulls: *rows, range: None };
+    Chunk {
+        encoding: Encoding::AllNull,
+        raw_bytes: 0,
+        meta: Extent::default(),
+        pages: page_rows.iter().map(page).collect(),
     }
-    for (column, array) in schema.columns.iter().zip(batch.columns()) {
-        if *array.data_type() != column.ty.arrow() || column.ty == ColumnType::Vector(0) {
-            return refuse(format!(
-                "column {} is {}, not {}",
-                column.name,
-                array.data_type(),
-                column.ty.sql()
-            ));
-        }
-    }
-    match batch.column(time).null_count() {
-        0 => Ok(()),
-        nulls => refuse(format!("{nulls} rows have no time")),
-    }
-}
-
-fn write_groups(
-    sink: &mut Sink,
-    schema: &TableSchema,
-    time: usize,
-    batches: &[RecordBatch],
-) -> Result<Vec<RowGroup>> {
-    let mut groups = Vec::new();
-    for rows in RowGroups::new(schema, batches) {
-        groups.push(write_group(sink, schema, time, &rows?)?);
-        if groups.len() > ROW_GROUPS_MAX {
-            return Err(StorageError::TooLarge {
-                what: "the number of row groups of a segment",
-                size: groups.len() as u64,
-                limit: ROW_GROUPS_MAX as u64,
-                remedy: "flush smaller memtables",
-            });
-        }
-    }
-    Ok(groups)
-}
-
-fn write_group(sink: &mut Sink, schema: &TableSchema, time: usize, rows: &GroupRows) -> Result<RowGroup> {
-    let mut chunks = Vec::with_capacity(rows.columns.len());
-    for (column, array) in schema.columns.iter().zip(&rows.columns) {
-        chunks.push(write_chunk(sink, column.ty, array, &rows.page_rows)?);
-    }
-    let time = rows.columns.get(time).and_then(|array| time_range(array));
-    let time = time.unwrap_or(TimeRange { min: i64::MAX, max: i64::MIN });
-    Ok(RowGroup { time, page_rows: rows.page_rows.clone(), chunks })
-}
-
-fn write_chunk(sink: &mut Sink, ty: ColumnType, array: &ArrayRef, page_rows: &[usize]) -> Result<Chunk> {
-    let encoded = encoding::encode(ty, array, page_rows, encoding::Effort::Flush);
-    let meta = sink.append(&encoded.meta)?;
-    let mut pages = Vec::with_capacity(page_rows.len());
-    let mut start = 0;
-    for (bytes, rows) in encoded.pages.iter().zip(page_rows) {
-        let slice = array.slice(start, *rows);
-        let extent = sink.append(bytes)?;
-        pages.push(Page { extent, nulls: slice.null_count(), range: ValueRange::of(ty, &slice) });
-        start += rows;
-    }
-    let raw_bytes = plain_bytes(ty, array) + array.nulls().map_or(0, |n| n.len().div_ceil(8));
-    Ok(Chunk { encoding: encoded.encoding, raw_bytes: raw_bytes as u64, meta, pages })
-}
-
-/// Sections, then the directory that names them, then the trailer that names the directory.
-fn write_footer(sink: &mut Sink, segment: u64, columns: &Columns, groups: &[RowGroup]) -> Result<Trailer> {
-    let mut sections = Vec::new();
-    for (tag, bytes) in index::encode(columns, groups) {
-        sections.push(Section { tag, flags: REQUIRED, version: 1, extent: sink.append(&bytes)? });
-    }
-    let directory = sink.append(&directory::encode(&sections))?;
-    let trailer = Trailer {
-        directory_offset: directory.offset,
-        directory_bytes: directory.bytes as u32,
-        directory_crc: directory.crc,
-        file_bytes: sink.offset() + TRAILER_BYTES as u64,
-        segment,
-    };
-    sink.append(&trailer.encode())?;
-    Ok(trailer)
 }

@@ -17,10 +17,11 @@ struct File {
     largest_append: AtomicU64,
 }
 
-#[derive(Debug, Default)]
+/// Clones share it.
+#[derive(Clone, Debug, Default)]
 pub(super) struct MemoryDisk {
-    files: Mutex<BTreeMap<String, Arc<File>>>,
-    synced_dirs: Mutex<Vec<String>>,
+    files: Arc<Mutex<BTreeMap<String, Arc<File>>>>,
+    synced_dirs: Arc<Mutex<Vec<String>>>,
     read_bytes: Arc<AtomicU64>,
 }
 
@@ -39,6 +40,10 @@ impl MemoryDisk {
 
     pub(super) fn bytes(&self, path: &str) -> Vec<u8> {
         self.files.lock()[path].bytes.lock().clone()
+    }
+
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.files.lock().contains_key(path)
     }
 
     pub(super) fn largest_append(&self, path: &str) -> u64 {
@@ -81,8 +86,8 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
-    fn remove(&self, _path: &str) -> Result<()> {
-        Err(ErrorKind::Unsupported.into())
+    fn remove(&self, path: &str) -> Result<()> {
+        self.files.lock().remove(path).map(drop).ok_or(ErrorKind::NotFound.into())
     }
 
     fn rename(&self, _from: &str, _to: &str) -> Result<()> {

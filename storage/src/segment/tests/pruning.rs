@@ -1,19 +1,15 @@
 //! A range of time is exact, and costs only the pages it touches.
 
 use super::memory_disk::MemoryDisk;
-use super::sample::{read_all, rows, schema};
-use crate::segment::{SegmentReader, TimeRange, write_segment};
+use super::sample::{read_all, reader, rows, schema, write_segment};
+use crate::segment::TimeRange;
 
 #[test]
 fn a_range_of_time_is_cut_exactly_at_any_edge() {
     let schema = schema();
     let all = rows(&schema, 0..70_000);
     let disk = MemoryDisk::default();
-    let reader = SegmentReader::open(
-        &disk,
-        write_segment(&disk, 1, &schema, std::slice::from_ref(&all), 1, 1).unwrap(),
-    )
-    .unwrap();
+    let reader = reader(&disk, write_segment(&disk, 1, &schema, std::slice::from_ref(&all)).unwrap());
     let columns = [schema.columns[7].clone(), schema.columns[0].clone(), schema.columns[2].clone()];
     for (first, last) in
         [(0, 0), (8_191, 8_191), (8_191, 8_192), (8_192, 16_383), (100, 69_999), (65_535, 65_536)]
@@ -41,8 +37,10 @@ fn a_range_of_time_is_cut_exactly_at_any_edge() {
 fn a_short_range_and_few_columns_read_few_bytes() {
     let schema = schema();
     let disk = MemoryDisk::default();
-    let info = write_segment(&disk, 1, &schema, &[rows(&schema, 0..65_536)], 1, 1).unwrap();
-    let reader = SegmentReader::open(&disk, info).unwrap();
+    let info = write_segment(&disk, 1, &schema, &[rows(&schema, 0..65_536)]).unwrap();
+    let reader = reader(&disk, info);
+    reader.groups().unwrap();
+    reader.read(0, &[], TimeRange::ALL).unwrap();
     let note = [schema.columns[5].clone()];
     disk.take_read_bytes();
     let read = |columns, time| {

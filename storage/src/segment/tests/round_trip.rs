@@ -7,11 +7,11 @@ use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, TimestampNanosecondArray};
 
 use super::memory_disk::MemoryDisk;
-use super::sample::{mix, read_all, rows, schema};
+use super::sample::{read_all, reader, rows, schema, write_segment};
 use crate::error::StorageError;
 use crate::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX, VALUE_BYTES_MAX, WRITE_PIECE_BYTES};
 use crate::schema::{Column, ColumnType, Role, TableSchema};
-use crate::segment::{SegmentReader, TimeRange, write_segment};
+use crate::segment::{SegmentReader, TimeRange};
 
 /// Equal bit for bit: NaN payloads and the sign of zero included.
 fn assert_same(found: &RecordBatch, expected: &RecordBatch) {
@@ -32,7 +32,7 @@ fn assert_same(found: &RecordBatch, expected: &RecordBatch) {
 }
 
 fn write(disk: &MemoryDisk, schema: &TableSchema, batches: &[RecordBatch]) -> Arc<SegmentReader> {
-    SegmentReader::open(disk, write_segment(disk, 3, schema, batches, 11, 12).unwrap()).unwrap()
+    reader(disk, write_segment(disk, 3, schema, batches).unwrap())
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn every_type_comes_back_from_many_row_groups_and_uneven_batches() {
     let batches: Vec<_> = cuts.windows(2).map(|w| all.slice(w[0], w[1] - w[0])).collect();
     let disk = MemoryDisk::default();
     let reader = write(&disk, &schema, &batches);
-    assert_eq!(reader.row_groups(), 3);
+    assert_eq!(reader.groups().unwrap().len(), 3);
     assert_same(&read_all(&reader, &schema.columns, TimeRange::ALL), &all);
     reader.verify().unwrap();
 
@@ -51,8 +51,8 @@ fn every_type_comes_back_from_many_row_groups_and_uneven_batches() {
     assert_eq!((info.rows, info.min_time, info.max_time), (150_000, 0, 149_999_000));
     assert_eq!((info.first_seq, info.last_seq, info.table, info.schema_version), (11, 12, 7, 1));
     assert_eq!(info.bytes, disk.bytes(&info.path()).len() as u64);
-    assert_eq!((0..3).map(|g| reader.row_group(g).0).collect::<Vec<_>>(), [65_536, 65_536, 18_928]);
-    assert_eq!(reader.row_group(1).1, TimeRange { min: 65_536_000, max: 131_071_000 });
+    assert_eq!(reader.groups().unwrap().iter().map(|g| g.rows).collect::<Vec<_>>(), [65_536, 65_536, 18_928]);
+    assert_eq!(reader.groups().unwrap()[1].time, TimeRange { min: 65_536_000, max: 131_071_000 });
     assert_eq!(disk.synced_dirs(), ["seg"]);
     assert!(disk.largest_append(&info.path()) <= WRITE_PIECE_BYTES as u64);
 }
@@ -67,7 +67,7 @@ fn batches_have_a_page_at_most_and_each_shape_its_encoding() {
         batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(),
         [PAGE_ROWS_MAX, PAGE_ROWS_MAX, 3_616]
     );
-    let sizes = reader.column_sizes();
+    let sizes = reader.column_sizes().unwrap();
     let encodings: Vec<_> = sizes.iter().map(|s| s.encoding).collect();
     #[rustfmt::skip]
     assert_eq!(encodings, [
@@ -129,6 +129,7 @@ fn no_columns_still_count_rows() {
     let schema = schema();
     let disk = MemoryDisk::default();
     let reader = write(&disk, &schema, &[rows(&schema, 0..10_000)]);
+    reader.read(0, &[], TimeRange::ALL).unwrap();
     disk.take_read_bytes();
     let count = |time| reader.read(0, &[], time).unwrap().iter().map(RecordBatch::num_rows).sum::<usize>();
     assert_eq!(count(TimeRange::ALL), 10_000);
@@ -153,8 +154,8 @@ fn long_texts_make_shorter_pages_and_row_groups() {
     let (schema, batch) = texts(&long);
     let disk = MemoryDisk::default();
     let reader = write(&disk, &schema, std::slice::from_ref(&batch));
-    assert!(reader.row_groups() > 1);
-    for group in 0..reader.row_groups() {
+    assert!(reader.groups().unwrap().len() > 1);
+    for group in 0..reader.groups().unwrap().len() {
         for page in reader.read(group, &schema.columns, TimeRange::ALL).unwrap() {
             let bytes: usize = page.column(1).as_string::<i32>().iter().flatten().map(str::len).sum();
             assert!(bytes <= PAGE_BYTES_MAX, "{bytes}");
@@ -166,9 +167,8 @@ fn long_texts_make_shorter_pages_and_row_groups() {
 #[test]
 fn what_cannot_be_read_again_is_not_written() {
     let all_types = schema();
-    let disk = MemoryDisk::default();
     let refuse = |schema: &TableSchema, batch: RecordBatch| {
-        write_segment(&disk, 3, schema, &[batch], 1, 1).unwrap_err()
+        write_segment(&MemoryDisk::default(), 3, schema, &[batch]).unwrap_err()
     };
     assert!(matches!(refuse(&all_types, rows(&all_types, 0..0)), StorageError::Invalid(_)));
     let (texts, batch) = texts(&["x".repeat(VALUE_BYTES_MAX + 1)]);
@@ -177,13 +177,9 @@ fn what_cannot_be_read_again_is_not_written() {
 }
 
 #[test]
-fn rows_out_of_order_are_still_cut_exactly() {
-    let (schema, batch) = texts(&(0..30_000).map(|i| i.to_string()).collect::<Vec<_>>());
-    let times: Vec<i64> = (0..30_000).map(|i| (mix(i) % 1_000) as i64).collect();
-    let expected = times.iter().filter(|t| (100..=200).contains(*t)).count();
-    let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(times).with_timezone("UTC"));
-    let batch = RecordBatch::try_new(schema.arrow(), vec![times, batch.column(1).clone()]).unwrap();
-    let disk = MemoryDisk::default();
-    let reader = write(&disk, &schema, &[batch]);
-    assert_eq!(read_all(&reader, &schema.columns, TimeRange { min: 100, max: 200 }).num_rows(), expected);
+fn rows_out_of_order_are_refused() {
+    let schema = schema();
+    let (late, early) = (rows(&schema, 10..20), rows(&schema, 5..6));
+    let refused = write_segment(&MemoryDisk::default(), 3, &schema, &[late, early]).unwrap_err();
+    assert!(matches!(refused, StorageError::Invalid(m) if m.contains("by interval, series and time")));
 }

@@ -1,5 +1,6 @@
 //! Tables and rows for the tests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::types::Float32Type;
@@ -9,8 +10,16 @@ use arrow_array::{
 };
 use arrow_select::concat::concat_batches;
 
-use crate::schema::{Column, ColumnType, Role, TableSchema};
-use crate::segment::{SegmentReader, TimeRange};
+use super::memory_disk::MemoryDisk;
+use crate::disk::Disk;
+use crate::distribution::Lattice;
+use crate::error::Result;
+use crate::partition::{Partition, Width};
+use crate::rows::Rows;
+use crate::schema::{Column, ColumnId, ColumnType, Role, TableSchema};
+use crate::segment::cut::no_tags;
+use crate::segment::{SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec, TimeRange};
+use crate::series::SeriesRegistry;
 
 /// One column of each type, and texts of several shapes.
 pub(super) fn schema() -> TableSchema {
@@ -118,10 +127,55 @@ pub(super) fn rows(schema: &TableSchema, rows: std::ops::Range<usize>) -> Record
     RecordBatch::try_new(schema.arrow(), arrays).unwrap()
 }
 
+/// What a segment of `schema` is, unless a test says otherwise.
+pub(super) fn spec<'a>(
+    id: u64,
+    schema: &'a Arc<TableSchema>,
+    series: &'a SeriesRegistry,
+    lattices: &'a BTreeMap<ColumnId, Lattice>,
+) -> SegmentSpec<'a> {
+    SegmentSpec {
+        id,
+        schema,
+        partition: Partition::of(0, Partition::LONG),
+        width: Width::MAX,
+        level: 0,
+        first_seq: 11,
+        last_seq: 12,
+        series,
+        lattices,
+        threads: 2,
+    }
+}
+
+/// Rows without tags as one segment of a file of its own.
+pub(super) fn write_segment(
+    disk: &dyn Disk,
+    id: u64,
+    schema: &TableSchema,
+    batches: &[RecordBatch],
+) -> Result<SegmentInfo> {
+    let (schema, series, lattices) = (Arc::new(schema.clone()), SeriesRegistry::new(), BTreeMap::new());
+    let mut file = SegmentFileWriter::create(disk, id)?;
+    let mut writer = file.begin(spec(id, &schema, &series, &lattices))?;
+    for batch in batches {
+        writer.push(Rows { series: no_tags(batch.num_rows()), batch: batch.clone() })?;
+    }
+    let info = writer.finish()?.info;
+    file.finish()?;
+    Ok(info)
+}
+
+/// A reader of a segment on a disk.
+pub(super) fn reader(disk: &MemoryDisk, info: SegmentInfo) -> Arc<SegmentReader> {
+    let file = SegmentFile::new(Arc::new(disk.clone()), info.file);
+    SegmentReader::new(file, info, Arc::new(SeriesRegistry::new()))
+}
+
 /// All rows in a range of time.
 pub(super) fn read_all(reader: &SegmentReader, columns: &[Column], time: TimeRange) -> RecordBatch {
     let schema = Arc::new(arrow_schema::Schema::new(columns.iter().map(Column::arrow).collect::<Vec<_>>()));
     let batches: Vec<RecordBatch> =
-        (0..reader.row_groups()).flat_map(|g| reader.read(g, columns, time).unwrap()).collect();
+        (0..reader.groups().unwrap().len()).flat_map(|g| reader.read(g, columns, time).unwrap()).collect();
     concat_batches(&schema, &batches).unwrap()
 }
