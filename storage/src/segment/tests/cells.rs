@@ -66,7 +66,9 @@ fn rows(registry: &SeriesRegistry, schema: &TableSchema, hosts: usize, minutes: 
         (Width::MIN.interval(time), series, time)
     });
     let series = order.iter().map(|i| resolved.series[*i as usize]).collect::<Vec<_>>().into();
-    let batch = arrow_select::take::take_record_batch(&resolved.batch, &arrow_array::UInt32Array::from(order)).unwrap();
+    let batch =
+        arrow_select::take::take_record_batch(&resolved.batch, &arrow_array::UInt32Array::from(order))
+            .unwrap();
     Rows { series, batch }
 }
 
