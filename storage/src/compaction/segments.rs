@@ -193,3 +193,6 @@ fn sort_bytes(infos: &[&SegmentInfo], cells: &[&CellTable], width: Width) -> u64
     }
     bytes.into_values().max().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;
