@@ -263,7 +263,7 @@ impl Values {
     }
 }
 
-fn sum_of(counts: &Exact) -> ExactSum {
+fn sum_of(counts: &Counts) -> ExactSum {
     let mut sum = ExactSum::default();
     counts.entries().iter().for_each(|(bits, count)| sum.add(lattice::from_key(*bits), *count));
     sum
