@@ -72,5 +72,9 @@ pub const COLUMNS_MAX: usize = 4_096;
 pub const TABLES_MAX: usize = 100_000;
 /// Distinct numbers that a distribution counts one by one; of more it keeps counts by bucket.
 pub const DISTRIBUTION_EXACT_VALUES_MAX: usize = 1_024;
+/// Buckets that a distribution counts in; with more it goes by a coarser lattice.
+pub const DISTRIBUTION_BUCKETS_MAX: usize = 16_384;
+/// Numbers of a sample that a lattice is chosen from; of more, evenly spaced ones.
+pub const DISTRIBUTION_SAMPLE_MAX: usize = 65_536;
 /// Categories that a distribution names; the others are counted together.
 pub const DISTRIBUTION_CATEGORIES_MAX: usize = 65_536;

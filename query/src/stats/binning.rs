@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use driftline_storage::distribution::{Categorical, Distribution, Numeric, edge_above, snap_down};
+use driftline_storage::distribution::{Categorical, Distribution, Lattice, Numeric};
 
 use super::StatsError;
 
@@ -24,7 +24,9 @@ pub struct Bins {
 /// each once. The bins are (-inf, e0), [e0, e1), .. [ek, inf). A number that is several of these quantiles (a feature
 /// that is mostly 0, a constant) gets a bin of its own: otherwise it would share one with everything above it, and a
 /// change of its share would not be seen. A constant reference so has three bins: below, equal, above. If one of the
-/// two is on the lattice, edges are taken down to lattice edges, for both sides, and the counts are exact.
+/// two is on a lattice, edges are taken down to edges of the coarser one, for both sides, and the counts are exact.
+/// Lattices that do not nest have no coarser one: the edges are then the reference's, the current counts near them not
+/// exact.
 ///
 /// *Categorical*: each category of either side is a bin (`bins` is not used), and the values without a name of their
 /// own are one.
@@ -55,22 +57,21 @@ pub fn shared_bins(
 }
 
 fn numeric_bins(reference: &Numeric, current: &Numeric, bins: usize) -> Bins {
-    let exact = reference.is_exact() && current.is_exact();
-    let edges = edges(reference, bins, exact);
+    let shared = reference.lattice().coarser(current.lattice());
+    let edges = edges(reference, bins, shared.unwrap_or(reference.lattice()));
     Bins { reference: reference.count_between(&edges), current: current.count_between(&edges) }
 }
 
-fn edges(reference: &Numeric, bins: usize, exact: bool) -> Vec<f64> {
+fn edges(reference: &Numeric, bins: usize, lattice: Lattice) -> Vec<f64> {
     let quantiles = (1..bins).filter_map(|rank| reference.quantile(rank as f64 / bins as f64));
-    let at_edge: Vec<f64> =
-        quantiles.map(|quantile| if exact { quantile } else { snap_down(quantile) }).collect();
+    let at_edge: Vec<f64> = quantiles.map(|quantile| lattice.snap_down(quantile)).collect();
     let constant = reference.min().is_some() && reference.min() == reference.max();
     let mut edges = Vec::with_capacity(at_edge.len());
     for run in at_edge.chunk_by(|a, b| a == b) {
         let Some(edge) = run.first() else { continue };
         edges.push(*edge);
         if run.len() > 1 || constant {
-            edges.push(if exact { edge.next_up() } else { edge_above(*edge) });
+            edges.push(lattice.edge_above(*edge));
         }
     }
     edges.dedup();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::not_a_part;
+use crate::error::Result;
 use crate::limits::DISTRIBUTION_CATEGORIES_MAX;
 
 /// Counts of categories, by their text.
@@ -75,6 +77,31 @@ impl Categorical {
         add(&mut self.nulls, other.nulls);
     }
 
+    /// Takes away the counts of a part.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] where a count would go below zero, or a name would go while others are unnamed:
+    /// nobody knows which of them would be named instead. `self` is then unchanged.
+    pub fn subtract(&mut self, other: &Self) -> Result<()> {
+        let mut left = self.clone();
+        let last = self.counts.last_key_value().map(|(last, _)| last.as_str());
+        for (value, count) in &other.counts {
+            let unnamed = self.other > 0 && last.is_some_and(|last| value.as_str() > last);
+            let total = if unnamed { Some(&mut left.other) } else { left.counts.get_mut(value) };
+            take(total.ok_or_else(not_a_part)?, *count)?;
+            take(&mut left.count, *count)?;
+        }
+        take(&mut left.other, other.other)?;
+        take(&mut left.count, other.other)?;
+        take(&mut left.nulls, other.nulls)?;
+        left.counts.retain(|_, count| *count > 0);
+        if left.other > 0 && left.counts.len() < self.counts.len() {
+            return Err(not_a_part());
+        }
+        *self = left;
+        Ok(())
+    }
+
     /// Values that are not null.
     pub fn count(&self) -> u64 {
         self.count
@@ -98,4 +125,9 @@ impl Categorical {
 
 fn add(total: &mut u64, count: u64) {
     *total = total.saturating_add(count);
+}
+
+fn take(total: &mut u64, count: u64) -> Result<()> {
+    *total = total.checked_sub(count).ok_or_else(not_a_part)?;
+    Ok(())
 }

@@ -2,33 +2,37 @@
 //!
 //! ```text
 //! version <1b>, kind <1b: 0 numeric, 1 categorical>
-//! numeric:     nulls, NaN, negative infinities, positive infinities <varint each>
-//!              values <1b: 0 exact, 1 lattice>
-//!   exact:     entries <varint>, then each: step from the previous ordered bits <varint>, count <varint>
-//!   lattice:   min <8b>, max <8b>, entries <varint>, then each: step from the previous bucket <varint>, count <varint>
+//! numeric:     flags <1b: nulls, NaN, negative, positive infinities present; rebinned; minimum, maximum is a bound>
+//!              each counter present <varint>, then values <1b: 0 exact, 1 logarithmic, 2 affine>
+//!   exact:     zero bits that all keys share <1b>, entries
+//!   others:    bits <1b> or exponent <2b, signed>, entries, then, where there are any: min <8b>, max <8b>,
 //!              sum: negative <1b>, first limb <1b>, limbs <1b>, each limb <4b>
+//!   entries:   runs of neighbours <varint>, then each: first key (zigzag) or keys skipped less one <varint>,
+//!              length less one <varint>, each count <varint>
 //! categorical: nulls, other <varint each>, entries <varint>, then each: length <varint>, text, count <varint>
 //! ```
 //! Integers are little-endian; a varint has seven bits a byte, lowest first, at most ten bytes and none to spare.
 //! Decoding accepts only what encoding makes, so that equal distributions have equal bytes and damage that changes
 //! the meaning is mostly noticed here too (the checksum of the file is what promises it). Memory stays in proportion
-//! to the bytes given: each entry takes at least two and makes at most one page of a kilobyte, of at most 4,096 pages.
+//! to the bytes given: an entry takes a byte at least and makes sixteen.
 
 use std::collections::BTreeMap;
 
-use super::buckets::Buckets;
-use super::numeric::{OnLattice, Values};
+use super::binned::{Binned, End};
+use super::lattice::{self, Lattice};
+use super::numeric::Values;
 use super::sum::{ExactSum, LIMBS, Magnitude};
-use super::{Categorical, Distribution, Numeric, lattice};
+use super::{Categorical, Distribution, Numeric};
 use crate::error::{Result, StorageError};
-use crate::limits::{DISTRIBUTION_CATEGORIES_MAX, DISTRIBUTION_EXACT_VALUES_MAX};
+use crate::limits::{DISTRIBUTION_BUCKETS_MAX, DISTRIBUTION_CATEGORIES_MAX, DISTRIBUTION_EXACT_VALUES_MAX};
 
 /// Raised when the bytes change meaning.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const KIND_NUMERIC: u8 = 0;
 const KIND_CATEGORICAL: u8 = 1;
 const VALUES_EXACT: u8 = 0;
-const VALUES_LATTICE: u8 = 1;
+const VALUES_LOG: u8 = 1;
+const VALUES_AFFINE: u8 = 2;
 /// Named in errors, where a file would be.
 const PLACE: &str = "a distribution";
 const VARINT_BYTES_MAX: u32 = 10;
@@ -55,7 +59,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Distribution> {
         let (found, known) = (u16::from(version), u16::from(VERSION));
         return Err(StorageError::NewerFormat { path: PLACE.into(), found, known });
     }
-    input.ensure(version == VERSION, "version 1")?;
+    input.ensure(version == VERSION, "version 2")?;
     let distribution = match input.byte("a kind")? {
         KIND_NUMERIC => Distribution::Numeric(take_numeric(&mut input)?),
         KIND_CATEGORICAL => Distribution::Categorical(take_categorical(&mut input)?),
@@ -66,37 +70,69 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Distribution> {
 }
 
 fn put_numeric(out: &mut Vec<u8>, numeric: &Numeric) {
-    let Numeric { nulls, nans, positive_infinities, negative_infinities, count: _, values } = numeric;
-    [nulls, nans, negative_infinities, positive_infinities].into_iter().for_each(|n| put_varint(out, *n));
-    match values {
+    let counters = counters(numeric);
+    let binned = if let Values::Binned(binned) = &numeric.values { Some(binned.as_ref()) } else { None };
+    let present = counters.iter().enumerate().map(|(bit, count)| u8::from(*count > 0) << bit).sum::<u8>();
+    let flag = |of: fn(&Binned) -> bool, bit: u8| binned.map_or(0, |binned| u8::from(of(binned)) << bit);
+    let flags = flag(|b| b.is_rebinned, 4) | flag(|b| b.min.is_bound, 5) | flag(|b| b.max.is_bound, 6);
+    out.push(present | flags);
+    counters.iter().filter(|count| **count > 0).for_each(|count| put_varint(out, *count));
+    match &numeric.values {
         Values::Exact(counts) => {
             out.push(VALUES_EXACT);
-            put_entries(out, counts.entries().iter().copied(), counts.entries().len());
+            put_exact(out, counts.entries());
         }
-        Values::Lattice(on_lattice) => {
-            out.push(VALUES_LATTICE);
-            put_lattice(out, on_lattice);
-        }
+        Values::Binned(binned) => put_binned(out, binned),
     }
 }
 
-fn put_lattice(out: &mut Vec<u8>, on_lattice: &OnLattice) {
-    out.extend(on_lattice.min.to_le_bytes());
-    out.extend(on_lattice.max.to_le_bytes());
-    let buckets = &on_lattice.buckets;
-    let entries = buckets.iter().map(|(bucket, count)| (u64::from(bucket), count));
-    put_entries(out, entries, buckets.iter().count());
-    put_magnitude(out, &on_lattice.sum.magnitude());
+fn counters(numeric: &Numeric) -> [u64; 4] {
+    [numeric.nulls, numeric.nans, numeric.negative_infinities, numeric.positive_infinities]
 }
 
-fn put_entries(out: &mut Vec<u8>, entries: impl Iterator<Item = (u64, u64)>, len: usize) {
-    put_varint(out, len as u64);
-    let mut previous = 0;
-    for (key, count) in entries {
-        put_varint(out, key - previous);
-        put_varint(out, count);
-        previous = key;
+/// Numbers of few digits end in zero bits, which all keys share and none has to spell out.
+fn put_exact(out: &mut Vec<u8>, entries: &[(i64, u64)]) {
+    let shift = shared_zeros(entries);
+    out.push(shift as u8);
+    put_entries(out, &entries.iter().map(|(key, count)| (key >> shift, *count)).collect::<Vec<_>>());
+}
+
+fn shared_zeros(entries: &[(i64, u64)]) -> u32 {
+    entries.iter().filter(|(key, _)| *key != 0).map(|(key, _)| key.trailing_zeros()).min().unwrap_or(0)
+}
+
+fn put_binned(out: &mut Vec<u8>, binned: &Binned) {
+    match binned.lattice {
+        Lattice::Dict => {}
+        Lattice::Log { bits } => out.extend([VALUES_LOG, bits]),
+        Lattice::Affine { exponent } => {
+            out.push(VALUES_AFFINE);
+            out.extend(exponent.to_le_bytes());
+        }
     }
+    put_entries(out, binned.counts.entries());
+    if !binned.counts.entries().is_empty() {
+        out.extend(binned.min.value.to_le_bytes());
+        out.extend(binned.max.value.to_le_bytes());
+        put_magnitude(out, &binned.sum.magnitude());
+    }
+}
+
+/// Runs of neighbouring keys need no steps: most buckets of a column have neighbours.
+fn put_entries(out: &mut Vec<u8>, entries: &[(i64, u64)]) {
+    put_varint(out, entries.chunk_by(|a, b| a.0 + 1 == b.0).count() as u64);
+    let mut next = 0_i64;
+    for (place, run) in entries.chunk_by(|a, b| a.0 + 1 == b.0).enumerate() {
+        let first = run.first().map_or(0, |entry| entry.0);
+        put_varint(out, if place == 0 { zigzag(first) } else { (first - next) as u64 - 1 });
+        put_varint(out, run.len() as u64 - 1);
+        run.iter().for_each(|(_, count)| put_varint(out, *count));
+        next = run.last().map_or(0, |entry| entry.0 + 1);
+    }
+}
+
+fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63) as u64
 }
 
 fn put_magnitude(out: &mut Vec<u8>, sum: &Magnitude) {
@@ -125,78 +161,106 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 fn take_numeric(input: &mut Input<'_>) -> Result<Numeric> {
-    let nulls = input.varint()?;
-    let nans = input.varint()?;
-    let negative_infinities = input.varint()?;
-    let positive_infinities = input.varint()?;
+    let flags = input.byte("flags")?;
+    input.ensure(flags < 128, "flags that are known")?;
+    let mut counters = [0_u64; 4];
+    for (bit, counter) in counters.iter_mut().enumerate() {
+        if flags >> bit & 1 == 1 {
+            *counter = take_count(input)?;
+        }
+    }
+    let [nulls, nans, negative_infinities, positive_infinities] = counters;
     let (values, count) = match input.byte("how values are kept")? {
-        VALUES_EXACT => take_exact(input)?,
-        VALUES_LATTICE => take_lattice(input)?,
-        _ => return Err(input.damaged("exact (0) or lattice (1) values")),
+        VALUES_EXACT => {
+            input.ensure(flags < 16, "no flags of a lattice")?;
+            take_exact(input)?
+        }
+        VALUES_LOG => {
+            let bits = input.byte("bits of a lattice")?;
+            input.ensure(bits <= lattice::LOG_BITS_MAX, "at most 12 bits")?;
+            take_binned(input, Lattice::Log { bits }, flags)?
+        }
+        VALUES_AFFINE => {
+            let exponent = i16::from_le_bytes(input.array()?);
+            let known = (-lattice::EXPONENT_MAX..=lattice::EXPONENT_MAX).contains(&exponent);
+            input.ensure(known, "a step within the range of doubles")?;
+            take_binned(input, Lattice::Affine { exponent }, flags)?
+        }
+        _ => return Err(input.damaged("exact (0), logarithmic (1) or affine (2) values")),
     };
     Ok(Numeric { nulls, nans, positive_infinities, negative_infinities, count, values })
 }
 
 fn take_exact(input: &mut Input<'_>) -> Result<(Values, u64)> {
-    let len = input.varint()?;
-    input.ensure(len <= DISTRIBUTION_EXACT_VALUES_MAX as u64, "at most 1,024 exact values")?;
-    let entries = take_entries(input, len, |input, bits| {
-        let value = lattice::from_ordered(bits);
-        // A number that sorts elsewhere than it was found is -0.0, which is never stored.
-        input.ensure(value.is_finite() && lattice::to_ordered(value) == bits, "a finite number")?;
-        Ok(bits)
-    })?;
+    let shift = u32::from(input.byte("the zeros that all keys share")?);
+    input.ensure(shift < 63, "at most 62 shared zeros")?;
+    let mut entries = take_entries(input, DISTRIBUTION_EXACT_VALUES_MAX)?;
+    for entry in &mut entries {
+        let key = entry.0.checked_mul(1 << shift).filter(|key| lattice::from_key(*key).is_finite());
+        entry.0 = key.ok_or_else(|| input.damaged("a finite number"))?;
+    }
+    input.ensure(shared_zeros(&entries) == shift, "all the zeros that keys share")?;
     let total = total_of(&entries);
     Ok((Values::Exact(entries.into()), total))
 }
 
-fn total_of<K>(entries: &[(K, u64)]) -> u64 {
+fn total_of(entries: &[(i64, u64)]) -> u64 {
     entries.iter().fold(0, |total: u64, (_, count)| total.saturating_add(*count))
 }
 
-fn take_lattice(input: &mut Input<'_>) -> Result<(Values, u64)> {
-    let (min, max) = (input.double()?, input.double()?);
-    let len = input.varint()?;
-    input.ensure(len > 0, "at least one bucket")?;
-    let entries = take_entries(input, len, |input, key| {
-        let bucket = u32::try_from(key).ok();
-        let held = bucket.filter(|bucket| (lattice::BUCKET_MIN..=lattice::BUCKET_MAX).contains(bucket));
-        held.ok_or_else(|| input.damaged("a bucket of finite numbers"))
-    })?;
+fn take_binned(input: &mut Input<'_>, lattice: Lattice, flags: u8) -> Result<(Values, u64)> {
+    let entries = take_entries(input, DISTRIBUTION_BUCKETS_MAX)?;
+    let mut binned = Binned::none(lattice);
+    if entries.is_empty() {
+        input.ensure(flags < 16, "no flags of numbers where there are none")?;
+        return Ok((Values::Binned(Box::new(binned)), 0));
+    }
+    binned.is_rebinned = flags & 1 << 4 != 0;
+    binned.min = End { value: input.double()?, is_bound: flags & 1 << 5 != 0 };
+    binned.max = End { value: input.double()?, is_bound: flags & 1 << 6 != 0 };
+    ensure_ends(input, &entries, &binned)?;
     let total = total_of(&entries);
-    input.ensure(total > DISTRIBUTION_EXACT_VALUES_MAX as u64, "more values than are kept exactly")?;
-    ensure_ends(input, &entries, min, max)?;
-    let mut buckets = Buckets::default();
-    entries.iter().for_each(|(bucket, count)| buckets.add(*bucket, *count));
-    let sum = ExactSum::from_magnitude(&take_magnitude(input)?);
-    Ok((Values::Lattice(Box::new(OnLattice { buckets, sum, min, max })), total))
+    binned.counts = entries.into();
+    binned.sum = ExactSum::from_magnitude(&take_magnitude(input)?);
+    Ok((Values::Binned(Box::new(binned)), total))
 }
 
-/// Minimum and maximum lie in the first and the last bucket.
-fn ensure_ends(input: &Input<'_>, buckets: &[(u32, u64)], min: f64, max: f64) -> Result<()> {
-    let ends = (buckets.first(), buckets.last());
+/// Minimum and maximum lie in the first and the last bucket, unless buckets were moved; every bucket has numbers.
+fn ensure_ends(input: &Input<'_>, entries: &[(i64, u64)], binned: &Binned) -> Result<()> {
+    let (min, max) = (binned.min.value, binned.max.value);
+    let ends = (entries.first(), entries.last());
+    let place = |value| binned.lattice.bucket(value);
+    let known = |bucket: i64| (place(f64::MIN)..=place(f64::MAX)).contains(&bucket);
     let agree = matches!(ends, (Some((first, _)), Some((last, _)))
-        if min.is_finite() && max.is_finite() && min <= max
-            && lattice::bucket(min) == *first && lattice::bucket(max) == *last);
+        if min.is_finite() && max.is_finite() && min <= max && known(*first) && known(*last)
+            && (binned.is_rebinned || (place(min) == *first && place(max) == *last)));
     let stored_as_pushed = [min, max].iter().all(|end| (end + 0.0).to_bits() == end.to_bits());
     input.ensure(agree && stored_as_pushed, "a minimum and maximum within the first and last bucket")
 }
 
-/// Keys in ascending order, each with a count of at least one. `key_of` judges a key.
-fn take_entries<K>(
-    input: &mut Input<'_>,
-    len: u64,
-    key_of: impl Fn(&Input<'_>, u64) -> Result<K>,
-) -> Result<Vec<(K, u64)>> {
-    input.ensure(len <= input.entries_max(), "as many entries as there are bytes for")?;
-    let mut entries = Vec::with_capacity(len as usize);
-    let mut key = 0_u64;
-    for place in 0..len {
+/// Keys in ascending order, each with a count of at least one, by runs of neighbours.
+fn take_entries(input: &mut Input<'_>, most: usize) -> Result<Vec<(i64, u64)>> {
+    let runs = input.varint()?;
+    input.ensure(runs <= input.entries_max(), "as many runs as there are bytes for")?;
+    let mut entries: Vec<(i64, u64)> = Vec::new();
+    for place in 0..runs {
         let step = input.varint()?;
-        input.ensure(step > 0 || place == 0, "keys in ascending order")?;
-        key = key.checked_add(step).ok_or_else(|| input.damaged("a key within 64 bits"))?;
-        let kept = key_of(input, key)?;
-        entries.push((kept, take_count(input)?));
+        let first = match entries.last() {
+            None => Some((step >> 1) as i64 ^ -((step & 1) as i64)),
+            Some(last) => i64::try_from(step).ok().and_then(|step| last.0.checked_add(step)?.checked_add(2)),
+        };
+        input.ensure(place == 0 || !entries.is_empty(), "runs that are not empty")?;
+        let first = first.ok_or_else(|| input.damaged("a key within 64 bits"))?;
+        let len = input.varint()?.saturating_add(1);
+        input.ensure(
+            len <= most as u64 - (entries.len() as u64).min(most as u64),
+            "no more entries than are kept",
+        )?;
+        for neighbour in 0..len as i64 {
+            let key = first.checked_add(neighbour).filter(|key| *key < i64::MAX);
+            let key = key.ok_or_else(|| input.damaged("a key within 64 bits"))?;
+            entries.push((key, take_count(input)?));
+        }
     }
     Ok(entries)
 }

@@ -4,37 +4,24 @@
 //! up to the distribution of both, exactly and in any order, so that a drift figure over ninety days is a sum of
 //! counts that were made once.
 
-mod buckets;
+mod binned;
+mod bulk;
 mod categorical;
+mod choose;
 mod codec;
+mod counts;
 mod lattice;
+mod merge;
 mod numeric;
 mod sum;
 #[cfg(test)]
 mod tests;
 
 pub use categorical::Categorical;
-pub use lattice::{edge_above, snap_down};
+pub use lattice::Lattice;
 pub use numeric::Numeric;
 
 use crate::error::{Result, StorageError};
-
-/// Stands in until lattices are merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lattice {
-    /// Each value by itself.
-    Dict,
-    /// So many leading bits.
-    Log {
-        /// Bits.
-        bits: u8,
-    },
-    /// Steps of a power of two.
-    Affine {
-        /// The power.
-        exponent: i16,
-    },
-}
 
 /// What values a column had, and how often: counts that add up, whatever order they are merged in.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,11 +39,24 @@ impl Distribution {
     /// [`StorageError::Invalid`] when one is numeric and the other categorical; `self` is then unchanged.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         match (self, other) {
-            (Self::Numeric(mine), Self::Numeric(theirs)) => mine.merge(theirs),
+            (Self::Numeric(mine), Self::Numeric(theirs)) => mine.merge(theirs)?,
             (Self::Categorical(mine), Self::Categorical(theirs)) => mine.merge(theirs),
             (mine, theirs) => return Err(kinds_differ(mine.kind_name(), theirs.kind_name())),
         }
         Ok(())
+    }
+
+    /// Takes away the counts of a part that was merged before; the kinds must agree.
+    ///
+    /// # Errors
+    /// [`StorageError::Invalid`] when the kinds differ, a count would go below zero or categories were given up;
+    /// `self` is then unchanged.
+    pub fn subtract(&mut self, other: &Self) -> Result<()> {
+        match (self, other) {
+            (Self::Numeric(mine), Self::Numeric(theirs)) => mine.subtract(theirs),
+            (Self::Categorical(mine), Self::Categorical(theirs)) => mine.subtract(theirs),
+            (mine, theirs) => Err(kinds_differ(mine.kind_name(), theirs.kind_name())),
+        }
     }
 
     /// As bytes, the same for equal distributions.
@@ -101,4 +101,10 @@ fn kinds_differ(mine: &str, theirs: &str) -> StorageError {
     StorageError::Invalid(format!(
         "cannot merge a {theirs} distribution into a {mine} one; declare the column's meaning the same on both sides"
     ))
+}
+
+fn not_a_part() -> StorageError {
+    StorageError::Invalid(
+        "cannot subtract a distribution that is no part of this one; count again from the rows".into(),
+    )
 }

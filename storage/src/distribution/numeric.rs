@@ -1,7 +1,8 @@
 //! Counts of numbers.
 
-use super::buckets::{Buckets, Exact};
-use super::lattice;
+use super::binned::Binned;
+use super::counts::Counts;
+use super::lattice::{self, Lattice};
 use super::sum::ExactSum;
 use crate::limits::DISTRIBUTION_EXACT_VALUES_MAX;
 
@@ -26,24 +27,15 @@ pub struct Numeric {
 /// The finite numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Values {
-    /// Number (as ordered bits) to count.
-    Exact(Exact),
+    /// Number (as its key) to count.
+    Exact(Counts),
     /// Bucket to count.
-    Lattice(Box<OnLattice>),
-}
-
-/// What is kept of numbers that are no longer counted one by one.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct OnLattice {
-    pub buckets: Buckets,
-    pub sum: ExactSum,
-    pub min: f64,
-    pub max: f64,
+    Binned(Box<Binned>),
 }
 
 impl Default for Values {
     fn default() -> Self {
-        Self::Exact(Exact::default())
+        Self::Exact(Counts::default())
     }
 }
 
@@ -51,6 +43,34 @@ impl Numeric {
     /// Of no numbers.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Of no numbers, to be counted on a lattice from the first on; `Dict` is [`new`](Self::new).
+    pub fn on(lattice: Lattice) -> Self {
+        let values = match lattice.held() {
+            Lattice::Dict => Values::default(),
+            held => Values::Binned(Box::new(Binned::none(held))),
+        };
+        Self { values, ..Self::default() }
+    }
+
+    /// What the counts are on now: `Log { bits: 7 }` where `Dict` had too many numbers, a coarser one where a lattice
+    /// had too many buckets.
+    pub fn lattice(&self) -> Lattice {
+        match &self.values {
+            Values::Exact(_) => Lattice::Dict,
+            Values::Binned(binned) => binned.lattice,
+        }
+    }
+
+    /// Whether counts came from a lattice that does not nest in this one, and lie by what stood for their buckets.
+    pub fn is_rebinned(&self) -> bool {
+        matches!(&self.values, Values::Binned(binned) if binned.is_rebinned)
+    }
+
+    /// Whether minimum or maximum are bounds only, after a part that may have had them was taken away.
+    pub fn extremes_are_bounds(&self) -> bool {
+        matches!(&self.values, Values::Binned(binned) if binned.min.is_bound || binned.max.is_bound)
     }
 
     /// Counts a number; NaN and infinities go to counters of their own.
@@ -71,14 +91,14 @@ impl Numeric {
         }
     }
 
-    fn push_finite(&mut self, value: f64, count: u64) {
+    pub(super) fn push_finite(&mut self, value: f64, count: u64) {
         if count == 0 {
             return;
         }
         add(&mut self.count, count);
         match &mut self.values {
-            Values::Exact(counts) => counts.add(lattice::to_ordered(value), count),
-            Values::Lattice(on_lattice) => on_lattice.push(value + 0.0, count),
+            Values::Exact(counts) => counts.add(lattice::to_key(value), count),
+            Values::Binned(binned) => binned.push(value + 0.0, count),
         }
         self.values.leave_exact_if_many();
     }
@@ -86,26 +106,6 @@ impl Numeric {
     /// Counts a null.
     pub fn push_null(&mut self) {
         add(&mut self.nulls, 1);
-    }
-
-    /// Adds the counts of another.
-    pub fn merge(&mut self, other: &Self) {
-        add(&mut self.nulls, other.nulls);
-        add(&mut self.nans, other.nans);
-        add(&mut self.positive_infinities, other.positive_infinities);
-        add(&mut self.negative_infinities, other.negative_infinities);
-        match &other.values {
-            Values::Exact(counts) => {
-                counts
-                    .entries()
-                    .iter()
-                    .for_each(|(bits, count)| self.push_finite(lattice::from_ordered(*bits), *count));
-            }
-            Values::Lattice(theirs) => {
-                add(&mut self.count, other.count);
-                self.values.lattice_mut().merge(theirs);
-            }
-        }
     }
 
     /// Finite numbers.
@@ -128,19 +128,19 @@ impl Numeric {
         (self.negative_infinities, self.positive_infinities)
     }
 
-    /// The least finite number, exactly.
+    /// The least finite number, exactly; a lower bound where [`extremes_are_bounds`](Self::extremes_are_bounds).
     pub fn min(&self) -> Option<f64> {
         match &self.values {
-            Values::Exact(counts) => counts.entries().first().map(|(bits, _)| lattice::from_ordered(*bits)),
-            Values::Lattice(on_lattice) => Some(on_lattice.min),
+            Values::Exact(counts) => counts.entries().first().map(|(bits, _)| lattice::from_key(*bits)),
+            Values::Binned(binned) => held(binned.min.value),
         }
     }
 
-    /// The greatest finite number, exactly.
+    /// The greatest finite number, exactly; an upper bound where [`extremes_are_bounds`](Self::extremes_are_bounds).
     pub fn max(&self) -> Option<f64> {
         match &self.values {
-            Values::Exact(counts) => counts.entries().last().map(|(bits, _)| lattice::from_ordered(*bits)),
-            Values::Lattice(on_lattice) => Some(on_lattice.max),
+            Values::Exact(counts) => counts.entries().last().map(|(bits, _)| lattice::from_key(*bits)),
+            Values::Binned(binned) => held(binned.max.value),
         }
     }
 
@@ -157,7 +157,7 @@ impl Numeric {
     fn exact_sum(&self) -> ExactSum {
         match &self.values {
             Values::Exact(counts) => sum_of(counts),
-            Values::Lattice(on_lattice) => on_lattice.sum.clone(),
+            Values::Binned(binned) => binned.sum.clone(),
         }
     }
 
@@ -172,9 +172,9 @@ impl Numeric {
         match &self.values {
             Values::Exact(counts) => {
                 let each = counts.entries().iter();
-                each.map(|(bits, count)| (lattice::from_ordered(*bits), *count)).collect()
+                each.map(|(bits, count)| (lattice::from_key(*bits), *count)).collect()
             }
-            Values::Lattice(on_lattice) => on_lattice.points(),
+            Values::Binned(binned) => binned.points(),
         }
     }
 
@@ -185,7 +185,7 @@ impl Numeric {
             Values::Exact(_) => {
                 self.points().into_iter().map(|(value, count)| (value, value, count)).collect()
             }
-            Values::Lattice(on_lattice) => on_lattice.intervals(),
+            Values::Binned(binned) => binned.intervals(),
         }
     }
 
@@ -227,7 +227,7 @@ impl Numeric {
     /// Counts by the bins (-inf, e0), [e0, e1), .., [ek, inf) between ascending edges: one count more than edges.
     ///
     /// Exact where [`is_exact`](Self::is_exact). On the lattice an edge inside a bucket is taken down to the bucket's
-    /// lower edge, as [`snap_down`](super::snap_down) does: for edges that are lattice edges the counts are exact.
+    /// lower edge, as [`Lattice::snap_down`] does: for edges that are lattice edges the counts are exact.
     pub fn count_between(&self, edges: &[f64]) -> Vec<u64> {
         let mut bins = vec![0_u64; edges.len() + 1];
         let mut count_at = |bin: usize, count: u64| {
@@ -237,14 +237,14 @@ impl Numeric {
         };
         match &self.values {
             Values::Exact(counts) => {
-                let edges: Vec<u64> = edges.iter().map(|edge| lattice::to_ordered(*edge)).collect();
+                let edges: Vec<i64> = edges.iter().map(|edge| lattice::to_key(*edge)).collect();
                 let each = counts.entries().iter();
                 each.for_each(|(bits, n)| count_at(edges.partition_point(|edge| edge <= bits), *n));
             }
-            Values::Lattice(on_lattice) => {
-                let edges: Vec<u32> = edges.iter().map(|edge| lattice::bucket(*edge)).collect();
-                let each = on_lattice.buckets.iter();
-                each.for_each(|(bucket, n)| count_at(edges.partition_point(|edge| *edge <= bucket), n));
+            Values::Binned(binned) => {
+                let edges: Vec<i64> = edges.iter().map(|edge| binned.lattice.bucket(*edge)).collect();
+                let each = binned.counts.entries().iter();
+                each.for_each(|(bucket, n)| count_at(edges.partition_point(|edge| edge <= bucket), *n));
             }
         }
         bins
@@ -254,74 +254,22 @@ impl Numeric {
 impl Values {
     /// Past the limit of distinct numbers, counts go by bucket. The limit is on what was counted in all, so it is
     /// reached whatever the order.
-    fn leave_exact_if_many(&mut self) {
-        if matches!(self, Self::Exact(counts) if counts.entries().len() > DISTRIBUTION_EXACT_VALUES_MAX) {
-            self.lattice_mut();
-        }
-    }
-
-    /// The counts by bucket, made from the exact counts where they are still exact.
-    fn lattice_mut(&mut self) -> &mut OnLattice {
-        if let Self::Exact(counts) = self {
-            *self = Self::Lattice(Box::new(OnLattice::of(counts)));
-        }
-        match self {
-            Self::Lattice(on_lattice) => on_lattice,
-            Self::Exact(_) => unreachable!("was made a lattice above"),
+    pub(super) fn leave_exact_if_many(&mut self) {
+        if let Self::Exact(counts) = self
+            && counts.entries().len() > DISTRIBUTION_EXACT_VALUES_MAX
+        {
+            *self = Self::Binned(Box::new(Binned::of(lattice::DEFAULT, counts)));
         }
     }
 }
 
-impl OnLattice {
-    fn of(counts: &Exact) -> Self {
-        let mut made = Self::none();
-        counts.entries().iter().for_each(|(bits, count)| made.push(lattice::from_ordered(*bits), *count));
-        made
-    }
-
-    /// Of no numbers: a state that never outlives the call that fills it, since minimum and maximum are not finite.
-    fn none() -> Self {
-        Self {
-            buckets: Buckets::default(),
-            sum: ExactSum::default(),
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-        }
-    }
-
-    fn push(&mut self, value: f64, count: u64) {
-        self.buckets.add(lattice::bucket(value), count);
-        self.sum.add(value, count);
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-    }
-
-    fn merge(&mut self, other: &Self) {
-        other.buckets.iter().for_each(|(bucket, count)| self.buckets.add(bucket, count));
-        self.sum.merge(&other.sum);
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
-    }
-
-    fn points(&self) -> Vec<(f64, u64)> {
-        let held = |bucket| lattice::representative(bucket).clamp(self.min, self.max);
-        self.buckets.iter().map(|(bucket, count)| (held(bucket), count)).collect()
-    }
-
-    fn intervals(&self) -> Vec<(f64, f64, u64)> {
-        let low = |bucket: u32| lattice::lower_edge(bucket).max(self.min);
-        let high = |bucket: u32| lattice::lower_edge(bucket + 1).min(self.max);
-        self.buckets.iter().map(|(bucket, count)| (low(bucket), high(bucket), count)).collect()
-    }
-}
-
-fn sum_of(counts: &Exact) -> ExactSum {
+fn sum_of(counts: &Counts) -> ExactSum {
     let mut sum = ExactSum::default();
-    counts.entries().iter().for_each(|(bits, count)| sum.add(lattice::from_ordered(*bits), *count));
+    counts.entries().iter().for_each(|(bits, count)| sum.add(lattice::from_key(*bits), *count));
     sum
 }
 
-fn add(total: &mut u64, count: u64) {
+pub(super) fn add(total: &mut u64, count: u64) {
     *total = total.saturating_add(count);
 }
 
@@ -333,4 +281,8 @@ fn interpolate(low: f64, high: f64, share: f64) -> f64 {
         return low * (1.0 - share) + high * share;
     }
     if share >= 0.5 { high - width * (1.0 - share) } else { low + width * share }
+}
+
+fn held(end: f64) -> Option<f64> {
+    end.is_finite().then_some(end)
 }

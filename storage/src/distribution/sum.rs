@@ -10,6 +10,10 @@ const LIMB_BITS: u32 = 32;
 pub(super) const LIMBS: usize = 70;
 /// Terms that fit before the carries have to be settled: each adds less than 2^34 to a limb.
 const TERMS_UNSETTLED_MAX: u32 = 1 << 28;
+/// Shifts that doubles have.
+const SHIFTS: usize = 2_048;
+/// Fractions of 53 bits whose sum is within an `i64`.
+const FRACTIONS_MAX: usize = 1_000;
 /// The least bit stands for 2^-1074.
 const EXPONENT_MIN: i32 = -1074;
 
@@ -52,6 +56,26 @@ impl ExactSum {
         }
     }
 
+    /// Adds finite values: first by exponent, where a thousand fractions fit an `i64`, then each exponent once.
+    pub fn add_all(&mut self, values: &[f64]) {
+        let mut by_shift = vec![0_i64; SHIFTS];
+        for chunk in values.chunks(FRACTIONS_MAX) {
+            let (mut low, mut high) = (SHIFTS - 1, 0);
+            for value in chunk {
+                let (fraction, shift) = parts(*value);
+                let shift = shift as usize % SHIFTS;
+                let signed = if value.is_sign_negative() { -(fraction as i64) } else { fraction as i64 };
+                by_shift[shift] += signed;
+                (low, high) = (low.min(shift), high.max(shift));
+            }
+            for (place, sum) in by_shift[low..=high].iter_mut().enumerate().filter(|(_, sum)| **sum != 0) {
+                self.add_shifted(u128::from(sum.unsigned_abs()), (low + place) as u32, *sum < 0);
+                *sum = 0;
+            }
+            self.settle();
+        }
+    }
+
     fn add_shifted(&mut self, product: u128, shift: u32, negative: bool) {
         let (mut at, bits) = ((shift / LIMB_BITS) as usize, shift % LIMB_BITS);
         let mut rest = product;
@@ -77,6 +101,17 @@ impl ExactSum {
         theirs.settle();
         for (mine, theirs) in self.limbs.iter_mut().zip(theirs.limbs.iter()) {
             *mine = mine.wrapping_add(*theirs);
+        }
+        self.settle();
+    }
+
+    /// Takes away another sum.
+    pub fn subtract(&mut self, other: &Self) {
+        self.settle();
+        let mut theirs = other.clone();
+        theirs.settle();
+        for (mine, theirs) in self.limbs.iter_mut().zip(theirs.limbs.iter()) {
+            *mine = mine.wrapping_sub(*theirs);
         }
         self.settle();
     }

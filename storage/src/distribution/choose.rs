@@ -1,0 +1,136 @@
+//! Which lattice a column's numbers are counted on.
+
+use std::collections::BTreeSet;
+
+use super::lattice::{EXPONENT_MAX, Lattice};
+use super::numeric::Numeric;
+use crate::limits::{DISTRIBUTION_EXACT_VALUES_MAX, DISTRIBUTION_SAMPLE_MAX};
+
+/// Buckets that p1 to p99 must span.
+const BUCKETS_MIN: i64 = 64;
+/// More occupied buckets than this are waste.
+const BUCKETS_WASTEFUL: usize = 8_192;
+/// A number this often (1/20) is an atom: it says nothing of the spread.
+const ATOM: usize = 20;
+/// Affine steps tried below the widest.
+const FINER_STEPS: i16 = 12;
+
+impl Lattice {
+    /// A lattice for numbers like these; their order does not matter, those that are not finite do not count.
+    /// Deterministic. Of more than [`DISTRIBUTION_SAMPLE_MAX`] numbers evenly spaced ones are looked at.
+    ///
+    /// `Dict` where at most [`DISTRIBUTION_EXACT_VALUES_MAX`] distinct numbers are to be expected; else the lattice
+    /// with the fewest occupied buckets that has 64 between p1 and p99 and at most 1/64 of the numbers in any bucket
+    /// beside the most frequent one in it.
+    pub fn choose(sample: &[f64]) -> Self {
+        let mut sorted: Vec<f64> = sample.iter().copied().filter(|value| value.is_finite()).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let sorted: Vec<f64> =
+            sorted.iter().copied().step_by(sorted.len() / DISTRIBUTION_SAMPLE_MAX + 1).collect();
+        let runs: Vec<&[f64]> = sorted.chunk_by(|a, b| a == b).collect();
+        if is_dict(&runs, sorted.len()) {
+            return Self::Dict;
+        }
+        let spread = without_atoms(&runs, sorted.len());
+        candidates(&spread, &runs, sorted.len())
+    }
+
+    /// Whether a column counted so far as given is still well counted on this lattice: `Dict` while every number has
+    /// a count of its own, another with at least 64 buckets between p1 and p99 (of what is not heaped on few
+    /// buckets) and at most 8,192 occupied.
+    pub fn fits(self, numeric: &Numeric) -> bool {
+        if self == Self::Dict {
+            return numeric.is_exact();
+        }
+        let points = numeric.points();
+        let occupied: BTreeSet<i64> = points.iter().map(|(value, _)| self.bucket(*value)).collect();
+        let heap = numeric.count() / ATOM as u64;
+        let loose: Vec<(f64, u64)> = points.iter().copied().filter(|(_, count)| *count <= heap).collect();
+        occupied.len() <= BUCKETS_WASTEFUL
+            && (spans(self, &points) >= BUCKETS_MIN || spans(self, &loose) >= BUCKETS_MIN)
+    }
+}
+
+/// Buckets between p1 and p99 of ascending points.
+fn spans(lattice: Lattice, points: &[(f64, u64)]) -> i64 {
+    let total: u128 = points.iter().map(|(_, count)| u128::from(*count)).sum();
+    let at = |percent: u128| {
+        let mut below = 0_u128;
+        points.iter().find(|(_, count)| {
+            below += u128::from(*count);
+            below * 100 > total * percent
+        })
+    };
+    match (at(1), at(99).or(points.last())) {
+        (Some((low, _)), Some((high, _))) => lattice.bucket(*high).saturating_sub(lattice.bucket(*low)),
+        _ => 0,
+    }
+}
+
+/// The distinct numbers to be expected in all, after Chao (1984): those seen, and more the more were seen only once.
+fn is_dict(runs: &[&[f64]], count: usize) -> bool {
+    let seen = |times: usize| runs.iter().filter(|run| run.len() == times).count() as f64;
+    let (once, twice) = (seen(1), seen(2));
+    let expected = runs.len() as f64 + once * (once - 1.0) / (2.0 * (twice + 1.0));
+    let mostly_seen = once * 10.0 <= count as f64;
+    expected <= DISTRIBUTION_EXACT_VALUES_MAX as f64 && (mostly_seen || is_small_range(runs))
+}
+
+/// Whole numbers of a range that has no more of them than are counted one by one; or a single number.
+fn is_small_range(runs: &[&[f64]]) -> bool {
+    let values = || runs.iter().filter_map(|run| run.first());
+    let (low, high) = (values().next().unwrap_or(&0.0), values().next_back().unwrap_or(&0.0));
+    runs.len() <= 1
+        || (values().all(|x| x.fract() == 0.0) && high - low < DISTRIBUTION_EXACT_VALUES_MAX as f64)
+}
+
+/// The numbers without those that are too frequent to say anything of the spread; each distinct number once where
+/// nothing else spreads.
+fn without_atoms(runs: &[&[f64]], count: usize) -> Vec<f64> {
+    let loose = runs.iter().filter(|run| run.len() * ATOM <= count);
+    let loose: Vec<f64> = loose.flat_map(|run| run.iter().copied()).collect();
+    if rank(&loose, 75) > rank(&loose, 25) {
+        return loose;
+    }
+    runs.iter().filter_map(|run| run.first().copied()).collect()
+}
+
+fn rank(sorted: &[f64], percent: usize) -> f64 {
+    sorted.get(sorted.len().saturating_sub(1) * percent / 100).copied().unwrap_or(0.0)
+}
+
+fn candidates(spread: &[f64], runs: &[&[f64]], count: usize) -> Lattice {
+    let widest = widest_step(spread);
+    let affine =
+        (0..FINER_STEPS).map(|finer| Lattice::Affine { exponent: (widest - finer).max(-EXPONENT_MAX) });
+    let log = (5..=9).map(|bits| Lattice::Log { bits });
+    let (low, high) = (rank(spread, 1), rank(spread, 99));
+    let cost = |lattice: Lattice| {
+        let (occupied, crowd) = occupancy(lattice, runs);
+        let spans = lattice.bucket(high).saturating_sub(lattice.bucket(low));
+        let resolves = spans >= BUCKETS_MIN && crowd * 64 <= count.max(64);
+        (!resolves, if resolves { occupied } else { crowd }, lattice)
+    };
+    let all: Vec<(bool, usize, Lattice)> = log.chain(affine).map(cost).collect();
+    let best = all.iter().min_by_key(|(fails, cost, _)| (*fails, *cost));
+    best.map_or(super::lattice::DEFAULT, |(_, _, lattice)| *lattice)
+}
+
+/// The exponent of the widest step: a power of two of at most IQR/64, but wide enough for p1 and p99 to have buckets.
+fn widest_step(spread: &[f64]) -> i16 {
+    let exponent = |value: f64| (value.abs().to_bits() >> 52) as i16 - 1_023;
+    let iqr = (rank(spread, 75) - rank(spread, 25)).min(f64::MAX);
+    let greatest = rank(spread, 1).abs().max(rank(spread, 99).abs());
+    (exponent(iqr) - 6).max(exponent(greatest) - 51).clamp(-EXPONENT_MAX, EXPONENT_MAX)
+}
+
+/// Occupied buckets, and the most numbers that one has beside the most frequent in it.
+fn occupancy(lattice: Lattice, runs: &[&[f64]]) -> (usize, usize) {
+    let bucket = |run: &[f64]| run.first().map_or(0, |value| lattice.bucket(*value));
+    let buckets = runs.chunk_by(|a, b| bucket(a) == bucket(b));
+    buckets.fold((0, 0), |(occupied, crowd), bucket| {
+        let all: usize = bucket.iter().map(|run| run.len()).sum();
+        let most = bucket.iter().map(|run| run.len()).max().unwrap_or(0);
+        (occupied + 1, crowd.max(all - most))
+    })
+}

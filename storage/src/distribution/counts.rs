@@ -1,0 +1,74 @@
+//! Counts by bucket or by number, as a sorted array: compact, and merged in one walk.
+
+/// Counts by key, ascending, none zero.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Counts(Vec<(i64, u64)>);
+
+impl Counts {
+    /// Counts a key; nothing for a count of zero.
+    pub fn add(&mut self, key: i64, count: u64) {
+        if count == 0 {
+            return;
+        }
+        match self.0.binary_search_by_key(&key, |entry| entry.0) {
+            Ok(at) => self.0[at].1 = self.0[at].1.saturating_add(count),
+            Err(at) => self.0.insert(at, (key, count)),
+        }
+    }
+
+    /// Keys and counts, ascending.
+    pub fn entries(&self) -> &[(i64, u64)] {
+        &self.0
+    }
+
+    /// Adds entries that ascend.
+    pub fn merge(&mut self, theirs: &[(i64, u64)]) {
+        let mut all = Vec::with_capacity(self.0.len() + theirs.len());
+        let mut mine = self.0.iter().copied().peekable();
+        for entry in theirs {
+            while let Some(lower) = mine.next_if(|own| own.0 < entry.0) {
+                all.push(lower);
+            }
+            let own = mine.next_if(|own| own.0 == entry.0).map_or(0, |own| own.1);
+            all.push((entry.0, own.saturating_add(entry.1)));
+        }
+        all.extend(mine);
+        self.0 = all;
+    }
+
+    /// Takes entries that ascend away; None where a count would go below zero.
+    pub fn without(&self, theirs: &[(i64, u64)]) -> Option<Self> {
+        let mut left = Vec::with_capacity(self.0.len());
+        let mut theirs = theirs.iter().copied().peekable();
+        for (key, count) in &self.0 {
+            let gone = theirs.next_if(|entry| entry.0 == *key).map_or(0, |entry| entry.1);
+            let rest = count.checked_sub(gone)?;
+            if rest > 0 {
+                left.push((*key, rest));
+            }
+        }
+        theirs.peek().is_none().then_some(Self(left))
+    }
+
+    /// By other keys, which need not ascend.
+    pub fn by(entries: &[(i64, u64)], key: impl Fn(i64) -> i64) -> Self {
+        let mut all: Vec<(i64, u64)> = entries.iter().map(|(old, count)| (key(*old), *count)).collect();
+        all.sort_unstable_by_key(|entry| entry.0);
+        all.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                kept.1 = kept.1.saturating_add(later.1);
+            }
+            same
+        });
+        Self(all)
+    }
+}
+
+impl From<Vec<(i64, u64)>> for Counts {
+    /// Of entries that ascend.
+    fn from(entries: Vec<(i64, u64)>) -> Self {
+        debug_assert!(entries.is_sorted_by(|a, b| a.0 < b.0));
+        Self(entries)
+    }
+}
