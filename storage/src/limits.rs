@@ -34,11 +34,6 @@ pub const ROW_GROUP_INTERVAL_CUT_ROWS: usize = 32_768;
 pub const CELL_BLOCK_MAX: usize = 65_536;
 /// Cells of one segment.
 pub const CELLS_MAX: usize = 1 << 28;
-/// Statistics of cells are kept where the median cell has this many rows: below, they cost more than rows.
-pub const STATISTICS_CELL_ROWS_MIN: u64 = 64;
-/// After so many cells statistics are given up where the average cell so far has half of
-/// [`STATISTICS_CELL_ROWS_MIN`] rows, so that they cannot outgrow the rows in memory.
-pub const STATISTICS_TRIAL_CELLS: usize = 65_536;
 /// Bytes of one value, and so of one column of a page with a single row. No batch can carry more.
 pub const VALUE_BYTES_MAX: usize = BATCH_BYTES_MAX;
 /// Row groups in one segment.

@@ -1,7 +1,7 @@
 //! Properties of distributions. Every random test prints its seed; `DRIFTLINE_SEED` repeats one.
 
 use super::sum::ExactSum;
-use super::{Categorical, Distribution, Lattice, Numeric, lattice};
+use super::{Categorical, Distribution, Numeric, lattice};
 use crate::limits::{DISTRIBUTION_CATEGORIES_MAX, DISTRIBUTION_EXACT_VALUES_MAX};
 
 /// splitmix64: small, and the same everywhere.

@@ -94,13 +94,6 @@ impl CellTable {
         self.first_rows.push(all);
     }
 
-    /// Rows of the cell in the middle, were they sorted by size.
-    pub(super) fn median_rows(&self) -> u64 {
-        let mut rows: Vec<u64> = self.first_rows.windows(2).map(|w| w[1] - w[0]).collect();
-        let middle = rows.len() / 2;
-        if rows.is_empty() { 0 } else { *rows.select_nth_unstable(middle).1 }
-    }
-
     /// Bytes it holds in memory.
     pub(super) fn memory_bytes(&self) -> usize {
         self.intervals.capacity() * 8 + self.series.capacity() * 4 + self.first_rows.capacity() * 8
@@ -119,7 +112,7 @@ pub(super) fn encode(cells: &CellTable, width: Width, effort: Effort) -> Vec<u8>
             let next = key.interval.div_euclid(width.nanos());
             steps.push(next - number);
             ids.push(i64::from(key.series) - if next == number { series } else { 0 });
-            rows.push(cells.rows(cell).count() as i64);
+            rows.push((cells.rows(cell).end - cells.rows(cell).start) as i64);
             (number, series) = (next, i64::from(key.series));
         }
         [steps, ids, rows].iter().for_each(|column| out.extend(encode_integers(column, effort)));

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampNanosecondType;
 use arrow_array::{Array, ArrayRef};
-use arrow_buffer::ScalarBuffer;
 use arrow_select::concat::concat;
 
 use crate::error::{Result, StorageError};
@@ -276,6 +275,6 @@ fn text_bytes(offsets: &[i32]) -> usize {
 
 /// The series of rows without any tag.
 #[cfg(test)]
-pub(super) fn no_tags(rows: usize) -> ScalarBuffer<u32> {
+pub(super) fn no_tags(rows: usize) -> arrow_buffer::ScalarBuffer<u32> {
     vec![crate::schema::NO_TAGS; rows].into()
 }

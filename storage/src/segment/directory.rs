@@ -16,11 +16,9 @@ pub(super) const PAGE_INDEX: Tag = *b"PIDX";
 
 /// The cells: interval, series, rows.
 pub(super) const CELLS: Tag = *b"CELL";
-/// Where the statistics of the cells lie, column by column.
-pub(super) const STATISTICS: Tag = *b"CSTA";
 
 /// Sections that this build reads, each with the newest version of it that it knows.
-const KNOWN: [(Tag, u16); 5] = [(COLUMNS, 1), (ROW_GROUPS, 1), (PAGE_INDEX, 1), (CELLS, 1), (STATISTICS, 1)];
+const KNOWN: [(Tag, u16); 4] = [(COLUMNS, 1), (ROW_GROUPS, 1), (PAGE_INDEX, 1), (CELLS, 1)];
 
 /// A reader that does not know the section must refuse the file; without it, it passes over the section.
 pub(super) const REQUIRED: u16 = 1;

@@ -248,3 +248,42 @@ fn row_groups_taken_over_hold_what_decoding_them_gives() {
     let late = read_all(&second, &younger.columns[3..], TimeRange::ALL);
     assert_eq!(late.column(0).null_count(), all.len());
 }
+
+#[test]
+fn each_byte_of_a_shared_file_matters_to_one_of_its_segments() {
+    let bench = Bench::new();
+    let schemas = [schema(1), schema(2)];
+    let mut file = SegmentFileWriter::create(&bench.disk, 9).unwrap();
+    let write = |(schema, id): (&Arc<TableSchema>, u64)| {
+        let all = rows(&bench.registry, schema, 3, 2, 2);
+        (bench.add(&mut file, id, schema, &all, 100, 1), all)
+    };
+    let written: Vec<_> = schemas.iter().zip(1..).map(write).collect();
+    file.finish().unwrap();
+    let path = SegmentFile::path_of(9);
+    let bytes = bench.disk.bytes(&path);
+    let damaged = |bytes: Vec<u8>, what: &str| {
+        let bench = Bench { disk: MemoryDisk::with(&path, bytes), registry: bench.registry.clone() };
+        let mut errors = 0;
+        for ((info, _), schema) in written.iter().zip(&schemas) {
+            let reader = bench.reader(info);
+            let read = reader.cells().and_then(|_| reader.read(0, &schema.columns, TimeRange::ALL));
+            match read {
+                Ok(found) => assert_eq!(found[0].num_rows() as u64, info.rows, "{what}"),
+                Err(StorageError::Corrupt { path: named, .. }) => {
+                    assert_eq!(named, path, "{what}");
+                    errors += 1;
+                }
+                Err(other) => panic!("{what}: {other}"),
+            }
+        }
+        errors
+    };
+    assert_eq!(damaged(bytes.clone(), "whole"), 0);
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x41;
+        assert_eq!(damaged(flipped, &format!("byte {at}")), 1, "byte {at}");
+        assert!(damaged(bytes[..at].to_vec(), &format!("cut to {at}")) >= 1, "cut to {at}");
+    }
+}
