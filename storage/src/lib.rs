@@ -80,10 +80,12 @@ mod writers;
 
 pub use batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use disk::{AppendFile, Disk, Fault, OsDisk, ReadFile, SimDisk};
+pub use disk::{AppendFile, Disk, Fault, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
 pub use engine::{DiskUsage, Engine, EngineOptions, SyncPolicy};
 pub use error::{Result, StorageError};
 pub use partition::{CellKey, Partition, Width};
-pub use schema::{Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema};
+pub use schema::{
+    Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,
+};
 pub use segment::{ColumnSize, SegmentInfo, SegmentReader, TimeRange, write_segment};
 pub use snapshot::{ScanPart, Snapshot, TableSize};

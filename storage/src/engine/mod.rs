@@ -26,7 +26,7 @@ use crate::batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 use crate::catalog::{self, Catalog};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
-use crate::limits::{BATCH_BYTES_MAX, COMMIT_QUEUE_MAX, ROOM_WAIT_STEP_MS, ROOM_WAIT_STEPS_MAX};
+use crate::limits::{BATCH_BYTES_MAX, COMMIT_QUEUE_MAX, ROOM_WAIT_STEP_MS};
 use crate::memtable;
 use crate::schema::{TableId, TableSchema};
 use crate::snapshot::Snapshot;
@@ -283,9 +283,11 @@ impl Inner {
     /// does in time (flushes that keep failing must not hold writers for ever).
     fn await_room(&self) -> Result<()> {
         let limit = self.options.memtable_bytes_max.saturating_mul(2);
-        let step = std::time::Duration::from_millis(ROOM_WAIT_STEP_MS);
+        let step = self.options.room_wait.min(std::time::Duration::from_millis(ROOM_WAIT_STEP_MS));
+        let steps =
+            self.options.room_wait.div_duration_f64(std::time::Duration::from_millis(ROOM_WAIT_STEP_MS));
         let mut state = self.state.lock();
-        for _ in 0..ROOM_WAIT_STEPS_MAX {
+        for _ in 0..=steps as u32 {
             if !self.options.background_flush || state.memtable_bytes() <= limit {
                 return Ok(());
             }

@@ -1,6 +1,7 @@
 //! How an engine is opened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::limits;
@@ -25,6 +26,8 @@ pub struct EngineOptions {
     pub wal_total_bytes_max: u64,
     /// Bytes of all memtables at which a flush is due; writers wait at twice as many.
     pub memtable_bytes_max: usize,
+    /// How long a writer over the budget waits for a flush to free some before it is refused.
+    pub room_wait: Duration,
     /// Whether a thread flushes when a limit is reached; else only `flush` does.
     pub background_flush: bool,
     /// What tells the time.
@@ -38,6 +41,7 @@ impl Default for EngineOptions {
             wal_file_bytes_max: limits::WAL_FILE_BYTES_MAX,
             wal_total_bytes_max: limits::WAL_TOTAL_BYTES_MAX,
             memtable_bytes_max: limits::MEMTABLE_BYTES_MAX,
+            room_wait: Duration::from_millis(limits::ROOM_WAIT_STEP_MS) * limits::ROOM_WAIT_STEPS_MAX,
             background_flush: true,
             clock: Arc::new(SystemClock),
         }
