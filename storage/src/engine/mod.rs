@@ -283,26 +283,26 @@ impl Inner {
     /// does in time (flushes that keep failing must not hold writers for ever).
     fn await_room(&self) -> Result<()> {
         let limit = self.options.memtable_bytes_max.saturating_mul(2);
-        let step = self.options.room_wait.min(std::time::Duration::from_millis(ROOM_WAIT_STEP_MS));
-        let steps =
-            self.options.room_wait.div_duration_f64(std::time::Duration::from_millis(ROOM_WAIT_STEP_MS));
+        let step = std::time::Duration::from_millis(ROOM_WAIT_STEP_MS);
+        let mut waited = std::time::Duration::ZERO;
         let mut state = self.state.lock();
-        for _ in 0..=steps as u32 {
-            if !self.options.background_flush || state.memtable_bytes() <= limit {
-                return Ok(());
-            }
+        while self.options.background_flush && state.memtable_bytes() > limit {
             if self.closed.load(Ordering::Acquire) {
                 return Err(StorageError::Closed);
             }
             self.press();
+            if waited >= self.options.room_wait {
+                return Err(StorageError::TooLarge {
+                    what: "the bytes waiting in memory to be flushed",
+                    size: state.memtable_bytes() as u64,
+                    limit: limit as u64,
+                    remedy: "see that the disk has room and is well, then send the batch again",
+                });
+            }
             self.flushed.wait_for(&mut state, step);
+            waited += step;
         }
-        Err(StorageError::TooLarge {
-            what: "the bytes waiting in memory to be flushed",
-            size: state.memtable_bytes() as u64,
-            limit: limit as u64,
-            remedy: "see that the disk has room and is well, then send the batch again",
-        })
+        Ok(())
     }
 
     /// Asks for a flush where memtables or WAL have reached their limit.
