@@ -9,6 +9,8 @@
 mod crash;
 mod damage;
 mod fault;
+#[cfg(target_os = "linux")]
+mod power_cut;
 mod sample;
 mod session;
 mod state;
