@@ -14,7 +14,7 @@ mod mount;
 mod writers;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use self::mount::Image;
@@ -31,49 +31,71 @@ fn c1_c2_hold_for_a_power_cut_on_ext4() {
         Ok(image) => image,
         Err(why) => {
             // Past the harness, which keeps what a passing test prints to itself.
-            let _ = std::io::Write::write_fmt(
-                &mut std::io::stderr(),
-                format_args!("SKIPPED: power cut: {why}\n"),
-            );
+            let _ = writeln!(std::io::stderr(), "SKIPPED: power cut: {why}");
             return;
         }
     };
-    let mut acked = BTreeMap::new();
+    let mut there = BTreeMap::new();
     for round in 0..if exhaustive() { 20 } else { 4 } {
         let dice = mix(seed.wrapping_add(round));
-        let context = format!("round {round}, seed {seed}");
-        work_until_cut(&image, dice, &mut acked, &context);
+        let order = if dice & 1 == 0 { Order::KillThenCut } else { Order::CutThenKill };
+        let context = format!("round {round}, {order:?}, seed {seed}");
+        let acks = work_until_cut(&image, order, 20 + (dice >> 8) % 200, &context);
+        // What a former round has shown stays, too.
+        let mut least = there;
+        least.extend(acks.safe);
         image.mount().unwrap();
-        writers::read(&image.data()).check(&acked, &context);
+        there = writers::read(&image.data()).check(&least, &acks.all, &context);
         image.unmount().unwrap();
     }
 }
 
-/// One round: mounts, lets the writers work, and leaves the file system unmounted. `acked` takes the last sequence
-/// acknowledged to each writer.
-fn work_until_cut(image: &Image, dice: u64, acked: &mut BTreeMap<u64, u64>, context: &str) {
+/// What comes first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Order {
+    /// The process dies, and the file system with it.
+    KillThenCut,
+    /// The file system dies under the process at work.
+    CutThenKill,
+}
+
+/// The last sequence acknowledged to each writer.
+struct Acks {
+    /// Those that must be there.
+    safe: Sequences,
+    /// Those that were printed.
+    all: Sequences,
+}
+
+/// One round: mounts, lets the writers work, and leaves the file system unmounted.
+///
+/// What is acknowledged after the shutdown began counts only where the process was dead by then. An fdatasync that
+/// meets the shutdown halfway can return success for bytes that ext4 has thrown away (seen on Linux 6.18, also with
+/// a plain loop of append and fdatasync); a real power cut takes the process along, so nobody hears of it.
+fn work_until_cut(image: &Image, order: Order, wanted: u64, context: &str) -> Acks {
     image.mount().unwrap();
     let mut child = spawn(image);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let wanted = 20 + dice % 200;
+    let mut safe = BTreeMap::new();
     for _ in 0..wanted {
         let ack = lines.find_map(|line| ack(&line));
         let (writer, sequence) =
             ack.unwrap_or_else(|| panic!("{context}: the writers stopped by themselves"));
-        acked.insert(writer, sequence);
+        safe.insert(writer, sequence);
     }
-    // Both orders: a killed process and then the power, and the power while it is still at work.
-    if dice & (1 << 20) == 0 {
-        child.kill().unwrap();
-        image.shut_down().unwrap();
-    } else {
-        image.shut_down().unwrap();
+    if order == Order::KillThenCut {
         child.kill().unwrap();
     }
-    // What was acknowledged before the end counts too.
-    acked.extend(lines.filter_map(|line| ack(&line)));
+    image.shut_down().unwrap();
+    child.kill().unwrap();
+    let mut all = safe.clone();
+    all.extend(lines.filter_map(|line| ack(&line)));
+    if order == Order::KillThenCut {
+        safe.clone_from(&all);
+    }
     child.wait().unwrap();
     image.unmount().unwrap();
+    Acks { safe, all }
 }
 
 /// This test program again, as the writers.
@@ -95,22 +117,33 @@ fn ack(line: &str) -> Option<(u64, u64)> {
 }
 
 impl Batches {
-    /// Every acknowledged batch is there, every batch that is there is whole and there once, and a writer has at most
-    /// the one batch more that was on its way.
-    fn check(&self, acked: &BTreeMap<u64, u64>, context: &str) {
+    /// Every acknowledged batch is there, every batch that is there is whole and there once, in order, and a writer
+    /// has at most the one batch more that was on its way. The last sequence of each writer.
+    fn check(&self, least: &Sequences, printed: &Sequences, context: &str) -> Sequences {
         for (id, (rows, count)) in &self.rows {
             let wanted: Vec<u64> = (0..*count).collect();
             assert_eq!(*rows, wanted, "C2 broken, {context}: the rows of batch {id:?}");
         }
+        let mut last = Sequences::new();
         for writer in 0..WRITERS {
             let there: Vec<u64> = self.rows.keys().filter(|id| id.0 == writer).map(|id| id.1).collect();
-            let last = acked.get(&writer).copied().unwrap_or(0);
-            let missing: Vec<u64> = (1..=last).filter(|sequence| !there.contains(sequence)).collect();
-            assert!(missing.is_empty(), "C1 broken, {context}: writer {writer} lost the batches {missing:?}");
-            let beyond = there.iter().filter(|sequence| **sequence > last).count();
-            assert!(beyond <= 1, "{context}: writer {writer} has {there:?}, acknowledged to {last}");
-            let known = self.sequences.get(&writer).copied().unwrap_or(0);
-            assert_eq!(known, there.last().copied().unwrap_or(0), "{context}: sequence of writer {writer}");
+            let count = there.len() as u64;
+            let (least, printed) = (of(least, writer), of(printed, writer).max(of(least, writer)));
+            assert_eq!(there, (1..=count).collect::<Vec<_>>(), "C3 broken, {context}: writer {writer}");
+            assert!(count >= least, "C1 broken, {context}: writer {writer} has {count} batches of {least}");
+            assert!(
+                count <= printed + 1,
+                "{context}: writer {writer} has {count} batches, sent {printed} + 1"
+            );
+            assert_eq!(of(&self.sequences, writer), count, "{context}: sequence of writer {writer}");
+            last.insert(writer, count);
         }
+        last
     }
+}
+
+type Sequences = BTreeMap<u64, u64>;
+
+fn of(sequences: &Sequences, writer: u64) -> u64 {
+    sequences.get(&writer).copied().unwrap_or(0)
 }
