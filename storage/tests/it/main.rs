@@ -6,9 +6,11 @@
 //! sampled from a printed seed; `DRIFTLINE_EXHAUSTIVE=1` takes them all, `DRIFTLINE_SEED` repeats a run.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod budget;
 mod crash;
 mod damage;
 mod fault;
+mod golden;
 #[cfg(target_os = "linux")]
 mod power_cut;
 mod sample;
