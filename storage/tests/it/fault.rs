@@ -2,7 +2,7 @@
 
 use driftline_storage::{Fault, SimAction, SimDisk};
 
-use crate::sample::{cases, exhaustive, mix, seed};
+use crate::sample::{cases, exhaustive, mix, sampled, seed};
 use crate::session::{Session, reference};
 
 const FAULTS: [Fault; 4] = [Fault::Eio, Fault::Enospc, Fault::ShortWrite, Fault::FailedSync];
@@ -107,7 +107,7 @@ fn a_failed_sync_before_a_power_cut_loses_nothing() {
 fn a_disk_that_stays_full_for_a_while_loses_nothing() {
     let seed = seed();
     for reaction in [Reaction::Persist, Reaction::Restart] {
-        for call in cases(reference().calls, if exhaustive() { 1 } else { 40 }, seed) {
+        for call in sampled(reference().calls, if exhaustive() { 4 } else { 40 }, seed) {
             let context = format!("full from call {call} on, {reaction:?}, seed {seed}");
             let disk = SimDisk::new(seed);
             (call..call + 20).for_each(|call| disk.fail(call, Fault::Enospc));

@@ -55,6 +55,11 @@ pub trait CompactLater {
 
 impl CompactLater for Engine {}
 
+/// Opens the database on a disk at another time.
+pub fn open_at(disk: &SimDisk, now: i64) -> Result<Arc<Engine>> {
+    Engine::open(Arc::new(disk.clone()), EngineOptions { clock: Arc::new(ManualClock::at(now)), ..options() })
+}
+
 /// The workload without any trouble.
 pub struct Reference {
     /// The states after 0, 1, 2 ... batches.
