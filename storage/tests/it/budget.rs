@@ -3,47 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, TimestampNanosecondArray};
-use driftline_storage::{
-    CatalogChange, Column, ColumnType, Engine, EngineOptions, Fault, Result, Role, SimDisk, StorageError,
-    TIME_COLUMN, TableSchema, WriteBatch, WriterSequence,
-};
+use driftline_storage::{Engine, EngineOptions, Fault, SimDisk, StorageError, TableSchema};
 
+use crate::numbers::{ROWS, create, send};
 use crate::session::options;
 use crate::state::observe;
-use crate::workload::NOW;
 
 /// Bytes of all memtables at which a flush is due.
 const BUDGET: usize = 64 << 10;
-/// Rows of a batch, and their bytes in memory: two columns of 8.
-const ROWS: i64 = 512;
+/// Bytes of a batch in memory: two columns of 8 bytes.
 const BATCH_BYTES: usize = 16 * ROWS as usize;
 
 fn open(disk: &SimDisk, room_wait: Duration) -> Arc<Engine> {
     let options =
         EngineOptions { memtable_bytes_max: BUDGET, background_flush: true, room_wait, ..options() };
     Engine::open(Arc::new(disk.clone()), options).unwrap()
-}
-
-fn create(engine: &Engine) -> Arc<TableSchema> {
-    let columns = vec![
-        Column::new(TIME_COLUMN, ColumnType::Timestamp, Role::Time),
-        Column::new("value", ColumnType::BigInt, Role::Field),
-    ];
-    let schema = TableSchema { id: engine.allocate_table_id(), ..TableSchema::new("numbers", columns) };
-    let catalog = vec![CatalogChange::CreateTable(schema)];
-    engine.write(WriteBatch { catalog, ..WriteBatch::default() }).unwrap();
-    engine.snapshot().table("numbers").unwrap().clone()
-}
-
-fn send(engine: &Engine, schema: &TableSchema, writer: &str, sequence: u64) -> Result<()> {
-    let first = sequence as i64 * ROWS;
-    let times = TimestampNanosecondArray::from_iter_values((first..first + ROWS).map(|row| NOW + row));
-    let values = Int64Array::from_iter_values(first..first + ROWS);
-    let columns: Vec<ArrayRef> = vec![Arc::new(times.with_timezone("UTC")), Arc::new(values)];
-    let rows = vec![(schema.id, RecordBatch::try_new(schema.arrow(), columns).unwrap())];
-    let writer = Some(WriterSequence { writer: writer.to_owned(), sequence });
-    engine.write(WriteBatch { writer, rows, ..WriteBatch::default() }).map(drop)
 }
 
 fn memtable_bytes(engine: &Engine, schema: &TableSchema) -> usize {

@@ -11,9 +11,11 @@ mod crash;
 mod damage;
 mod fault;
 mod golden;
+mod numbers;
 #[cfg(target_os = "linux")]
 mod power_cut;
 mod sample;
+mod scenario;
 mod session;
 mod state;
 mod workload;
