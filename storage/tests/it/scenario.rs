@@ -36,8 +36,9 @@ fn rotation(record: &[SimCall]) -> std::ops::RangeInclusive<u64> {
         SimAction::Sync,
         "the old file is sealed before the new one is named"
     );
-    let frame = record[create..].iter().filter(|call| call.action == SimAction::Append && call.path == *path);
-    record[create - 1].number..=frame.last().unwrap().number
+    let mut frames =
+        record[create..].iter().filter(|call| call.action == SimAction::Append && call.path == *path);
+    record[create - 1].number..=frames.next_back().unwrap().number
 }
 
 #[test]

@@ -213,7 +213,7 @@ fn tag(name: &str, die: u64, number: u64) -> Option<String> {
 }
 
 fn boolean(die: u64) -> Option<bool> {
-    (die % 7 != 3).then_some(die % 3 == 0)
+    (die % 7 != 3).then_some(die.is_multiple_of(3))
 }
 
 fn double(die: u64) -> Option<f64> {
