@@ -1,10 +1,10 @@
 //! The power goes at every call to the disk.
 
-use driftline_storage::{Result, SimAction, SimCall, SimDisk};
+use driftline_storage::{Result, SimAction, SimCall, SimDisk, SyncPolicy};
 
 use crate::sample::{cases, exhaustive, mix, sampled, seed};
 use crate::session::{Session, open, open_at, reference};
-use crate::state::observe;
+use crate::state::{expect_prefix, observe};
 use crate::workload::NOW;
 
 /// Runs the workload until the power goes at `call`, and checks all that a reboot may find.
@@ -38,6 +38,28 @@ fn c1_c2_c3_c4_c8_hold_for_a_crash_at_every_call() {
         for call in cases(reference().calls, 128, seed) {
             crash(call, seed.wrapping_add(call));
         }
+    }
+}
+
+/// Without syncs a power cut takes what the system had not yet written, and nothing else: what is there is a prefix,
+/// it opens, and what a flush has put into segments stays.
+fn crash_unsynced(call: u64, seed: u64) {
+    let context = format!("policy Os, crash at call {call}, seed {seed}");
+    let disk = SimDisk::new(seed);
+    disk.crash_at(call);
+    let mut session = Session::with_policy(SyncPolicy::Os);
+    let _ = session.run(&disk);
+    session.leave();
+    let engine = open(&disk.restart(seed)).unwrap_or_else(|error| panic!("{context}: {error}"));
+    let seen = observe(&engine.snapshot()).unwrap();
+    expect_prefix(&seen, &reference().states, session.flushed, session.submitted(), &context);
+}
+
+#[test]
+fn c2_c3_hold_for_a_crash_at_every_call_of_a_log_that_is_not_synced() {
+    let seed = seed();
+    for call in cases(reference().calls, 16, seed) {
+        crash_unsynced(call, mix(seed.wrapping_add(call)));
     }
 }
 

@@ -99,6 +99,57 @@ fn a_short_append_followed_by_a_good_one_leaves_only_the_good_one() {
     }
 }
 
+/// The same, and then the next file cannot be made either: the torn one must still take no frame.
+#[test]
+fn a_torn_file_takes_no_frame_even_where_the_next_one_fails() {
+    for seed in 0..CUTS {
+        let (disk, engine, schema) = start(seed);
+        send(&engine, &schema, "w", 1).unwrap();
+        // The append, the sync that seals the file, the next file's creation.
+        disk.fail(disk.calls(), Fault::ShortWrite);
+        disk.fail(disk.calls() + 2, Fault::Enospc);
+        let error = send(&engine, &schema, "w", 2).unwrap_err();
+        assert!(matches!(error, StorageError::OutcomeUnknown { .. }), "seed {seed}: {error}");
+        send(&engine, &schema, "w", 3).unwrap();
+        drop(engine);
+        for found in [disk.image(), disk.restart(seed)] {
+            let found = sequences(&open(&found).unwrap()).unwrap();
+            assert!(found == [1, 3] || found == [1, 2, 3], "seed {seed}: {found:?}");
+        }
+    }
+}
+
+/// In the last file a frame that is damaged is no torn tail where a later one says that it had been acknowledged.
+#[test]
+fn damage_before_a_later_acknowledged_frame_is_refused() {
+    let disk = SimDisk::new(1);
+    let engine = Engine::open(Arc::new(disk.clone()), options_with_large_files()).unwrap();
+    let schema = create(&engine).as_ref().clone();
+    let wal = disk.files().into_iter().rfind(|(path, _)| path.starts_with("wal/")).unwrap().0;
+    let len = |disk: &SimDisk| disk.files().into_iter().find(|(path, _)| *path == wal).unwrap().1;
+    let first = len(&disk);
+    send(&engine, &schema, "w", 1).unwrap();
+    let second = len(&disk);
+    (2..=4).for_each(|sequence| send(&engine, &schema, "w", sequence).unwrap());
+    drop(engine);
+    for offset in (first..second).step_by(61) {
+        let damaged = disk.image();
+        assert!(damaged.flip(&wal, offset, 1));
+        let error = Engine::open(Arc::new(damaged), options_with_large_files()).unwrap_err();
+        let StorageError::Corrupt { path, offset: named, .. } = &error else {
+            panic!("byte {offset}: {error}")
+        };
+        assert!(
+            *path == wal && (first..second).contains(named),
+            "byte {offset} of {first}..{second}: {error}"
+        );
+    }
+}
+
+fn options_with_large_files() -> EngineOptions {
+    EngineOptions { wal_file_bytes_max: 1 << 20, ..options() }
+}
+
 /// Past what the next file says of it a torn file may hold anything; before that every byte counts.
 #[test]
 fn a_torn_file_that_is_no_longer_last_counts_up_to_its_valid_length() {

@@ -4,23 +4,32 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use driftline_storage::{
-    Engine, EngineOptions, ManualClock, Result, SimCall, SimDisk, StorageError, WriteAck, WriteBatch,
-    WriterSequence,
+    Engine, EngineOptions, ManualClock, Result, SimCall, SimDisk, StorageError, SyncPolicy, WriteAck,
+    WriteBatch, WriterSequence,
 };
 
 use crate::state::{Model, State, expect_prefix, observe};
 use crate::workload::{NOW, Step, WORKLOAD, WRITERS, build};
 
 /// A client that sends one batch after the other, each only after the one before was acknowledged.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Session {
+    sync: SyncPolicy,
     engine: Option<Arc<Engine>>,
     /// All batches ever submitted, in order; the last may lack its answer.
     sent: Vec<WriteBatch>,
     /// How many of them were acknowledged.
     pub acked: usize,
+    /// How many of them a flush or an opening has put into segments since.
+    pub flushed: usize,
     /// The next step of the workload.
     next: usize,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::with_policy(SyncPolicy::Always)
+    }
 }
 
 /// Where the files of the database lie.
@@ -90,10 +99,15 @@ pub fn reference() -> &'static Reference {
 }
 
 impl Session {
+    /// A client of an engine that acknowledges by this policy.
+    pub fn with_policy(sync: SyncPolicy) -> Self {
+        Self { sync, engine: None, sent: Vec::new(), acked: 0, flushed: 0, next: 0 }
+    }
+
     /// Works until the workload is done or something fails; called again, it goes on where it stopped.
     pub fn run(&mut self, disk: &SimDisk) -> Result<()> {
         if self.engine.is_none() {
-            self.engine = Some(open(disk)?);
+            self.engine = Some(self.open(disk)?);
         }
         while let Some(step) = WORKLOAD.get(self.next) {
             self.step(disk, *step)?;
@@ -110,16 +124,25 @@ impl Session {
             }
             Step::Anonymous(parts) => self.send(|engine, number| build(engine, number, parts, None)),
             Step::Repeat(back) => self.repeat(self.acked - back),
-            Step::Flush => self.engine().flush(),
+            Step::Flush => {
+                self.engine().flush()?;
+                self.flushed = self.acked;
+                Ok(())
+            }
             Step::Compact => self.engine().compact(),
             Step::Reopen => {
                 let engine = self.engine.take().expect("open");
                 engine.close()?;
                 drop(engine);
-                self.engine = Some(open(disk)?);
+                self.engine = Some(self.open(disk)?);
+                self.flushed = self.acked;
                 Ok(())
             }
         }
+    }
+
+    fn open(&self, disk: &SimDisk) -> Result<Arc<Engine>> {
+        Engine::open(Arc::new(disk.clone()), EngineOptions { sync: self.sync, ..options() })
     }
 
     /// Sends the next batch, or the one that lacks its answer.
@@ -196,7 +219,7 @@ impl Session {
 
     /// Opens a disk after a crash and checks what is there; then all that is there is repeated.
     pub fn come_back(&mut self, disk: &SimDisk, context: &str) -> Result<()> {
-        self.engine = Some(open(disk)?);
+        self.engine = Some(self.open(disk)?);
         let found = self.check_state(context)?;
         self.check_writers(found, context);
         self.check_files(disk, context);

@@ -93,7 +93,11 @@ pub const WORKLOAD: &[Step] = &[
     Send(&[Late("gone", 5), Widen("plain"), Rows("plain", 5)]),
     Compact,
     Send(&[Rows("load", 24), Late("plain", 4)]),
+    // The last file of the log holds several batches, so that damage to all but the last can be told from a torn tail.
     Send(&[Put("model/2"), Remove("model/3"), Rows("calls", 6), Rows("load", 2)]),
+    Send(&[Rows("plain", 3)]),
+    Anonymous(&[Rows("load", 1), Rows("gone", 2)]),
+    Send(&[Rows("plain", 2), Put("model/4")]),
 ];
 
 /// The batch of number `number`, counted from 1, for what the engine holds now.
