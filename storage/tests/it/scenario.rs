@@ -2,10 +2,12 @@
 //! too; here each has its name.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use driftline_storage::{Engine, EngineOptions, Fault, Result, SimAction, SimCall, SimDisk, StorageError};
 
-use crate::numbers::{create, send, sequences};
+use crate::numbers::{create, create_named, send, send_to, sequences, sequences_in};
+use crate::sample::mix;
 use crate::session::{names_file, options};
 
 /// Power cuts tried at each place.
@@ -190,6 +192,41 @@ fn a_failed_sync_whose_retry_succeeds_is_not_believed() {
         assert_eq!(sequences(&engine).unwrap(), [1, 2, 3], "seed {seed}");
     }
 }
+
+/// A flush for want of memory takes the oldest tables first, so that a frame of the log can be in the segments of one
+/// table and in no other's. The power goes while flushes run on a thread of their own.
+#[test]
+fn tables_flushed_unequally_recover_alike() {
+    for seed in 0..CUTS {
+        let disk = SimDisk::new(seed);
+        // After the cut no flush makes room: who waits for it shall not wait long.
+        let room_wait = Duration::from_millis(100);
+        let options =
+            EngineOptions { memtable_bytes_max: 48 << 10, background_flush: true, room_wait, ..options() };
+        let engine = Engine::open(Arc::new(disk.clone()), options).unwrap();
+        let (busy, quiet) = (create(&engine), create_named(&engine, "quiet"));
+        disk.crash_at(disk.calls() + 10 + mix(seed) % 120);
+        let tables = |sequence: u64| {
+            if sequence.is_multiple_of(QUIET) { vec![quiet.id, busy.id] } else { vec![busy.id] }
+        };
+        let mut acked = 0;
+        while send_to(&engine, &tables(acked + 1), "w", acked + 1).is_ok() {
+            acked += 1;
+        }
+        drop(engine);
+        let engine = open(&disk.restart(seed)).unwrap();
+        let found = sequences(&engine).unwrap();
+        let context = format!("seed {seed}: {acked} acknowledged");
+        let last = found.len() as u64;
+        assert!((acked..=acked + 1).contains(&last), "{context}, {found:?} found");
+        assert_eq!(found, (1..=last).collect::<Vec<_>>(), "{context}");
+        let quiet: Vec<u64> = (1..=last).filter(|sequence| sequence.is_multiple_of(QUIET)).collect();
+        assert_eq!(sequences_in(&engine, "quiet").unwrap(), quiet, "{context}");
+    }
+}
+
+/// One batch in so many has rows for the quiet table too.
+const QUIET: u64 = 5;
 
 /// One table is dropped and made again, another is flushed in between: each row belongs to the table of its time.
 #[test]
