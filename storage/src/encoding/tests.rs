@@ -299,9 +299,8 @@ fn samples(rows: usize) -> Vec<(ColumnType, EncodedChunk, usize, usize)> {
         ),
         (ColumnType::Double, Arc::new(Float64Array::new_null(rows))),
     ];
-    let encode = |(ty, array): (ColumnType, ArrayRef)| {
-        (ty, encode(ty, &array, &[rows], Effort::Flush), rows, array.null_count())
-    };
+    let encode =
+        |(ty, array): (ColumnType, ArrayRef)| (ty, encode(ty, &array, &[rows], Effort::Flush), rows, array.null_count());
     let samples: Vec<_> = arrays.into_iter().map(encode).collect();
     for encoding in Encoding::ALL {
         assert!(samples.iter().any(|(_, chunk, ..)| chunk.encoding == encoding), "no sample of {encoding:?}");
