@@ -109,7 +109,8 @@ struct Kind {
 
 const KINDS: &[Kind] = &[
     Kind { start: "manifest.", checksum: 32, rest: 36 },
-    Kind { start: "wal/", checksum: 60, rest: usize::MAX },
+    Kind { start: "series/", checksum: 20, rest: usize::MAX },
+    Kind { start: "wal/", checksum: 68, rest: usize::MAX },
     Kind { start: "seg/", checksum: 28, rest: usize::MAX },
 ];
 
