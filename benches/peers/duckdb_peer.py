@@ -4,7 +4,7 @@ import duckdb
 
 from common import TAGS, Report, arguments, check_of, check_query, clock, rows
 
-DURABILITY = "one transaction, one checkpoint at the end"
+DURABILITY = "bulk load, one transaction, one checkpoint at the end"
 AT_REST = "checkpointed file"
 
 
@@ -15,10 +15,15 @@ def connect(path):
     return connection
 
 
-def load(connection, table, order):
-    """Makes the table of what the Arrow table `table` holds; DuckDB finds it by the name of this variable."""
-    connection.execute(f"CREATE TABLE rows AS SELECT * FROM table {order}")
+def load(connection, arrived, order):
+    """Makes the table of what the Arrow table `arrived` holds; DuckDB finds it by the name of this variable."""
+    connection.execute(f"CREATE TABLE loaded AS SELECT * FROM arrived {order}")
     connection.execute("CHECKPOINT")
+
+
+def check(connection, schema):
+    query = check_query(schema, "loaded", ["epoch_ns(min(time))", "epoch_ns(max(time))"], "strlen")
+    return check_of(schema, connection.execute(query).fetchone())
 
 
 def size(arguments):
@@ -29,8 +34,7 @@ def size(arguments):
         path = arguments.dir / f"{system.replace(' ', '-')}.duckdb"
         connection = connect(path)
         load(connection, table, order)
-        query = check_query(table.schema, "rows", ["epoch_ns(min(time))", "epoch_ns(max(time))"], "strlen")
-        report.check(check_of(table.schema, connection.execute(query).fetchone()))
+        report.check(check(connection, table.schema))
         connection.close()
         report.sizes(table.num_rows, path.stat().st_size, AT_REST)
 
@@ -40,7 +44,9 @@ def ingest(arguments):
     connection = connect(arguments.dir / "ingest.duckdb")
     with clock() as seconds:
         load(connection, table, "")
-    Report(arguments, "duckdb").load(table.num_rows, seconds[0], DURABILITY)
+    report = Report(arguments, "duckdb")
+    report.check(check(connection, table.schema))
+    report.load(table.num_rows, seconds[0], DURABILITY)
 
 
 if __name__ == "__main__":

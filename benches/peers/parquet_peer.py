@@ -21,23 +21,30 @@ def write(table, path):
                         compression_level=LEVEL, use_dictionary=texts, column_encoding=encodings)
 
 
+def check(path, schema):
+    """As DuckDB reads the file."""
+    query = check_query(schema, f"read_parquet('{path}')", ["epoch_ns(min(time))", "epoch_ns(max(time))"], "strlen")
+    return check_of(schema, duckdb.execute(query).fetchone())
+
+
 def size(arguments):
     report = Report(arguments, f"parquet zstd {LEVEL} sorted")
     path = arguments.dir / "rows.parquet"
     table = rows(arguments.rows)
     table = table.sort_by([(name, "ascending") for name in [*TAGS[arguments.workload], "time"]])
     write(table, path)
-    query = check_query(table.schema, f"read_parquet('{path}')",
-                        ["epoch_ns(min(time))", "epoch_ns(max(time))"], "strlen")
-    report.check(check_of(table.schema, duckdb.execute(query).fetchone()))
+    report.check(check(path, table.schema))
     report.sizes(table.num_rows, path.stat().st_size, AT_REST)
 
 
 def ingest(arguments):
     table = rows(arguments.rows)
+    path = arguments.dir / "ingest.parquet"
     with clock() as seconds:
-        write(table, arguments.dir / "ingest.parquet")
-    Report(arguments, f"parquet zstd {LEVEL}").load(table.num_rows, seconds[0], "not synced; one thread")
+        write(table, path)
+    report = Report(arguments, f"parquet zstd {LEVEL}")
+    report.check(check(path, table.schema))
+    report.load(table.num_rows, seconds[0], "one file as the rows arrive, not synced; one thread")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ TARGETS = {
     "grpc/tsbs/rows_per_second": (">=", 600_000),
     "decode/latency_ms/median": (">=", 1.3),
     "reopen/*/open_seconds": ("<=", 5.0),
+    "reopen/*/peak_percent": ("<=", 100.0),
     "open/*/open_seconds": ("<=", 0.2),
     "idle/cpu_percent": ("<", 0.5),
     "idle/rss_anon_mb_most": ("<", 100.0),

@@ -59,6 +59,7 @@ pub fn run(workload: Workload, dir: &Path, load: Load, report: &mut Report) -> R
     latencies(&name, &done, report)?;
     logged(&name, &done, &written, report)?;
     settle(&name, &engine, &table, dir, report)?;
+    all_there(&engine, &table, &done)?;
     let other = written.other.load(Ordering::Relaxed) as f64;
     report.figure(&format!("{name}/written_beside_wal_mb"), other / 1e6, "MB", ALWAYS)?;
     Ok(engine.close()?)
@@ -145,4 +146,14 @@ fn settle(name: &str, engine: &Engine, table: &TableSchema, dir: &Path, report: 
     report.figure(&format!("{name}/segments_compacted"), segments(engine), "segments", ALWAYS)?;
     let bytes = process::directory_bytes(dir)?.data as f64;
     report.figure(&format!("{name}/data_mb"), bytes / 1e6, "MB", ALWAYS)
+}
+
+/// What was acknowledged is there, and nothing else.
+fn all_there(engine: &Engine, table: &TableSchema, done: &[Done]) -> Result<()> {
+    let (acknowledged, found) =
+        (done.iter().map(|d| d.rows).sum::<u64>(), engine.snapshot().size(table.id).rows);
+    if acknowledged == found {
+        return Ok(());
+    }
+    Err(Error::from(format!("{acknowledged} rows were acknowledged, but the table has {found}")))
 }
