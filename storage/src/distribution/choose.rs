@@ -18,8 +18,7 @@ const CROWD: usize = 128;
 /// A number this often (1/64) is a heap.
 const HEAP: usize = 64;
 /// Buckets worth spending so that none of the numbers share a bucket with a heap. A decile that falls among them is
-/// taken down below the heap as well: zeros at exactly 30 % of the rows make that an even chance. Price, not limit:
-/// beside zero a logarithmic lattice has them apart for nothing, elsewhere it takes ever finer steps.
+/// taken down below the heap as well. A price, not a limit: but for zeros it takes ever finer steps.
 const COVERED_PRICE: usize = 1 << 20;
 /// Affine steps tried below the widest.
 const FINER_STEPS: i16 = 12;
@@ -125,9 +124,10 @@ fn candidates(spread: &[f64], runs: &[&[f64]], count: usize) -> Lattice {
         let resolves = spans >= BUCKETS_MIN
             && found.crowd * CROWD <= count.max(CROWD)
             && found.occupied <= BUCKETS_WASTEFUL / 2;
-        (!resolves, if resolves { found.price(count) } else { found.crowd }, lattice)
+        let price = if resolves { found.price(count) } else { found.crowd };
+        ((!resolves, found.blurs_zero), price, lattice)
     };
-    let all: Vec<(bool, usize, Lattice)> = log.chain(affine).map(cost).collect();
+    let all: Vec<((bool, bool), usize, Lattice)> = log.chain(affine).map(cost).collect();
     let best = all.iter().min_by_key(|(fails, cost, _)| (*fails, *cost));
     best.map_or(super::lattice::DEFAULT, |(_, _, lattice)| *lattice)
 }
@@ -149,6 +149,9 @@ struct Occupancy {
     crowd: usize,
     /// The most numbers that a bucket has beside a heap.
     covered: usize,
+    /// A heap of zeros is not alone in its bucket. A logarithmic lattice has it alone, and of all heaps it is the
+    /// most frequent, so that no saving is worth it.
+    blurs_zero: bool,
 }
 
 impl Occupancy {
@@ -162,6 +165,8 @@ impl Occupancy {
             found.crowd = found.crowd.max(all - most);
             if most * HEAP > count {
                 found.covered = found.covered.max(all - most);
+                found.blurs_zero |=
+                    all > most && bucket.iter().any(|run| run.first() == Some(&0.0) && run.len() == most);
             }
         }
         found

@@ -1,5 +1,6 @@
 //! Properties of distributions. Every random test prints its seed; `DRIFTLINE_SEED` repeats one.
 
+mod algebra;
 mod psi;
 
 use super::sum::ExactSum;
