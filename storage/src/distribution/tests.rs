@@ -1,6 +1,7 @@
 //! Properties of distributions. Every random test prints its seed; `DRIFTLINE_SEED` repeats one.
 
 mod algebra;
+mod choose;
 mod psi;
 
 use super::sum::ExactSum;

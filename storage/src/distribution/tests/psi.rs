@@ -15,17 +15,17 @@ const ERROR_MAX: f64 = 0.1;
 const PSI_MIN: f64 = 0.05;
 
 /// One value of a feature; the drift moves it by about that many of its own deviations.
-type Draw = Box<dyn Fn(&mut Random, Drift) -> f64>;
+pub(super) type Draw = Box<dyn Fn(&mut Random, Drift) -> f64>;
 
 /// How the current rows differ from the reference: moved, widened, or partly elsewhere.
 #[derive(Clone, Copy, Debug)]
-struct Drift {
+pub(super) struct Drift {
     shift: f64,
     spread: f64,
     elsewhere: f64,
 }
 
-const NONE: Drift = Drift { shift: 0.0, spread: 1.0, elsewhere: 0.0 };
+pub(super) const NONE: Drift = Drift { shift: 0.0, spread: 1.0, elsewhere: 0.0 };
 
 const DRIFTS: [Drift; 7] = [
     Drift { shift: 0.25, ..NONE },
@@ -69,7 +69,7 @@ impl Drift {
     }
 }
 
-fn features() -> Vec<(String, Draw)> {
+pub(super) fn features() -> Vec<(String, Draw)> {
     let mut all = normals();
     all.extend(continuous());
     all.extend(discrete());
@@ -78,7 +78,7 @@ fn features() -> Vec<(String, Draw)> {
 }
 
 /// Means and deviations from 1e-9 to 1e12.
-fn normals() -> Vec<(String, Draw)> {
+pub(super) fn normals() -> Vec<(String, Draw)> {
     let scales = [1e-9, 1e-6, 1e-3, 0.1, 1.0, 10.0, 1e3, 1e6, 1e9, 1e12];
     let means = scales.into_iter().flat_map(|mean| [mean, -mean]).chain([0.0]);
     let pairs = means.flat_map(|mean| scales.map(|deviation| (mean, deviation)));
@@ -93,7 +93,7 @@ fn named(name: &str, draw: impl Fn(&mut Random, Drift) -> f64 + 'static) -> (Str
     (name.to_owned(), Box::new(draw))
 }
 
-fn continuous() -> Vec<(String, Draw)> {
+pub(super) fn continuous() -> Vec<(String, Draw)> {
     vec![
         named("kelvin", |random, drift| 295.0 + 2.0 * drift.normal(random)),
         named("pressure", |random, drift| 101_325.0 + 600.0 * drift.normal(random)),
