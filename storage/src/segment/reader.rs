@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -175,7 +176,7 @@ impl SegmentReader {
         })
     }
 
-    pub(super) fn read_checked(&self, extent: Extent) -> Result<Vec<u8>> {
+    pub(super) fn read_checked(&self, extent: Extent) -> Result<Cow<'_, [u8]>> {
         self.source.read_checked(extent)
     }
 

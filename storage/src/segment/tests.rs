@@ -2,6 +2,7 @@
 
 mod cells;
 mod damage;
+mod mapped;
 mod memory_disk;
 mod pruning;
 mod round_trip;
