@@ -92,5 +92,5 @@ pub use partition::{CellKey, Partition, Width};
 pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,
 };
-pub use segment::{CellTable, ColumnSize, EncodingSize, SegmentInfo, SegmentReader, TimeRange};
+pub use segment::{CellStatistics, CellTable, CellValues, ColumnSize, EncodingSize, SegmentInfo, SegmentReader, TimeRange};
 pub use snapshot::{ScanPart, Snapshot, TableSize};

@@ -7,3 +7,4 @@ mod memory_disk;
 mod pruning;
 mod round_trip;
 mod sample;
+mod statistics;
