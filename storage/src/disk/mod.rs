@@ -15,7 +15,7 @@ mod sim;
 
 pub use map::Mapped;
 pub use os::OsDisk;
-pub use sim::{Fault, SimDisk};
+pub use sim::{Fault, SimAction, SimCall, SimDisk};
 
 /// A directory tree with the promises of a POSIX file system, and no more than those.
 ///

@@ -278,3 +278,37 @@ fn a_flipped_byte_of_one_column_is_noticed_by_it_and_leaves_the_others() {
     }
     assert!(noticed.iter().all(|n| *n < bytes.len() / 2), "{noticed:?}");
 }
+
+#[test]
+fn gauges_of_a_monitored_host_take_few_bytes() {
+    let (cells, per_cell) = (2_000, 360);
+    let mut level = 50.0_f64;
+    let noise =
+        |i: usize| (0..12).map(|k| (mix(i * 12 + k) >> 11) as f64 / (1_u64 << 53) as f64).sum::<f64>() - 6.0;
+    let numbers: Int64Array = (0..cells * per_cell)
+        .map(|i| {
+            level = if i % per_cell == 0 {
+                (mix(i + 9) % 101) as f64
+            } else {
+                (level + noise(i)).clamp(0.0, 100.0)
+            };
+            Some(level as i64)
+        })
+        .collect();
+    let all = rows(&vec![per_cell; cells], 0, Shape { seed: 0, nulls: 0, special: 0, extremes: false });
+    let doubles: Float64Array =
+        all.batch.column(2).as_primitive::<Float64Type>().iter().map(|_| Some(1.0)).collect();
+    let batch = RecordBatch::try_new(
+        all.batch.schema(),
+        vec![all.batch.column(0).clone(), Arc::new(numbers), Arc::new(doubles)],
+    );
+    let all = Rows { series: all.series, batch: batch.unwrap() };
+    let (disk, schema) = (MemoryDisk::default(), schema(false));
+    for level in [0, 1] {
+        let info = write(&disk, level.into(), &schema, level, |writer| writer.push(all.clone()).unwrap());
+        let sizes = reader(&disk, info).section_sizes().unwrap();
+        let bytes = sizes.iter().find(|(tag, _)| tag == "CSTA").unwrap().1;
+        println!("{} bytes a cell", bytes as f64 / cells as f64);
+        assert!(bytes as f64 <= 3.5 * cells as f64, "{bytes} bytes");
+    }
+}
