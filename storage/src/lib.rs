@@ -55,6 +55,7 @@
 //! # Ok(())
 //! # }
 //! ```
+#![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod batch;
@@ -84,12 +85,12 @@ mod writers;
 pub use batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 pub use budget::MemoryBudget;
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use disk::{AppendFile, Disk, Fault, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
+pub use disk::{AppendFile, Disk, Fault, Mapped, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
 pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, SyncPolicy};
 pub use error::{Result, StorageError};
 pub use partition::{CellKey, Partition, Width};
 pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,
 };
-pub use segment::{CellTable, ColumnSize, EncodingSize, SegmentInfo, SegmentReader, TimeRange};
+pub use segment::{CellStatistics, CellTable, CellValues, ColumnSize, EncodingSize, SegmentInfo, SegmentReader, TimeRange};
 pub use snapshot::{ScanPart, Snapshot, TableSize};

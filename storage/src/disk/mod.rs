@@ -8,10 +8,12 @@ use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
 
+mod map;
 mod os;
 mod path;
 mod sim;
 
+pub use map::Mapped;
 pub use os::OsDisk;
 pub use sim::{Fault, SimAction, SimCall, SimDisk};
 
@@ -97,4 +99,10 @@ pub trait ReadFile: Debug + Send + Sync {
 
     /// Fills `buffer` from `offset`; `UnexpectedEof` where the file ends before.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
+
+    /// All of it as a slice of memory, none where the disk does not offer that or the file is empty. Only for files
+    /// that nobody will change or cut short: see [`Mapped`].
+    fn map(&self) -> io::Result<Option<Mapped>> {
+        Ok(None)
+    }
 }

@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{AppendFile, Disk, ReadFile, path};
+use super::{AppendFile, Disk, Mapped, ReadFile, path};
 
 #[cfg(test)]
 mod tests;
@@ -131,6 +131,10 @@ impl ReadFile for OsRead {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.0.read_exact_at(buffer, offset)
+    }
+
+    fn map(&self) -> io::Result<Option<Mapped>> {
+        Mapped::of(&self.0)
     }
 }
 

@@ -39,10 +39,6 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
 
 use crate::schema::ColumnType;
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "the cell table and the statistics come to use them")
-)]
 pub(crate) use block::{decode_doubles, decode_integers, encode_doubles, encode_integers};
 pub(crate) use cursor::{Cursor, put_bytes, put_signed, put_varint};
 

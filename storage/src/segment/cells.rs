@@ -94,6 +94,13 @@ impl CellTable {
         self.first_rows.push(all);
     }
 
+    /// Rows of the cell in the middle, were they sorted by size.
+    pub(super) fn median_rows(&self) -> u64 {
+        let mut rows: Vec<u64> = self.first_rows.windows(2).map(|w| w[1] - w[0]).collect();
+        let middle = rows.len() / 2;
+        if rows.is_empty() { 0 } else { *rows.select_nth_unstable(middle).1 }
+    }
+
     /// Bytes it holds in memory.
     pub(super) fn memory_bytes(&self) -> usize {
         self.intervals.capacity() * 8 + self.series.capacity() * 4 + self.first_rows.capacity() * 8

@@ -17,6 +17,9 @@ pub(super) const PAGE_INDEX: Tag = *b"PIDX";
 /// The cells: interval, series, rows.
 pub(super) const CELLS: Tag = *b"CELL";
 
+/// Where the statistics of cells lie, column by column. Nobody needs them to read rows.
+pub(super) const CELL_STATISTICS: Tag = *b"CSTA";
+
 /// Sections that this build reads, each with the newest version of it that it knows.
 const KNOWN: [(Tag, u16); 4] = [(COLUMNS, 1), (ROW_GROUPS, 1), (PAGE_INDEX, 1), (CELLS, 1)];
 

@@ -5,6 +5,7 @@ use arrow_array::{Array, ArrayRef};
 use super::TimeRange;
 use super::cut::{GroupRows, plain_bytes};
 use super::index::Columns;
+use super::statistics::{Tallies, tally};
 use super::value_range::{ValueRange, time_range};
 use crate::encoding::{self, Effort, EncodedChunk};
 use crate::schema::ColumnType;
@@ -14,6 +15,8 @@ use crate::schema::ColumnType;
 pub(super) struct EncodedGroup {
     pub(super) time: TimeRange,
     pub(super) chunks: Vec<EncodedColumn>,
+    /// Of its numeric columns.
+    pub(super) tallies: Vec<Tallies>,
 }
 
 /// One of its chunks.
@@ -50,6 +53,7 @@ fn encode_group(columns: &Columns, rows: &GroupRows, effort: Effort) -> EncodedG
     EncodedGroup {
         time: time.unwrap_or(TimeRange { min: i64::MAX, max: i64::MIN }),
         chunks: columns.list.iter().zip(&rows.columns).map(column).collect(),
+        tallies: tally(columns, &rows.columns, &rows.cells),
     }
 }
 

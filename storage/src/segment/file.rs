@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::sink::Sink;
 use super::writer::{SegmentSpec, SegmentWriter};
 use super::{DIRECTORY, once};
-use crate::disk::{Disk, ReadFile};
+use crate::disk::{Disk, Mapped, ReadFile};
 use crate::error::{Result, StorageError};
 
 /// One file of one or more segments being written.
@@ -53,8 +53,17 @@ pub(crate) struct SegmentFile {
 /// A file opened, and its length.
 #[derive(Debug)]
 pub(super) struct Opened {
-    pub(super) file: Arc<dyn ReadFile>,
+    pub(super) content: Content,
     pub(super) bytes: u64,
+}
+
+/// How its bytes are reached.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// By memory; the handle is closed, so that many segments take no many handles.
+    Mapped(Mapped),
+    /// By copies.
+    File(Arc<dyn ReadFile>),
 }
 
 impl SegmentFile {
@@ -83,7 +92,11 @@ impl SegmentFile {
             let io = |action, error| StorageError::io(action, self.path.clone(), error);
             let file = self.disk.open(&self.path).map_err(|e| io("open", e))?;
             let bytes = file.len().map_err(|e| io("read the length of", e))?;
-            Ok(Opened { file, bytes })
+            // A system that has no room for one more map still reads.
+            Ok(match file.map() {
+                Ok(Some(map)) => Opened { bytes: map.len() as u64, content: Content::Mapped(map) },
+                Ok(None) | Err(_) => Opened { bytes, content: Content::File(file) },
+            })
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What a segment says of itself, read and checked on first use.
 
+use std::borrow::Cow;
+
 use super::directory::{self, COLUMNS, DIRECTORY_BYTES_MAX, ROW_GROUPS, Section, Tag};
 use super::header::{HEADER_BYTES, Header, TRAILER_BYTES, Trailer};
 use super::index::{self, Columns, RowGroup};
@@ -35,7 +37,7 @@ impl Footer {
     }
 
     /// Offset and bytes of a section that has to be there.
-    pub(super) fn section(&self, source: &Source, tag: Tag) -> Result<(u64, Vec<u8>)> {
+    pub(super) fn section<'a>(&self, source: &'a Source, tag: Tag) -> Result<(u64, Cow<'a, [u8]>)> {
         read_section(source, &self.sections, self.directory, tag)
     }
 
@@ -62,7 +64,12 @@ impl Footer {
     }
 }
 
-fn read_section(source: &Source, sections: &[Section], directory: u64, tag: Tag) -> Result<(u64, Vec<u8>)> {
+fn read_section<'a>(
+    source: &'a Source,
+    sections: &[Section],
+    directory: u64,
+    tag: Tag,
+) -> Result<(u64, Cow<'a, [u8]>)> {
     let section = directory::find(sections, tag).map_err(source.malformed(directory))?;
     Ok((section.extent.offset, source.read_checked(section.extent)?))
 }

@@ -1,15 +1,18 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::RecordBatch;
+use arrow_schema::Schema;
 use arrow_select::concat::concat_batches;
 
 use super::cells::{self, CellTable};
-use super::directory::{CELLS, PAGE_INDEX};
+use super::directory::{CELL_STATISTICS, CELLS, PAGE_INDEX};
 use super::footer::Footer;
 use super::index::{self, Chunk, RowGroup};
 use super::scan::GroupScan;
 use super::source::{Extent, Source};
+use super::statistics::{self, CellStatistics};
 use super::{GroupInfo, SegmentFile, SegmentInfo, TimeRange, once};
 use crate::encoding::Encoding;
 use crate::error::{Result, StorageError};
@@ -112,12 +115,37 @@ impl SegmentReader {
     /// All rows of a row group with the stored columns of `schema`: null where missing, widened where need be.
     pub(crate) fn read_rows(&self, row_group: usize, schema: &TableSchema) -> Result<Rows> {
         let columns: Vec<Column> = schema.stored_columns().cloned().collect();
-        let pages = self.read(row_group, &columns, TimeRange::ALL)?;
-        let batch = concat_batches(&schema.stored_arrow(), &pages)
-            .map_err(|e| StorageError::Invalid(format!("{}: {e}", self.source.path())))?;
+        let batch = self.read_whole(row_group, &columns)?;
         let (group, _) = self.group_and_chunks(row_group)?;
         let rows = group.info.first_row..group.info.first_row + group.info.rows as u64;
         Ok(Rows { series: self.cells()?.series_of_rows(&rows).into(), batch })
+    }
+
+    /// All rows of a row group as one batch.
+    pub(super) fn read_whole(&self, row_group: usize, columns: &[Column]) -> Result<RecordBatch> {
+        let pages = self.read(row_group, columns, TimeRange::ALL)?;
+        let schema = Arc::new(Schema::new(columns.iter().map(Column::arrow).collect::<Vec<_>>()));
+        concat_batches(&schema, &pages)
+            .map_err(|e| StorageError::Invalid(format!("{}: {e}", self.source.path())))
+    }
+
+    /// Statistics of the cells of a column, a value of each vector a cell of [`Self::cells`]. None where the segment
+    /// keeps none: its cells are small, the column is neither BIGINT nor DOUBLE or younger than the segment, or an older
+    /// or newer build wrote it. Read and verified at each call, and nothing else with it.
+    pub fn statistics(&self, column: ColumnId) -> Result<Option<CellStatistics>> {
+        let footer = self.footer()?;
+        let stored = footer.columns.list.iter().find(|c| c.id == column);
+        let place = self.statistics_index(footer)?.into_iter().find(|(id, _)| *id == column);
+        let Some((stored, (_, extent))) = stored.zip(place) else { return Ok(None) };
+        let bytes = self.source.read_checked(extent)?;
+        let decoded = statistics::decode(&bytes, stored.ty, self.cells()?);
+        decoded.map(Some).map_err(self.source.malformed(extent.offset))
+    }
+
+    fn statistics_index(&self, footer: &Footer) -> Result<Vec<(ColumnId, Extent)>> {
+        let Some(section) = statistics::section(&footer.sections) else { return Ok(Vec::new()) };
+        let bytes = self.source.read_checked(section.extent)?;
+        statistics::decode_index(&bytes, &footer.body()).map_err(self.source.malformed(section.extent.offset))
     }
 
     /// Reads every byte and checks every checksum, whatever was read before.
@@ -133,6 +161,9 @@ impl SegmentReader {
                 self.source.read_checked(page.extent)?;
             }
         }
+        for (_, extent) in self.statistics_index(&footer)? {
+            self.source.read_checked(extent)?;
+        }
         Ok(())
     }
 
@@ -145,10 +176,15 @@ impl SegmentReader {
         Ok(columns.iter().enumerate().map(size).collect())
     }
 
-    /// Bytes of each section, by its tag.
+    /// Bytes of each section with what it names outside of itself, by its tag.
     pub fn section_sizes(&self) -> Result<Vec<(String, u64)>> {
-        let size = |s: &super::directory::Section| (s.tag.escape_ascii().to_string(), s.extent.bytes);
-        Ok(self.footer()?.sections.iter().map(size).collect())
+        let footer = self.footer()?;
+        let statistics: u64 = self.statistics_index(footer)?.iter().map(|(_, extent)| extent.bytes).sum();
+        let size = |s: &super::directory::Section| {
+            let named = if s.tag == CELL_STATISTICS { statistics } else { 0 };
+            (s.tag.escape_ascii().to_string(), s.extent.bytes + named)
+        };
+        Ok(footer.sections.iter().map(size).collect())
     }
 
     /// Bytes of sections held in memory, about.
@@ -180,7 +216,7 @@ impl SegmentReader {
         })
     }
 
-    pub(super) fn read_checked(&self, extent: Extent) -> Result<Vec<u8>> {
+    pub(super) fn read_checked(&self, extent: Extent) -> Result<Cow<'_, [u8]>> {
         self.source.read_checked(extent)
     }
 

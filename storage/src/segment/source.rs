@@ -1,9 +1,13 @@
 //! A segment file being read: every read within the file, every checked piece with its checksum.
 
+use std::borrow::Cow;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::SegmentFile;
+use super::file::Content;
+use crate::disk::ReadFile;
 use crate::encoding::Malformed;
 use crate::error::{Result, StorageError};
 
@@ -59,21 +63,24 @@ impl Source {
         move |malformed| self.corrupt(offset, malformed.0)
     }
 
-    /// Reads `bytes` bytes from `offset`.
-    pub(super) fn read(&self, offset: u64, bytes: u64) -> Result<Vec<u8>> {
+    /// The `bytes` bytes from `offset`: borrowed where the file is mapped, else copied.
+    pub(super) fn read(&self, offset: u64, bytes: u64) -> Result<Cow<'_, [u8]>> {
         let opened = self.file.opened()?;
-        let end = offset.checked_add(bytes).filter(|end| *end <= self.bytes);
-        let within = end.and_then(|end| end.checked_add(self.base)).is_some_and(|end| end <= opened.bytes);
-        let Some(length) = usize::try_from(bytes).ok().filter(|_| within) else {
+        let Some(place) = self.place(offset, bytes).filter(|place| place.end <= opened.bytes) else {
             let expected = format!("{bytes} bytes from offset {} on", self.at(offset));
             return Err(StorageError::corrupt(self.path(), opened.bytes.min(self.at(offset)), expected));
         };
-        let mut buffer = vec![0; length];
-        opened
-            .file
-            .read_at(self.at(offset), &mut buffer)
-            .map_err(|error| self.read_failed(offset, bytes, error))?;
-        Ok(buffer)
+        let failed = |error| self.read_failed(offset, bytes, error);
+        match &opened.content {
+            Content::Mapped(map) => borrow(map, place).map(Cow::Borrowed).map_err(failed),
+            Content::File(file) => copy(file.as_ref(), place).map(Cow::Owned).map_err(failed),
+        }
+    }
+
+    /// A piece of the segment as one of the file; none where the segment ends before it.
+    fn place(&self, offset: u64, bytes: u64) -> Option<Range<u64>> {
+        let end = offset.checked_add(bytes).filter(|end| *end <= self.bytes)?;
+        Some(self.base.checked_add(offset)?..self.base.checked_add(end)?)
     }
 
     fn read_failed(&self, offset: u64, bytes: u64, error: io::Error) -> StorageError {
@@ -84,9 +91,9 @@ impl Source {
     }
 
     /// Reads a piece and checks it.
-    pub(super) fn read_checked(&self, extent: Extent) -> Result<Vec<u8>> {
+    pub(super) fn read_checked(&self, extent: Extent) -> Result<Cow<'_, [u8]>> {
         if extent.bytes == 0 {
-            return Ok(Vec::new());
+            return Ok(Cow::Borrowed(&[]));
         }
         let bytes = self.read(extent.offset, extent.bytes)?;
         let crc = crc32fast::hash(&bytes);
@@ -95,4 +102,16 @@ impl Source {
         }
         Err(self.corrupt(extent.offset, format!("{} bytes with checksum {:08x}", extent.bytes, extent.crc)))
     }
+}
+
+fn borrow(map: &[u8], place: Range<u64>) -> io::Result<&[u8]> {
+    let at = |offset| usize::try_from(offset).map_err(io::Error::other);
+    map.get(at(place.start)?..at(place.end)?).ok_or(io::ErrorKind::UnexpectedEof.into())
+}
+
+fn copy(file: &dyn ReadFile, place: Range<u64>) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(place.end - place.start).map_err(io::Error::other)?;
+    let mut buffer = vec![0; length];
+    file.read_at(place.start, &mut buffer)?;
+    Ok(buffer)
 }

@@ -2,7 +2,9 @@
 
 mod cells;
 mod damage;
+mod mapped;
 mod memory_disk;
 mod pruning;
 mod round_trip;
 mod sample;
+mod statistics;

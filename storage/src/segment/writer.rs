@@ -4,20 +4,23 @@ use std::sync::Arc;
 
 use super::cells::{self, CellTable};
 use super::cut::{Cutter, GroupRows};
-use super::directory::{self, CELLS, COLUMNS, PAGE_INDEX, REQUIRED, ROW_GROUPS, Section, Tag};
+use super::directory::{
+    self, CELL_STATISTICS, CELLS, COLUMNS, PAGE_INDEX, REQUIRED, ROW_GROUPS, Section, Tag,
+};
 use super::encode::{EncodedColumn, EncodedGroup, encode_all};
 use super::header::{Header, TRAILER_BYTES, Trailer};
 use super::index::{self, Chunk, Columns, Page, RowGroup, StoredColumn};
 use super::sink::Sink;
 use super::source::Extent;
+use super::statistics::{self, Tallies};
 use super::{GroupInfo, SegmentInfo, SegmentReader};
 use crate::distribution::Lattice;
 use crate::encoding::{Effort, Encoding};
 use crate::error::{Result, StorageError};
 use crate::limits::ROW_GROUPS_MAX;
-use crate::partition::{Partition, Width};
+use crate::partition::{CellKey, Partition, Width};
 use crate::rows::Rows;
-use crate::schema::{ColumnId, ColumnType, Role, TableSchema};
+use crate::schema::{Column, ColumnId, ColumnType, Role, TableSchema};
 use crate::series::SeriesRegistry;
 
 /// What a segment to be written is.
@@ -62,6 +65,7 @@ pub(crate) struct SegmentWriter<'a> {
     starts_cell: Vec<bool>,
     chunks: Vec<Vec<Chunk>>,
     cells: CellTable,
+    statistics: statistics::Builder,
 }
 
 impl<'a> SegmentWriter<'a> {
@@ -71,6 +75,7 @@ impl<'a> SegmentWriter<'a> {
         sink.append(&header(&spec).encode())?;
         let types = columns.list.iter().map(|c| c.ty).collect();
         let cutter = Cutter::new(types, columns.time, spec.width);
+        let statistics = statistics::Builder::new(&columns, effort(&spec));
         Ok(Self {
             sink,
             file,
@@ -83,6 +88,7 @@ impl<'a> SegmentWriter<'a> {
             starts_cell: Vec::new(),
             chunks: Vec::new(),
             cells: CellTable::default(),
+            statistics,
         })
     }
 
@@ -136,7 +142,7 @@ impl<'a> SegmentWriter<'a> {
     }
 
     fn effort(&self) -> Effort {
-        if self.spec.level == 0 { Effort::Flush } else { Effort::Compaction }
+        effort(&self.spec)
     }
 
     fn check(&self, rows: &Rows) -> Result<()> {
@@ -189,8 +195,16 @@ impl<'a> SegmentWriter<'a> {
             whole_cells: false,
             bytes: chunks.iter().map(Chunk::bytes).sum(),
         };
-        rows.cells.iter().for_each(|(key, rows)| self.cells.push(*key, *rows as u64));
+        self.add_cells(&rows.cells, encoded.tallies);
         self.add_group(RowGroup { info, page_rows: rows.page_rows }, chunks, rows.starts_cell)
+    }
+
+    /// Adds the cells of a row group, the first of which may have begun in the one before.
+    fn add_cells(&mut self, cells: &[(CellKey, usize)], tallies: Vec<Tallies>) {
+        let last = self.cells.len().checked_sub(1).and_then(|last| self.cells.key(last));
+        let continues = last.is_some() && cells.first().map(|(key, _)| *key) == last;
+        cells.iter().for_each(|(key, rows)| self.cells.push(*key, *rows as u64));
+        self.statistics.add(&self.cells, tallies, continues);
     }
 
     fn write_chunk(&mut self, column: &EncodedColumn) -> Result<Chunk> {
@@ -249,13 +263,35 @@ impl<'a> SegmentWriter<'a> {
         let cells = from.cells()?;
         let starts_cell = self.cells.len().checked_sub(1).and_then(|last| self.cells.key(last))
             != Some(group.info.first_key);
-        for cell in cells.cells_of_rows(&rows) {
+        let part = |cell| {
             let of_cell = cells.rows(cell);
             let count = of_cell.end.min(rows.end) - of_cell.start.max(rows.start);
-            self.cells.push(cells.key(cell).unwrap_or_default(), count);
-        }
+            (cells.key(cell).unwrap_or_default(), count as usize)
+        };
+        let cells: Vec<_> = cells.cells_of_rows(&rows).map(part).collect();
+        let tallies = self.tally_copied(from, at, &cells)?;
+        self.add_cells(&cells, tallies);
         let info = GroupInfo { bytes: copied.iter().map(Chunk::bytes).sum(), ..group.info };
         self.add_group(RowGroup { info, page_rows: group.page_rows.clone() }, copied, starts_cell)
+    }
+
+    /// Statistics of a row group taken over are made anew from its numbers: simpler than to cut those of its segment,
+    /// which may have none, and decoding is not what a copy waits for.
+    fn tally_copied(
+        &self,
+        from: &SegmentReader,
+        at: usize,
+        cells: &[(CellKey, usize)],
+    ) -> Result<Vec<Tallies>> {
+        if self.statistics.given_up() {
+            return Ok(Vec::new());
+        }
+        let numeric = |c: &&Column| matches!(c.ty, ColumnType::BigInt | ColumnType::Double);
+        let wanted: Vec<Column> = self.spec.schema.stored_columns().filter(numeric).cloned().collect();
+        let batch = from.read_whole(at, &wanted)?;
+        let list = self.columns.list.iter().filter(|c| wanted.iter().any(|w| w.id == c.id)).cloned();
+        let columns = Columns { time: 0, list: list.collect() };
+        Ok(statistics::tally(&columns, batch.columns(), cells))
     }
 
     fn copy_chunk(&mut self, from: &SegmentReader, chunk: &Chunk) -> Result<Chunk> {
@@ -274,9 +310,14 @@ impl<'a> SegmentWriter<'a> {
             (PAGE_INDEX, index::encode_chunks(&self.chunks)),
             (CELLS, cells::encode(&self.cells, self.spec.width, self.effort())),
         ];
+        let statistics = self.statistics.finish(&self.cells, self.sink)?;
         let mut entries = Vec::new();
         for (tag, bytes) in sections {
             entries.push(Section { tag, flags: REQUIRED, version: 1, extent: self.sink.append(&bytes)? });
+        }
+        if let Some(bytes) = statistics {
+            let extent = self.sink.append(&bytes)?;
+            entries.push(Section { tag: CELL_STATISTICS, flags: 0, version: 1, extent });
         }
         let directory = self.sink.append(&directory::encode(&entries))?;
         let trailer = Trailer {
@@ -314,6 +355,10 @@ impl<'a> SegmentWriter<'a> {
             footer_crc: trailer.directory_crc,
         }
     }
+}
+
+fn effort(spec: &SegmentSpec<'_>) -> Effort {
+    if spec.level == 0 { Effort::Flush } else { Effort::Compaction }
 }
 
 fn header(spec: &SegmentSpec<'_>) -> Header {

@@ -128,3 +128,15 @@ fn random_numbers_differ() {
     let disk = place.disk();
     assert_ne!(disk.random(), disk.random());
 }
+
+#[test]
+fn a_map_holds_the_whole_file_and_outlives_its_name() {
+    let place = Temporary::new();
+    let disk = place.disk();
+    disk.publish("a", b"bytes").unwrap();
+    disk.publish("empty", b"").unwrap();
+    let map = disk.open("a").unwrap().map().unwrap().unwrap();
+    disk.remove("a").unwrap();
+    assert_eq!(&*map, b"bytes");
+    assert!(disk.open("empty").unwrap().map().unwrap().is_none());
+}
