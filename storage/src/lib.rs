@@ -91,5 +91,7 @@ pub use partition::{CellKey, Partition, Width};
 pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,
 };
-pub use segment::{CellTable, ColumnSize, EncodingSize, SegmentInfo, SegmentReader, TimeRange};
+pub use segment::{
+    CellTable, ColumnSize, EncodingSize, SegmentInfo, SegmentReader, Summaries, TimeRange, Unit,
+};
 pub use snapshot::{ScanPart, Snapshot, TableSize};

@@ -5,6 +5,7 @@ use arrow_array::{Array, ArrayRef};
 use super::TimeRange;
 use super::cut::{GroupRows, plain_bytes};
 use super::index::Columns;
+use super::summary::{self, GroupSummaries, Plan};
 use super::value_range::{ValueRange, time_range};
 use crate::encoding::{self, Effort, EncodedChunk};
 use crate::schema::ColumnType;
@@ -14,6 +15,7 @@ use crate::schema::ColumnType;
 pub(super) struct EncodedGroup {
     pub(super) time: TimeRange,
     pub(super) chunks: Vec<EncodedColumn>,
+    pub(super) summaries: GroupSummaries,
 }
 
 /// One of its chunks.
@@ -26,8 +28,13 @@ pub(super) struct EncodedColumn {
 }
 
 /// Encodes each of `groups`, all at the same time if there are several.
-pub(super) fn encode_all(columns: &Columns, groups: &[GroupRows], effort: Effort) -> Vec<EncodedGroup> {
-    let one = |group| encode_group(columns, group, effort);
+pub(super) fn encode_all(
+    columns: &Columns,
+    plan: &Plan,
+    groups: &[GroupRows],
+    effort: Effort,
+) -> Vec<EncodedGroup> {
+    let one = |group| encode_group(columns, plan, group, effort);
     let [first, others @ ..] = groups else { return Vec::new() };
     if others.is_empty() {
         return vec![one(first)];
@@ -42,7 +49,7 @@ pub(super) fn encode_all(columns: &Columns, groups: &[GroupRows], effort: Effort
     })
 }
 
-fn encode_group(columns: &Columns, rows: &GroupRows, effort: Effort) -> EncodedGroup {
+fn encode_group(columns: &Columns, plan: &Plan, rows: &GroupRows, effort: Effort) -> EncodedGroup {
     let column = |(column, array): (&super::index::StoredColumn, &ArrayRef)| {
         encode_column(column.ty, array, &rows.page_rows, effort)
     };
@@ -50,6 +57,7 @@ fn encode_group(columns: &Columns, rows: &GroupRows, effort: Effort) -> EncodedG
     EncodedGroup {
         time: time.unwrap_or(TimeRange { min: i64::MAX, max: i64::MIN }),
         chunks: columns.list.iter().zip(&rows.columns).map(column).collect(),
+        summaries: summary::count_group(plan, &rows.columns, &rows.cells),
     }
 }
 

@@ -17,6 +17,7 @@ mod reader;
 mod scan;
 mod sink;
 mod source;
+mod summary;
 mod value_range;
 mod writer;
 
@@ -26,6 +27,7 @@ mod tests;
 pub use cells::CellTable;
 pub(crate) use file::{SegmentFile, SegmentFileWriter};
 pub use reader::{ColumnSize, EncodingSize, SegmentReader};
+pub use summary::{Summaries, Unit};
 pub(crate) use writer::{SegmentSpec, SegmentWriter, Written};
 
 use std::sync::OnceLock;

@@ -10,7 +10,7 @@ use super::footer::Footer;
 use super::index::{self, Chunk, RowGroup};
 use super::scan::GroupScan;
 use super::source::{Extent, Source};
-use super::{GroupInfo, SegmentFile, SegmentInfo, TimeRange, once};
+use super::{GroupInfo, SegmentFile, SegmentInfo, TimeRange, once, summary};
 use crate::encoding::Encoding;
 use crate::error::{Result, StorageError};
 use crate::rows::Rows;
@@ -27,6 +27,7 @@ pub struct SegmentReader {
     chunks: OnceLock<Vec<Vec<Chunk>>>,
     cells: OnceLock<CellTable>,
     groups: OnceLock<Vec<GroupInfo>>,
+    pub(super) summary_head: OnceLock<Option<summary::Head>>,
 }
 
 /// Sizes of one column in one segment.
@@ -69,6 +70,7 @@ impl SegmentReader {
             chunks: OnceLock::new(),
             cells: OnceLock::new(),
             groups: OnceLock::new(),
+            summary_head: OnceLock::new(),
         })
     }
 

@@ -10,6 +10,7 @@ use super::header::{Header, TRAILER_BYTES, Trailer};
 use super::index::{self, Chunk, Columns, Page, RowGroup, StoredColumn};
 use super::sink::Sink;
 use super::source::Extent;
+use super::summary::{SUMMARIES, SummaryBuilder};
 use super::{GroupInfo, SegmentInfo, SegmentReader};
 use crate::distribution::Lattice;
 use crate::encoding::{Effort, Encoding};
@@ -62,6 +63,9 @@ pub(crate) struct SegmentWriter<'a> {
     starts_cell: Vec<bool>,
     chunks: Vec<Vec<Chunk>>,
     cells: CellTable,
+    summaries: SummaryBuilder,
+    /// Newly chosen.
+    lattices: BTreeMap<ColumnId, Lattice>,
 }
 
 impl<'a> SegmentWriter<'a> {
@@ -83,6 +87,8 @@ impl<'a> SegmentWriter<'a> {
             starts_cell: Vec::new(),
             chunks: Vec::new(),
             cells: CellTable::default(),
+            summaries: SummaryBuilder::new(spec.schema, spec.lattices, spec.level),
+            lattices: BTreeMap::new(),
         })
     }
 
@@ -132,7 +138,7 @@ impl<'a> SegmentWriter<'a> {
             group.info.whole_cells = *starts && ends;
         }
         let trailer = self.write_footer()?;
-        Ok(Written { info: self.info(&trailer), lattices: BTreeMap::new() })
+        Ok(Written { info: self.info(&trailer), lattices: self.lattices })
     }
 
     fn effort(&self) -> Effort {
@@ -171,7 +177,10 @@ impl<'a> SegmentWriter<'a> {
 
     fn write_ready(&mut self) -> Result<()> {
         let ready = std::mem::take(&mut self.ready);
-        let encoded = encode_all(&self.columns, &ready, self.effort());
+        if let Some(first) = ready.first() {
+            self.summaries.prepare(&first.columns);
+        }
+        let encoded = encode_all(&self.columns, self.summaries.plan(), &ready, self.effort());
         ready.into_iter().zip(encoded).try_for_each(|(rows, group)| self.write_group(rows, group))
     }
 
@@ -190,6 +199,7 @@ impl<'a> SegmentWriter<'a> {
             bytes: chunks.iter().map(Chunk::bytes).sum(),
         };
         rows.cells.iter().for_each(|(key, rows)| self.cells.push(*key, *rows as u64));
+        self.summaries.add(encoded.summaries, (self.cells.len() - rows.cells.len()) as u32)?;
         self.add_group(RowGroup { info, page_rows: rows.page_rows }, chunks, rows.starts_cell)
     }
 
@@ -249,11 +259,13 @@ impl<'a> SegmentWriter<'a> {
         let cells = from.cells()?;
         let starts_cell = self.cells.len().checked_sub(1).and_then(|last| self.cells.key(last))
             != Some(group.info.first_key);
-        for cell in cells.cells_of_rows(&rows) {
+        let copied_cells = cells.cells_of_rows(&rows);
+        for cell in copied_cells.clone() {
             let of_cell = cells.rows(cell);
             let count = of_cell.end.min(rows.end) - of_cell.start.max(rows.start);
             self.cells.push(cells.key(cell).unwrap_or_default(), count);
         }
+        self.summaries.copy(from, at, (self.cells.len() - copied_cells.len()) as u32)?;
         let info = GroupInfo { bytes: copied.iter().map(Chunk::bytes).sum(), ..group.info };
         self.add_group(RowGroup { info, page_rows: group.page_rows.clone() }, copied, starts_cell)
     }
@@ -277,6 +289,10 @@ impl<'a> SegmentWriter<'a> {
         let mut entries = Vec::new();
         for (tag, bytes) in sections {
             entries.push(Section { tag, flags: REQUIRED, version: 1, extent: self.sink.append(&bytes)? });
+        }
+        if let Some((bytes, lattices)) = self.summaries.finish(self.spec.width)? {
+            entries.push(Section { tag: SUMMARIES, flags: 0, version: 1, extent: self.sink.append(&bytes)? });
+            self.lattices = lattices;
         }
         let directory = self.sink.append(&directory::encode(&entries))?;
         let trailer = Trailer {
