@@ -27,6 +27,7 @@ mod tests;
 pub use cells::CellTable;
 pub(crate) use file::{SegmentFile, SegmentFileWriter};
 pub use reader::{ColumnSize, EncodingSize, SegmentReader};
+pub(crate) use summary::EncodedSummaries;
 pub use summary::{Summaries, Unit};
 pub(crate) use writer::{SegmentSpec, SegmentWriter, Written};
 

@@ -79,6 +79,12 @@ impl SegmentReader {
         &self.info
     }
 
+    /// A segment that was written to the same disk, with the same series. No I/O.
+    pub(crate) fn beside(&self, info: SegmentInfo) -> Arc<Self> {
+        let (file, series) = (self.file().beside(info.file), self.series.clone());
+        Self::new(file, info, series)
+    }
+
     /// The file it lies in.
     pub(crate) fn file(&self) -> &Arc<SegmentFile> {
         self.source.file()

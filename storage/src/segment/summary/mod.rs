@@ -13,6 +13,7 @@ mod spans;
 pub(super) use builder::SummaryBuilder;
 pub(super) use count::{GroupSummaries, count_group};
 pub(super) use plan::Plan;
+pub(crate) use read::EncodedSummaries;
 pub(super) use section::{Head, SUMMARIES};
 
 use crate::distribution::{Distribution, Lattice};

@@ -3,7 +3,7 @@
 use super::piece::Piece;
 use super::section::{Head, HeadColumn, PREFIX_BYTES, SUMMARIES, StoredKind, VERSION};
 use super::{Summaries, Unit};
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Lattice};
 use crate::encoding::{Cursor, unsqueeze};
 use crate::error::Result;
 use crate::schema::ColumnId;
@@ -19,25 +19,18 @@ impl SegmentReader {
     /// # Errors
     /// Damage, with file and offset.
     pub fn summaries(&self, column: ColumnId) -> Result<Option<Summaries>> {
-        let Some(head) = self.summary_head()? else { return Ok(None) };
-        let Some(stored) = head.column(column).filter(|stored| stored.kind != StoredKind::GivenUp) else {
-            return Ok(None);
-        };
-        let piece = self.summary_piece(stored)?;
-        let cells = head.cells.iter().map(|cell| Unit::Cell(*cell));
-        let intervals = head.intervals.iter().map(|interval| Unit::Interval(*interval));
-        let decode = |(at, unit)| {
-            let distribution = piece.get(at).and_then(|bytes| Distribution::decode(bytes).ok());
-            let distribution = distribution.filter(|found| stored.kind.is(found));
-            Ok((unit, distribution.ok_or_else(|| self.not_a_summary(stored))?))
-        };
-        let units = cells.chain(intervals).enumerate().map(decode).collect::<Result<_>>()?;
-        let lattice = if let StoredKind::Numbers(lattice) = stored.kind { Some(lattice) } else { None };
-        Ok(Some(Summaries { lattice, units }))
+        let Some(encoded) = self.encoded_summaries(column)? else { return Ok(None) };
+        let units = encoded.units().enumerate().map(|(at, unit)| Ok((unit, encoded.decode(at)?)));
+        Ok(Some(Summaries { lattice: encoded.lattice(), units: units.collect::<Result<_>>()? }))
     }
 
-    fn not_a_summary(&self, column: &HeadColumn) -> crate::error::StorageError {
-        self.source().corrupt(column.extent.offset, "a distribution for each unit of the summaries")
+    /// The same, not decoded yet: of many cells that are wanted one by one.
+    pub(crate) fn encoded_summaries(&self, column: ColumnId) -> Result<Option<EncodedSummaries<'_>>> {
+        let Some(head) = self.summary_head()? else { return Ok(None) };
+        let Some(column) = head.column(column).filter(|column| column.kind != StoredKind::GivenUp) else {
+            return Ok(None);
+        };
+        Ok(Some(EncodedSummaries { reader: self, head, column, piece: self.summary_piece(column)? }))
     }
 
     /// Which units and columns have summaries, and where; none without the section.
@@ -78,8 +71,50 @@ impl SegmentReader {
     }
 }
 
+/// The summaries of one column, each decoded when it is asked for.
+#[derive(Debug)]
+pub(crate) struct EncodedSummaries<'a> {
+    reader: &'a SegmentReader,
+    head: &'a Head,
+    column: &'a HeadColumn,
+    piece: Piece,
+}
+
+impl EncodedSummaries<'_> {
+    /// What numbers are counted on; none for categories.
+    pub(crate) fn lattice(&self) -> Option<Lattice> {
+        if let StoredKind::Numbers(lattice) = self.column.kind { Some(lattice) } else { None }
+    }
+
+    /// Cells first, both in ascending order.
+    pub(crate) fn units(&self) -> impl Iterator<Item = Unit> {
+        let cells = self.head.cells.iter().map(|cell| Unit::Cell(*cell));
+        cells.chain(self.head.intervals.iter().map(|interval| Unit::Interval(*interval)))
+    }
+
+    /// The counts of a unit; none where it has none.
+    pub(crate) fn get(&self, unit: Unit) -> Result<Option<Distribution>> {
+        let at = match unit {
+            Unit::Cell(cell) => self.head.cells.binary_search(&cell).ok(),
+            Unit::Interval(interval) => {
+                let at = self.head.intervals.binary_search(&interval).ok();
+                at.map(|at| self.head.cells.len() + at)
+            }
+        };
+        at.map(|at| self.decode(at)).transpose()
+    }
+
+    fn decode(&self, at: usize) -> Result<Distribution> {
+        let decoded = self.piece.get(at).and_then(|bytes| Distribution::decode(bytes).ok());
+        decoded.filter(|found| self.column.kind.holds(found)).ok_or_else(|| {
+            let expected = "a distribution for each unit of the summaries";
+            self.reader.source().corrupt(self.column.extent.offset, expected)
+        })
+    }
+}
+
 impl StoredKind {
-    fn is(self, distribution: &Distribution) -> bool {
+    fn holds(self, distribution: &Distribution) -> bool {
         match self {
             Self::GivenUp => false,
             Self::Categories => matches!(distribution, Distribution::Categorical(_)),
