@@ -290,9 +290,10 @@ impl<'a> SegmentWriter<'a> {
         for (tag, bytes) in sections {
             entries.push(Section { tag, flags: REQUIRED, version: 1, extent: self.sink.append(&bytes)? });
         }
-        if let Some((bytes, lattices)) = self.summaries.finish(self.spec.width)? {
+        if let Some(bytes) = self.summaries.finish(self.spec.width)? {
             entries.push(Section { tag: SUMMARIES, flags: 0, version: 1, extent: self.sink.append(&bytes)? });
-            self.lattices = lattices;
+            // A handful of rows chooses for nobody else.
+            self.lattices.clone_from(self.summaries.chosen());
         }
         let directory = self.sink.append(&directory::encode(&entries))?;
         let trailer = Trailer {

@@ -211,11 +211,13 @@ impl SummaryBuilder {
         }
     }
 
-    /// The section, none without a unit or a column; and the lattices chosen for what is in it.
-    pub(in crate::segment) fn finish(
-        &mut self,
-        width: Width,
-    ) -> Result<Option<(Vec<u8>, BTreeMap<ColumnId, Lattice>)>> {
+    /// The lattices chosen for this segment.
+    pub(in crate::segment) fn chosen(&self) -> &BTreeMap<ColumnId, Lattice> {
+        &self.chosen
+    }
+
+    /// The section; none without a unit or a column.
+    pub(in crate::segment) fn finish(&mut self, width: Width) -> Result<Option<Vec<u8>>> {
         self.close_cell()?;
         self.close_interval();
         if self.plan.columns.is_empty() || self.cells.len() + self.intervals.len() == 0 {
@@ -232,7 +234,7 @@ impl SummaryBuilder {
         }
         let mut section = head.encode(width);
         section.append(&mut pieces);
-        Ok(Some((section, std::mem::take(&mut self.chosen))))
+        Ok(Some(section))
     }
 }
 

@@ -9,6 +9,8 @@ mod plan;
 mod read;
 mod section;
 mod spans;
+#[cfg(test)]
+mod tests;
 
 pub(super) use builder::SummaryBuilder;
 pub(super) use count::{GroupSummaries, count_group};
