@@ -288,6 +288,15 @@ fn what_is_encoded_decodes_to_the_same() {
     }
 }
 
+/// The distance of two keys may be more than an `i64` holds.
+#[test]
+fn numbers_far_apart_across_zero_decode_to_the_same() {
+    for values in [[-3.0, 3.0], [f64::MIN, f64::MAX], [-5e-324, f64::MAX], [f64::MIN, 5e-324]] {
+        let distribution = Distribution::Numeric(numeric_of(&values.map(Some)));
+        assert_eq!(Distribution::decode(&distribution.encode()).unwrap(), distribution);
+    }
+}
+
 /// Cut, flipped and random bytes: an error, or a distribution that encodes to exactly these bytes. Never a panic.
 #[test]
 fn damage_is_an_error_or_another_distribution() {
