@@ -22,7 +22,7 @@ mod value_range;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use cells::CellTable;
 pub(crate) use file::{SegmentFile, SegmentFileWriter};

@@ -2,6 +2,7 @@
 
 mod cells;
 mod damage;
+pub(crate) mod forge;
 mod memory_disk;
 mod pruning;
 mod round_trip;

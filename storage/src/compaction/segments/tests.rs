@@ -11,6 +11,7 @@ use crate::disk::SimDisk;
 use crate::error::StorageError;
 use crate::schema::{Column, ColumnType, Meaning, NO_TAGS, Role};
 use crate::segment::Unit;
+use crate::segment::tests::forge::with_summaries_of;
 
 fn schema() -> Arc<TableSchema> {
     let time = Column::new("time", ColumnType::Timestamp, Role::Time);
@@ -85,6 +86,8 @@ struct Merged {
     schema: Arc<TableSchema>,
     inputs: Vec<Arc<SegmentReader>>,
     output: Result<Vec<Written>>,
+    /// How many segment files there are then.
+    files: usize,
 }
 
 fn with_meaning() -> Arc<TableSchema> {
@@ -135,8 +138,9 @@ const CELLS: [(i64, u32, usize); 8] = [
     (2, 3, 700),
 ];
 
-/// Merges two flushes. The inputs given back say of the second what it would be with one score shifted.
-fn merge_two(shift: f64) -> Merged {
+/// Merges two flushes. The inputs given back say of the second what it would be with one score shifted; `forged`: to the
+/// merge too.
+fn merge_two(shift: f64, forged: bool) -> Merged {
     let (schema, disk, series) = (with_meaning(), Arc::new(SimDisk::new(7)), Arc::new(SeriesRegistry::new()));
     let next = Cell::new(1);
     let take_id = || next.replace(next.get() + 1);
@@ -162,16 +166,24 @@ fn merge_two(shift: f64) -> Merged {
     let ids = inputs.iter().map(|input| input.info().id).collect();
     let job = Job { inputs: ids, level: 1, first_seq: 1, last_seq: 2, ..blank(partition) };
     let told = open(write(2, shift));
+    if forged {
+        let (info, bytes) = with_summaries_of(&inputs[1], &told);
+        let file = disk.create(&SegmentInfo::path_of(99)).unwrap();
+        file.append(&bytes).unwrap();
+        file.sync().unwrap();
+        inputs[1] = open(SegmentInfo { file: 99, ..info });
+    }
     let target = Target { disk: &*disk, take_id: &take_id, series: &series, lattices: &lattices, threads: 1 };
     let clock = ManualClock::at(0);
     let output = run(&job, &inputs, &schema, &target, &Control::new(&clock, &|| false, &|_| ()));
     inputs[1] = told;
-    Merged { schema, inputs, output }
+    let files = disk.list("seg").unwrap().len();
+    Merged { schema, inputs, output, files }
 }
 
 #[test]
 fn the_summaries_of_a_run_are_the_sums_of_those_merged() {
-    let merged = merge_two(0.0);
+    let merged = merge_two(0.0, false);
     let written = merged.output.unwrap();
     let [run] = written.as_slice() else { panic!("{written:?}") };
     let output = merged.inputs[0].beside(run.info.clone());
@@ -191,7 +203,7 @@ fn the_summaries_of_a_run_are_the_sums_of_those_merged() {
 
 #[test]
 fn a_sum_that_is_not_the_count_of_the_rows_is_refused() {
-    let merged = merge_two(5.0);
+    let merged = merge_two(5.0, false);
     let output = merged.inputs[0].beside(merged.output.unwrap()[0].info.clone());
     let check = |column: usize| {
         summaries::check(&output, &merged.inputs, &merged.schema, &merged.schema.columns[column])
@@ -204,4 +216,18 @@ fn a_sum_that_is_not_the_count_of_the_rows_is_refused() {
         matches!(refused, StorageError::SummaryDiffers { interval: 0, series: Some(1), .. }),
         "{refused}"
     );
+}
+
+#[test]
+fn a_compaction_of_summaries_that_lie_leaves_nothing_behind() {
+    let honest = merge_two(0.0, true);
+    assert_eq!(
+        (honest.output.unwrap().len(), honest.files),
+        (1, 5),
+        "two flushes, two copies of one, and the run"
+    );
+    let merged = merge_two(5.0, true);
+    let refused = merged.output.unwrap_err();
+    assert!(matches!(refused, StorageError::SummaryDiffers { .. }), "{refused}");
+    assert_eq!(merged.files, 4);
 }
