@@ -81,6 +81,20 @@ pub enum StorageError {
         /// Rows in what came out.
         after: u64,
     },
+    /// A compaction counted a cell otherwise than the segments it came from; nothing was changed.
+    #[error(
+        "compaction of table {table} would change the summary of column {column} in the interval that begins at {interval} ns, {}; nothing was changed, please report this", whose(.series)
+    )]
+    SummaryDiffers {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Where the interval begins, in nanoseconds since 1970.
+        interval: i64,
+        /// The series of the cell; none for the small cells of the interval together.
+        series: Option<u32>,
+    },
     /// The engine was closed.
     #[error("the database is closed")]
     Closed,
@@ -155,6 +169,10 @@ pub enum StorageError {
         /// How far behind the last one a sequence may be.
         window: u64,
     },
+}
+
+fn whose(series: &Option<u32>) -> String {
+    series.map_or_else(|| "its small cells together".into(), |series| format!("series {series}"))
 }
 
 impl StorageError {

@@ -92,5 +92,8 @@ pub use partition::{CellKey, Partition, Width};
 pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,
 };
-pub use segment::{CellStatistics, CellTable, CellValues, ColumnSize, EncodingSize, SegmentInfo, SegmentReader, TimeRange};
+pub use segment::{
+    CellStatistics, CellTable, CellValues, ColumnSize, EncodingSize, SegmentInfo, SegmentReader, Summaries, TimeRange,
+    Unit,
+};
 pub use snapshot::{ScanPart, Snapshot, TableSize};

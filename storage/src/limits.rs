@@ -107,3 +107,11 @@ pub const COMPACTION_BYTES_MAX: u64 = 1 << 30;
 /// Decoded bytes of one interval that compaction sorts anew in memory where widths differ: 128 MiB. Larger intervals
 /// keep the width they have.
 pub const COMPACTION_SORT_BYTES_MAX: u64 = 128 << 20;
+/// Rows from which on a cell, or the smaller cells of an interval together, have a summary: 1,024.
+pub const SUMMARY_ROWS_MIN: usize = 1_024;
+/// Distinct values of a TEXT or BOOLEAN field without a meaning; with more in a segment it has no summaries there.
+pub const SUMMARY_FIELD_CATEGORIES_MAX: usize = 64;
+/// The same for one with a meaning.
+pub const SUMMARY_CATEGORIES_MAX: usize = 1_024;
+/// Bytes of the summaries of one column of a segment, before zstd: 32 MiB. With more the column has none.
+pub const SUMMARY_COLUMN_BYTES_MAX: usize = 32 << 20;

@@ -21,6 +21,8 @@ use crate::segment::{
 };
 use crate::series::SeriesRegistry;
 
+mod summaries;
+
 /// What the engine lends to a merge.
 pub(crate) struct Target<'a> {
     /// Where the segments go.
@@ -57,7 +59,8 @@ pub(crate) fn run(
         return Err(crate::error::StorageError::Cancelled);
     }
     let mut files = Files { target, schema, lattices: target.lattices.clone(), numbers: Vec::new() };
-    let written = merge::run(job, &ordered, schema, &mut files, control);
+    let written = merge::run(job, &ordered, schema, &mut files, control)
+        .and_then(|written| summaries::check_all(&written, &ordered, schema, control).map(|()| written));
     if written.is_err() {
         files.remove();
     }

@@ -41,6 +41,7 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
 use crate::schema::ColumnType;
 pub(crate) use block::{decode_doubles, decode_integers, encode_doubles, encode_integers};
 pub(crate) use cursor::{Cursor, put_bytes, put_signed, put_varint};
+pub(crate) use squeeze::{squeeze, unsqueeze};
 
 /// How a chunk is encoded. The numbers are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ use super::Malformed;
 const LEVEL: i32 = 3;
 
 /// The shorter of `plain` and its zstd frame.
-pub(super) fn squeeze(plain: Vec<u8>) -> Vec<u8> {
+pub(crate) fn squeeze(plain: Vec<u8>) -> Vec<u8> {
     match zstd::bulk::compress(&plain, LEVEL) {
         Ok(frame) if frame.len() < plain.len() => frame,
         _ => plain,
@@ -16,7 +16,7 @@ pub(super) fn squeeze(plain: Vec<u8>) -> Vec<u8> {
 }
 
 /// The `length` plain bytes again. The caller has bounded `length`.
-pub(super) fn unsqueeze(stored: &[u8], length: usize) -> Result<Vec<u8>, Malformed> {
+pub(crate) fn unsqueeze(stored: &[u8], length: usize) -> Result<Vec<u8>, Malformed> {
     if stored.len() == length {
         return Ok(stored.to_vec());
     }

@@ -6,6 +6,7 @@ use super::TimeRange;
 use super::cut::{GroupRows, plain_bytes};
 use super::index::Columns;
 use super::statistics::{Tallies, tally};
+use super::summary::{self, GroupSummaries, Plan};
 use super::value_range::{ValueRange, time_range};
 use crate::encoding::{self, Effort, EncodedChunk};
 use crate::schema::ColumnType;
@@ -17,6 +18,7 @@ pub(super) struct EncodedGroup {
     pub(super) chunks: Vec<EncodedColumn>,
     /// Of its numeric columns.
     pub(super) tallies: Vec<Tallies>,
+    pub(super) summaries: GroupSummaries,
 }
 
 /// One of its chunks.
@@ -29,8 +31,13 @@ pub(super) struct EncodedColumn {
 }
 
 /// Encodes each of `groups`, all at the same time if there are several.
-pub(super) fn encode_all(columns: &Columns, groups: &[GroupRows], effort: Effort) -> Vec<EncodedGroup> {
-    let one = |group| encode_group(columns, group, effort);
+pub(super) fn encode_all(
+    columns: &Columns,
+    plan: &Plan,
+    groups: &[GroupRows],
+    effort: Effort,
+) -> Vec<EncodedGroup> {
+    let one = |group| encode_group(columns, plan, group, effort);
     let [first, others @ ..] = groups else { return Vec::new() };
     if others.is_empty() {
         return vec![one(first)];
@@ -45,7 +52,7 @@ pub(super) fn encode_all(columns: &Columns, groups: &[GroupRows], effort: Effort
     })
 }
 
-fn encode_group(columns: &Columns, rows: &GroupRows, effort: Effort) -> EncodedGroup {
+fn encode_group(columns: &Columns, plan: &Plan, rows: &GroupRows, effort: Effort) -> EncodedGroup {
     let column = |(column, array): (&super::index::StoredColumn, &ArrayRef)| {
         encode_column(column.ty, array, &rows.page_rows, effort)
     };
@@ -54,6 +61,7 @@ fn encode_group(columns: &Columns, rows: &GroupRows, effort: Effort) -> EncodedG
         time: time.unwrap_or(TimeRange { min: i64::MAX, max: i64::MIN }),
         chunks: columns.list.iter().zip(&rows.columns).map(column).collect(),
         tallies: tally(columns, &rows.columns, &rows.cells),
+        summaries: summary::count_group(plan, &rows.columns, &rows.cells),
     }
 }
 

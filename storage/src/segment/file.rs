@@ -73,6 +73,11 @@ impl SegmentFile {
         Arc::new(Self { disk, path, open: OnceLock::new(), obsolete })
     }
 
+    /// Another file on the same disk. No I/O.
+    pub(crate) fn beside(&self, number: u64) -> Arc<Self> {
+        Self::new(self.disk.clone(), number)
+    }
+
     /// No manifest names it any more: it is removed when its last reader is gone.
     pub(crate) fn obsolete(&self) {
         self.obsolete.store(true, Ordering::Relaxed);

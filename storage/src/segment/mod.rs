@@ -18,16 +18,19 @@ mod scan;
 mod sink;
 mod source;
 mod statistics;
+mod summary;
 mod value_range;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use cells::CellTable;
 pub(crate) use file::{SegmentFile, SegmentFileWriter};
 pub use reader::{ColumnSize, EncodingSize, SegmentReader};
 pub use statistics::{CellStatistics, CellValues};
+pub(crate) use summary::EncodedSummaries;
+pub use summary::{Summaries, Unit};
 pub(crate) use writer::{SegmentSpec, SegmentWriter, Written};
 
 use std::sync::OnceLock;

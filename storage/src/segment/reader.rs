@@ -13,7 +13,7 @@ use super::index::{self, Chunk, RowGroup};
 use super::scan::GroupScan;
 use super::source::{Extent, Source};
 use super::statistics::{self, CellStatistics};
-use super::{GroupInfo, SegmentFile, SegmentInfo, TimeRange, once};
+use super::{GroupInfo, SegmentFile, SegmentInfo, TimeRange, once, summary};
 use crate::encoding::Encoding;
 use crate::error::{Result, StorageError};
 use crate::rows::Rows;
@@ -30,6 +30,7 @@ pub struct SegmentReader {
     chunks: OnceLock<Vec<Vec<Chunk>>>,
     cells: OnceLock<CellTable>,
     groups: OnceLock<Vec<GroupInfo>>,
+    pub(super) summary_head: OnceLock<Option<summary::Head>>,
 }
 
 /// Sizes of one column in one segment.
@@ -72,12 +73,19 @@ impl SegmentReader {
             chunks: OnceLock::new(),
             cells: OnceLock::new(),
             groups: OnceLock::new(),
+            summary_head: OnceLock::new(),
         })
     }
 
     /// What the manifest says of it.
     pub fn info(&self) -> &SegmentInfo {
         &self.info
+    }
+
+    /// A segment that was written to the same disk, with the same series. No I/O.
+    pub(crate) fn beside(&self, info: SegmentInfo) -> Arc<Self> {
+        let (file, series) = (self.file().beside(info.file), self.series.clone());
+        Self::new(file, info, series)
     }
 
     /// The file it lies in.

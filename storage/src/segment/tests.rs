@@ -3,8 +3,10 @@
 mod cells;
 mod damage;
 mod mapped;
+pub(crate) mod forge;
 mod memory_disk;
 mod pruning;
 mod round_trip;
 mod sample;
 mod statistics;
+mod summaries;

@@ -13,6 +13,7 @@ use super::index::{self, Chunk, Columns, Page, RowGroup, StoredColumn};
 use super::sink::Sink;
 use super::source::Extent;
 use super::statistics::{self, Tallies};
+use super::summary::{SUMMARIES, SummaryBuilder};
 use super::{GroupInfo, SegmentInfo, SegmentReader};
 use crate::distribution::Lattice;
 use crate::encoding::{Effort, Encoding};
@@ -66,6 +67,9 @@ pub(crate) struct SegmentWriter<'a> {
     chunks: Vec<Vec<Chunk>>,
     cells: CellTable,
     statistics: statistics::Builder,
+    summaries: SummaryBuilder,
+    /// Newly chosen.
+    lattices: BTreeMap<ColumnId, Lattice>,
 }
 
 impl<'a> SegmentWriter<'a> {
@@ -89,6 +93,8 @@ impl<'a> SegmentWriter<'a> {
             chunks: Vec::new(),
             cells: CellTable::default(),
             statistics,
+            summaries: SummaryBuilder::new(spec.schema, spec.lattices, spec.level),
+            lattices: BTreeMap::new(),
         })
     }
 
@@ -138,7 +144,7 @@ impl<'a> SegmentWriter<'a> {
             group.info.whole_cells = *starts && ends;
         }
         let trailer = self.write_footer()?;
-        Ok(Written { info: self.info(&trailer), lattices: BTreeMap::new() })
+        Ok(Written { info: self.info(&trailer), lattices: self.lattices })
     }
 
     fn effort(&self) -> Effort {
@@ -177,7 +183,10 @@ impl<'a> SegmentWriter<'a> {
 
     fn write_ready(&mut self) -> Result<()> {
         let ready = std::mem::take(&mut self.ready);
-        let encoded = encode_all(&self.columns, &ready, self.effort());
+        if let Some(first) = ready.first() {
+            self.summaries.prepare(&first.columns);
+        }
+        let encoded = encode_all(&self.columns, self.summaries.plan(), &ready, self.effort());
         ready.into_iter().zip(encoded).try_for_each(|(rows, group)| self.write_group(rows, group))
     }
 
@@ -196,6 +205,7 @@ impl<'a> SegmentWriter<'a> {
             bytes: chunks.iter().map(Chunk::bytes).sum(),
         };
         self.add_cells(&rows.cells, encoded.tallies);
+        self.summaries.add(encoded.summaries, (self.cells.len() - rows.cells.len()) as u32)?;
         self.add_group(RowGroup { info, page_rows: rows.page_rows }, chunks, rows.starts_cell)
     }
 
@@ -271,6 +281,7 @@ impl<'a> SegmentWriter<'a> {
         let cells: Vec<_> = cells.cells_of_rows(&rows).map(part).collect();
         let tallies = self.tally_copied(from, at, &cells)?;
         self.add_cells(&cells, tallies);
+        self.summaries.copy(from, at, (self.cells.len() - cells.len()) as u32)?;
         let info = GroupInfo { bytes: copied.iter().map(Chunk::bytes).sum(), ..group.info };
         self.add_group(RowGroup { info, page_rows: group.page_rows.clone() }, copied, starts_cell)
     }
@@ -318,6 +329,11 @@ impl<'a> SegmentWriter<'a> {
         if let Some(bytes) = statistics {
             let extent = self.sink.append(&bytes)?;
             entries.push(Section { tag: CELL_STATISTICS, flags: 0, version: 1, extent });
+        }
+        if let Some(bytes) = self.summaries.finish(self.spec.width)? {
+            entries.push(Section { tag: SUMMARIES, flags: 0, version: 1, extent: self.sink.append(&bytes)? });
+            // A handful of rows chooses for nobody else.
+            self.lattices.clone_from(self.summaries.chosen());
         }
         let directory = self.sink.append(&directory::encode(&entries))?;
         let trailer = Trailer {
