@@ -91,5 +91,8 @@ pub use partition::{CellKey, Partition, Width};
 pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,
 };
-pub use segment::{CellTable, ColumnSize, EncodingSize, SegmentInfo, SegmentReader, TimeRange};
+pub use segment::{
+    CellTable, ColumnSize, EncodingSize, LastRows, SegmentInfo, SegmentReader, SegmentTags, TimeRange,
+    hash_boolean, hash_double, hash_integer, hash_text, hash_time,
+};
 pub use snapshot::{ScanPart, Snapshot, TableSize};

@@ -16,9 +16,26 @@ pub(super) const PAGE_INDEX: Tag = *b"PIDX";
 
 /// The cells: interval, series, rows.
 pub(super) const CELLS: Tag = *b"CELL";
+/// Where bloom filters lie.
+pub(super) const BLOOM: Tag = *b"BLOM";
+/// The series and their tags, of level 1.
+pub(super) const TAGS: Tag = *b"TAGS";
+/// Which series have a tag, of level 1.
+pub(super) const POSTINGS: Tag = *b"POST";
+/// The last row of each series.
+pub(super) const LAST: Tag = *b"LAST";
 
 /// Sections that this build reads, each with the newest version of it that it knows.
-const KNOWN: [(Tag, u16); 4] = [(COLUMNS, 1), (ROW_GROUPS, 1), (PAGE_INDEX, 1), (CELLS, 1)];
+const KNOWN: [(Tag, u16); 8] = [
+    (COLUMNS, 1),
+    (ROW_GROUPS, 1),
+    (PAGE_INDEX, 1),
+    (CELLS, 1),
+    (BLOOM, 1),
+    (TAGS, 1),
+    (POSTINGS, 1),
+    (LAST, 1),
+];
 
 /// A reader that does not know the section must refuse the file; without it, it passes over the section.
 pub(super) const REQUIRED: u16 = 1;
@@ -74,14 +91,17 @@ fn decode_entry(cursor: &mut Cursor<'_>) -> Result<Section, Malformed> {
 
 /// Fails where a section that must be understood is not.
 pub(super) fn check_known(path: &str, sections: &[Section]) -> Result<()> {
-    for section in sections.iter().filter(|s| s.flags & REQUIRED != 0) {
+    for section in sections.iter().filter(|s| s.flags & REQUIRED != 0 && !is_known(s)) {
         let known = KNOWN.iter().find(|(tag, _)| *tag == section.tag).map_or(0, |(_, version)| *version);
-        if section.version > known {
-            let found = section.version;
-            return Err(StorageError::NewerFormat { path: path.into(), found, known });
-        }
+        let found = section.version;
+        return Err(StorageError::NewerFormat { path: path.into(), found, known });
     }
     Ok(())
+}
+
+/// Whether this build reads the section.
+pub(super) fn is_known(section: &Section) -> bool {
+    KNOWN.iter().any(|(tag, version)| *tag == section.tag && section.version <= *version)
 }
 
 /// The section of this tag.

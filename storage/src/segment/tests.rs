@@ -6,3 +6,4 @@ mod memory_disk;
 mod pruning;
 mod round_trip;
 mod sample;
+mod sections;
