@@ -171,8 +171,9 @@ pub fn hash_text(value: &str) -> u64 {
 /// The hash of a DOUBLE: of its eight bytes, little-endian. Both zeros hash alike, and so do all NaN: what a query
 /// may take for equal must not differ here.
 pub fn hash_double(value: f64) -> u64 {
-    let value = if value.is_nan() { f64::NAN } else { value + 0.0 };
-    xxh3_64(&value.to_bits().to_le_bytes())
+    const NAN: u64 = 0x7FF8_0000_0000_0000;
+    let bits = if value.is_nan() { NAN } else { (value + 0.0).to_bits() };
+    xxh3_64(&bits.to_le_bytes())
 }
 
 /// The hash of a BIGINT: that of the DOUBLE nearest to it, so that a filter stays right when the column becomes DOUBLE.
