@@ -75,6 +75,38 @@ fn read_within(
     concat(&pages).map_err(|_| Malformed("a column that fits an array"))
 }
 
+/// Reads the page of a column of so many rows that holds `row`, and the place of the row in it. Other pages are not
+/// decoded.
+pub(super) fn read_page(
+    cursor: &mut Cursor<'_>,
+    ty: ColumnType,
+    rows: usize,
+    row: usize,
+) -> Result<(ArrayRef, usize), Malformed> {
+    let mut first = 0;
+    while first < rows {
+        let encoding = Encoding::from_id(cursor.u8()?)?;
+        let meta = cursor.bytes()?;
+        let end = rows.min(first + ROW_GROUP_ROWS_MAX);
+        while first < end {
+            let (count, nulls, page) = page_bytes(cursor, end - first)?;
+            if row < first + count {
+                let array = ChunkDecoder::new(encoding, ty, meta)?.decode(page, count, nulls)?;
+                return Ok((array, row - first));
+            }
+            first += count;
+        }
+    }
+    Err(Malformed("a row of the column"))
+}
+
+/// Rows, nulls and bytes of the next page, of a chunk that lacks so many rows.
+fn page_bytes<'a>(cursor: &mut Cursor<'a>, missing: usize) -> Result<(usize, usize, &'a [u8]), Malformed> {
+    let rows = cursor.count(missing.min(PAGE_ROWS_MAX))?;
+    let nulls = cursor.count(rows)?;
+    if rows == 0 { Err(Malformed("rows in each page")) } else { Ok((rows, nulls, cursor.bytes()?)) }
+}
+
 fn read_chunk(
     cursor: &mut Cursor<'_>,
     ty: ColumnType,
@@ -85,12 +117,8 @@ fn read_chunk(
     let encoding = Encoding::from_id(cursor.u8()?)?;
     let decoder = ChunkDecoder::new(encoding, ty, cursor.bytes()?)?;
     while missing > 0 {
-        let rows = cursor.count(missing.min(PAGE_ROWS_MAX))?;
-        let nulls = cursor.count(rows)?;
-        if rows == 0 {
-            return Err(Malformed("rows in each page"));
-        }
-        let page = decoder.decode(cursor.bytes()?, rows, nulls)?;
+        let (rows, nulls, page) = page_bytes(cursor, missing)?;
+        let page = decoder.decode(page, rows, nulls)?;
         if page.len() != rows {
             return Err(Malformed("as many values as rows"));
         }

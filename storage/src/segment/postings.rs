@@ -1,15 +1,21 @@
 //! Which series have a tag: a roaring bitmap of ordinals for every value that several series share.
 //!
 //! ```text
-//! for each column of TAGS: count varint, codes of the values (a column block), bytes of their bitmaps (a column block)
-//! the bitmaps, in that order
+//! for each column of TAGS:
+//! count varint, codes of the values (a column block), bytes of the bitmaps varint, bitmaps (a column block)
 //! ```
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::builder::BinaryBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
 use roaring::RoaringBitmap;
 
-use super::column_block::{put_column, read_column};
+use super::column_block::{put_column, read_column, read_page};
 use super::tags::{SegmentTags, TagColumn, integers, small_integers};
-use crate::encoding::{Cursor, Malformed, put_varint};
+use crate::encoding::{Cursor, Malformed, put_bytes, put_varint};
 use crate::limits::POSTING_SERIES_MIN;
 use crate::schema::{ColumnId, ColumnType};
 
@@ -25,48 +31,49 @@ struct PostingColumn {
     id: ColumnId,
     /// Of the values that have a bitmap, rising.
     codes: Vec<u32>,
-    /// Where the first bitmap begins, then where each ends.
-    ends: Vec<usize>,
+    /// Where the bitmaps lie.
+    bitmaps: Range<usize>,
 }
+
+/// Bitmaps are byte strings; many small ones are alike, so that zstd makes little of them.
+const BITMAPS: ColumnType = ColumnType::Distribution;
 
 /// The section; none where no value has enough series.
 pub(super) fn encode(tags: &SegmentTags) -> Option<Vec<u8>> {
-    let (mut out, mut bitmaps) = (Vec::new(), Vec::new());
-    let mut all = 0;
+    let (mut out, mut all) = (Vec::new(), 0);
     for column in tags.columns() {
-        let (codes, lengths) = encode_column(column, &mut bitmaps);
+        let (codes, bitmaps) = bitmaps(column);
         all += codes.len();
         put_varint(&mut out, codes.len() as u64);
         put_column(&mut out, ColumnType::BigInt, &integers(&codes));
-        put_column(&mut out, ColumnType::BigInt, &integers(&lengths));
+        let mut block = Vec::new();
+        put_column(&mut block, BITMAPS, &bitmaps);
+        put_bytes(&mut out, &block);
     }
-    out.extend(bitmaps);
     (all > 0).then_some(out)
 }
 
-fn encode_column(column: &TagColumn, bitmaps: &mut Vec<u8>) -> (Vec<u32>, Vec<u32>) {
-    let (mut codes, mut lengths) = (Vec::new(), Vec::new());
+fn bitmaps(column: &TagColumn) -> (Vec<u32>, ArrayRef) {
+    let (mut codes, mut bitmaps) = (Vec::new(), BinaryBuilder::new());
     for (code, ordinals) in (1..).zip(ordinals(column)) {
         if ordinals.len() < POSTING_SERIES_MIN {
             continue;
         }
         let mut bitmap: RoaringBitmap = ordinals.into_iter().collect();
         bitmap.optimize();
-        let before = bitmaps.len();
+        let mut bytes = Vec::new();
         // Writing to memory does not fail.
-        if bitmap.serialize_into(&mut *bitmaps).is_ok() {
+        if bitmap.serialize_into(&mut bytes).is_ok() {
             codes.push(code);
-            lengths.push((bitmaps.len() - before) as u32);
-        } else {
-            bitmaps.truncate(before);
+            bitmaps.append_value(bytes);
         }
     }
-    (codes, lengths)
+    (codes, Arc::new(bitmaps.finish()))
 }
 
 /// The ordinals of each value, rising.
 fn ordinals(column: &TagColumn) -> Vec<Vec<u32>> {
-    let mut counts = vec![0_usize; arrow_array::Array::len(&column.values)];
+    let mut counts = vec![0_usize; column.values.len()];
     let place = |code: &u32| code.checked_sub(1).map(|place| place as usize);
     for place in column.codes.iter().filter_map(place) {
         counts.get_mut(place).into_iter().for_each(|count| *count += 1);
@@ -88,42 +95,43 @@ impl Postings {
         let mut cursor = Cursor::new(&bytes);
         let mut columns = Vec::new();
         for column in tags.columns() {
-            columns.push(decode_column(&mut cursor, column)?);
+            columns.push(decode_column(&mut cursor, column, bytes.len())?);
         }
-        let rest = cursor.rest().len();
-        let mut at = bytes.len() - rest;
-        for end in columns.iter_mut().flat_map(|column| &mut column.ends) {
-            at = at
-                .checked_add(*end)
-                .filter(|at| *at <= bytes.len())
-                .ok_or(Malformed("more bytes of postings"))?;
-            *end = at;
-        }
-        if at == bytes.len() {
-            Ok(Self { bytes, columns })
-        } else {
-            Err(Malformed("no bytes after postings"))
-        }
+        cursor.finish()?;
+        Ok(Self { bytes, columns })
     }
 
-    /// The ordinals of the series that have a value; none where it has no bitmap.
+    /// The ordinals of the series that have a value; none where it has no bitmap. Decodes the page that holds it.
     pub(super) fn find(&self, column: ColumnId, code: u32) -> Result<Option<RoaringBitmap>, Malformed> {
         let Some(column) = self.columns.iter().find(|c| c.id == column) else { return Ok(None) };
         let Ok(place) = column.codes.binary_search(&code) else { return Ok(None) };
-        let ends = column.ends.get(place).copied().zip(column.ends.get(place + 1).copied());
-        let bytes = ends.and_then(|(start, end)| self.bytes.get(start..end));
-        decode_bitmap(bytes.ok_or(Malformed("the bytes of a posting"))?).map(Some)
+        let bytes = self.bytes.get(column.bitmaps.clone()).unwrap_or_default();
+        let (page, row) = read_page(&mut Cursor::new(bytes), BITMAPS, column.codes.len(), place)?;
+        let page = page.as_binary::<i32>();
+        if page.len() <= row || page.is_null(row) {
+            return Err(Malformed("a posting of each value"));
+        }
+        decode_bitmap(page.value(row)).map(Some)
     }
 
     /// Decodes all bitmaps and looks whether they tell what the tags tell.
     pub(super) fn check(&self, tags: &SegmentTags) -> Result<(), Malformed> {
-        for column in tags.columns() {
-            for (code, ordinals) in (1..).zip(ordinals(column)) {
-                let found = self.find(column.id, code)?;
-                let found = found.map(|bitmap| bitmap.iter().collect::<Vec<_>>()).unwrap_or_default();
-                if found != ordinals {
-                    return Err(Malformed("postings that tell what the tags tell"));
+        const SAME: Malformed = Malformed("postings that tell what the tags tell");
+        for (column, tag) in self.columns.iter().zip(tags.columns()) {
+            let mut cursor = Cursor::new(self.bytes.get(column.bitmaps.clone()).unwrap_or_default());
+            let bitmaps = read_column(&mut cursor, BITMAPS, column.codes.len())?;
+            cursor.finish()?;
+            let mut found = column.codes.iter().zip(bitmaps.as_binary::<i32>());
+            let listed = (1..).zip(ordinals(tag)).filter(|(_, list)| list.len() >= POSTING_SERIES_MIN);
+            for (code, list) in listed {
+                let (found, bytes) = found.next().ok_or(SAME)?;
+                let bitmap = decode_bitmap(bytes.ok_or(SAME)?)?;
+                if *found != code || !bitmap.iter().eq(list) {
+                    return Err(SAME);
                 }
+            }
+            if found.next().is_some() {
+                return Err(SAME);
             }
         }
         Ok(())
@@ -131,21 +139,24 @@ impl Postings {
 
     /// Bytes it holds in memory.
     pub(super) fn memory_bytes(&self) -> usize {
-        let column = |c: &PostingColumn| c.codes.capacity() * 4 + c.ends.capacity() * 8;
+        let column = |c: &PostingColumn| size_of_val(c) + c.codes.capacity() * 4;
         self.bytes.capacity() + self.columns.iter().map(column).sum::<usize>()
     }
 }
 
-/// The ends are lengths still, the first of them 0.
-fn decode_column(cursor: &mut Cursor<'_>, column: &TagColumn) -> Result<PostingColumn, Malformed> {
-    let count = cursor.count(arrow_array::Array::len(&column.values))?;
+fn decode_column(
+    cursor: &mut Cursor<'_>,
+    column: &TagColumn,
+    all: usize,
+) -> Result<PostingColumn, Malformed> {
+    let count = cursor.count(column.values.len())?;
     let codes = small_integers(&read_column(cursor, ColumnType::BigInt, count)?)?;
-    let lengths = small_integers(&read_column(cursor, ColumnType::BigInt, count)?)?;
     if !codes.is_sorted_by(|a, b| a < b) {
         return Err(Malformed("codes of postings in rising order"));
     }
-    let ends = std::iter::once(0).chain(lengths.into_iter().map(|length| length as usize)).collect();
-    Ok(PostingColumn { id: column.id, codes, ends })
+    let bytes = cursor.bytes()?.len();
+    let end = all - cursor.clone().rest().len();
+    Ok(PostingColumn { id: column.id, codes, bitmaps: end - bytes..end })
 }
 
 /// A bitmap of exactly these bytes. The checked reader looks at every length before it takes memory for it.

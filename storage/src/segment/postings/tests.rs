@@ -1,7 +1,5 @@
 //! Bitmaps against a scan of the tags; any bytes give an error or a bitmap, never a panic.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::schema::SeriesId;
 
