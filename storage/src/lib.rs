@@ -84,7 +84,7 @@ mod writers;
 pub use batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 pub use budget::MemoryBudget;
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use disk::{AppendFile, Disk, Fault, OsDisk, ReadFile, SimDisk};
+pub use disk::{AppendFile, Disk, Fault, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
 pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, SyncPolicy};
 pub use error::{Result, StorageError};
 pub use partition::{CellKey, Partition, Width};

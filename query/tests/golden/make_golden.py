@@ -224,20 +224,26 @@ def js():
         yield {"name": name, "reference": r, "current": c, "js_distance": repr(exact)}
 
 
+def keys(values):
+    """The bits as integers in the order of the numbers: those below zero negated."""
+    bits = (np.asarray(values, float) + 0.0).view(np.int64)
+    return np.where(bits < 0, -(bits & np.int64(2**63 - 1)), bits)
+
+
+def of_keys(keys):
+    return np.where(keys < 0, -keys | np.int64(-(2**63)), keys).view(np.float64)
+
+
 def lattice_floor(values):
-    """The lower edge of each value's bucket: sign, exponent and 7 bits of the fraction of the order-preserving bits."""
-    bits = (np.asarray(values, float) + 0.0).view(np.uint64)
-    sign = np.uint64(1 << 63)
-    ordered = np.where(bits & sign, ~bits, bits | sign) >> np.uint64(45) << np.uint64(45)
-    return np.where(ordered & sign, ordered & ~sign, ~ordered).view(np.float64), ordered
+    """The lower edge of each value's bucket: exponent and 7 bits of the fraction of the order-preserving integer."""
+    ordered = keys(values) >> np.int64(45) << np.int64(45)
+    return of_keys(ordered), ordered
 
 
 def above(edge, exact):
     if exact:
         return np.nextafter(edge, np.inf)
-    ordered = lattice_floor([edge])[1] + np.uint64(1 << 45)
-    sign = np.uint64(1 << 63)
-    return float(np.where(ordered & sign, ordered & ~sign, ~ordered).view(np.float64)[0])
+    return float(of_keys(lattice_floor([edge])[1] + np.int64(1 << 45))[0])
 
 
 def bins_of(r, c, bins):

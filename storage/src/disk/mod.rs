@@ -13,7 +13,7 @@ mod path;
 mod sim;
 
 pub use os::OsDisk;
-pub use sim::{Fault, SimDisk};
+pub use sim::{Fault, SimAction, SimCall, SimDisk};
 
 /// A directory tree with the promises of a POSIX file system, and no more than those.
 ///

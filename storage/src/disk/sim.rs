@@ -11,12 +11,15 @@ use parking_lot::Mutex;
 use super::{AppendFile, Disk, ReadFile};
 
 mod body;
+mod fault;
 mod random;
 mod tree;
 
 #[cfg(test)]
 mod tests;
 
+use fault::Outage;
+pub use fault::{Fault, SimAction, SimCall};
 use random::Random;
 use tree::{Inode, Tree};
 
@@ -32,20 +35,6 @@ pub struct SimDisk {
     machine: Arc<Mutex<Machine>>,
 }
 
-/// What goes wrong at one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The call does nothing and answers that the device failed.
-    Eio,
-    /// The call does nothing and answers that the disk is full.
-    Enospc,
-    /// Part of the bytes land, then the disk is full. Calls other than `append` do nothing, as with `Enospc`.
-    ShortWrite,
-    /// A sync fails and some of what it should have made durable is lost, though it stays readable until the power
-    /// goes; the next sync reports success. Other calls do nothing, as with `Eio`.
-    FailedSync,
-}
-
 /// The machine from boot to power cut.
 struct Machine {
     random: Random,
@@ -53,6 +42,9 @@ struct Machine {
     crash_at: Option<u64>,
     crashed: bool,
     faults: BTreeMap<u64, Fault>,
+    outage: Option<Outage>,
+    /// The calls since boot, where they are recorded.
+    record: Option<Vec<SimCall>>,
     locks: BTreeSet<String>,
     tree: Tree,
 }
@@ -80,6 +72,8 @@ impl SimDisk {
             crash_at: None,
             crashed: false,
             faults: BTreeMap::new(),
+            outage: None,
+            record: None,
             locks: BTreeSet::new(),
             tree,
         };
@@ -104,6 +98,26 @@ impl SimDisk {
     /// Lets a call fail. Several calls can be given a fault.
     pub fn fail(&self, call: u64, fault: Fault) {
         self.machine.lock().faults.insert(call, fault);
+    }
+
+    /// Lets every call fail whose path `meets` says, until [`SimDisk::heal`]; in place of an earlier such order.
+    pub fn fail_where(&self, fault: Fault, meets: impl Fn(&str) -> bool + Send + 'static) {
+        self.machine.lock().outage = Some(Outage { fault, meets: Box::new(meets) });
+    }
+
+    /// Ends what [`SimDisk::fail_where`] began.
+    pub fn heal(&self) {
+        self.machine.lock().outage = None;
+    }
+
+    /// Records the calls from now on. Without it nothing is kept: a long life would fill the memory.
+    pub fn record(&self) {
+        self.machine.lock().record = Some(Vec::new());
+    }
+
+    /// The calls since [`SimDisk::record`], in order; also those that failed.
+    pub fn recorded(&self) -> Vec<SimCall> {
+        self.machine.lock().record.clone().unwrap_or_default()
     }
 
     /// What a reboot finds if the power goes now, or went at the call of [`SimDisk::crash_at`]. Calls count from 0
@@ -144,18 +158,25 @@ impl SimDisk {
     }
 
     /// One call that happens or does not.
-    fn call<T>(&self, work: impl FnOnce(&mut Machine) -> io::Result<T>) -> io::Result<T> {
-        self.call_or_spoil(work, |_, _| ())
+    fn call<T>(
+        &self,
+        action: SimAction,
+        path: &str,
+        work: impl FnOnce(&mut Machine) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.call_or_spoil(action, path, work, |_, _| ())
     }
 
     /// One call; `spoil` does what a fault leaves behind.
     fn call_or_spoil<T>(
         &self,
+        action: SimAction,
+        path: &str,
         work: impl FnOnce(&mut Machine) -> io::Result<T>,
         spoil: impl FnOnce(&mut Machine, Fault),
     ) -> io::Result<T> {
         let mut machine = self.machine.lock();
-        match machine.turn()? {
+        match machine.turn(action, path)? {
             Turn::Run => work(&mut machine),
             Turn::Fail(fault) => {
                 spoil(&mut machine, fault);
@@ -174,28 +195,21 @@ impl SimDisk {
 
 impl Machine {
     /// Gives the call its number and its fate.
-    fn turn(&mut self) -> io::Result<Turn> {
+    fn turn(&mut self, action: SimAction, path: &str) -> io::Result<Turn> {
         if self.crashed {
             return Err(power_is_off());
         }
-        let call = self.calls;
+        let number = self.calls;
         self.calls += 1;
-        if self.crash_at.is_some_and(|at| at <= call) {
+        if let Some(record) = &mut self.record {
+            record.push(SimCall { number, action, path: path.to_owned() });
+        }
+        if self.crash_at.is_some_and(|at| at <= number) {
             self.crashed = true;
             return Ok(Turn::Crash);
         }
-        Ok(self.faults.get(&call).map_or(Turn::Run, |fault| Turn::Fail(*fault)))
-    }
-}
-
-impl Fault {
-    fn error(self) -> io::Error {
-        match self {
-            Self::Eio | Self::FailedSync => io::Error::other("simulated failure of the device"),
-            Self::Enospc | Self::ShortWrite => {
-                io::Error::new(io::ErrorKind::StorageFull, "simulated full disk")
-            }
-        }
+        let outage = self.outage.as_ref().filter(|outage| (outage.meets)(path)).map(|outage| outage.fault);
+        Ok(self.faults.get(&number).copied().or(outage).map_or(Turn::Run, Turn::Fail))
     }
 }
 
@@ -205,29 +219,29 @@ fn power_is_off() -> io::Error {
 
 impl Disk for SimDisk {
     fn create(&self, path: &str) -> io::Result<Arc<dyn AppendFile>> {
-        let inode = self.call(|machine| machine.tree.create(path))?;
+        let inode = self.call(SimAction::Create, path, |machine| machine.tree.create(path))?;
         Ok(Arc::new(SimAppend(self.handle(path, inode))))
     }
 
     fn open(&self, path: &str) -> io::Result<Arc<dyn ReadFile>> {
-        let inode = self.call(|machine| machine.tree.find(path))?;
+        let inode = self.call(SimAction::Read, path, |machine| machine.tree.find(path))?;
         Ok(Arc::new(SimRead(self.handle(path, inode))))
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        self.call(|machine| machine.tree.list(dir))
+        self.call(SimAction::Read, dir, |machine| machine.tree.list(dir))
     }
 
     fn create_dir(&self, dir: &str) -> io::Result<()> {
-        self.call(|machine| machine.tree.create_dir(dir))
+        self.call(SimAction::CreateDir, dir, |machine| machine.tree.create_dir(dir))
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
-        self.call(|machine| machine.tree.remove(path))
+        self.call(SimAction::Remove, path, |machine| machine.tree.remove(path))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.call(|machine| machine.tree.rename(from, to))
+        self.call(SimAction::Rename, to, |machine| machine.tree.rename(from, to))
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
@@ -236,11 +250,11 @@ impl Disk for SimDisk {
                 machine.tree.fail_sync_dir(dir, &mut machine.random);
             }
         };
-        self.call_or_spoil(|machine| machine.tree.sync_dir(dir), spoil)
+        self.call_or_spoil(SimAction::SyncDir, dir, |machine| machine.tree.sync_dir(dir), spoil)
     }
 
     fn lock(&self, path: &str) -> io::Result<Box<dyn Any + Send + Sync>> {
-        self.call(|machine| {
+        self.call(SimAction::Lock, path, |machine| {
             machine.tree.touch(path)?;
             let free = machine.locks.insert(path.to_owned());
             if free { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
@@ -312,7 +326,7 @@ impl AppendFile for SimAppend {
                 inode.body.write().append(bytes.get(..part).unwrap_or_default());
             }
         };
-        self.0.disk.call_or_spoil(work, spoil)
+        self.0.disk.call_or_spoil(SimAction::Append, &self.0.path, work, spoil)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -326,7 +340,7 @@ impl AppendFile for SimAppend {
                 inode.body.write().fail_sync(&mut machine.random);
             }
         };
-        self.0.disk.call_or_spoil(work, spoil)
+        self.0.disk.call_or_spoil(SimAction::Sync, &self.0.path, work, spoil)
     }
 }
 
@@ -335,12 +349,12 @@ struct SimRead(Handle);
 
 impl ReadFile for SimRead {
     fn len(&self) -> io::Result<u64> {
-        self.0.disk.call(|_| Ok(self.0.inode.body.read().len()))
+        self.0.disk.call(SimAction::Read, &self.0.path, |_| Ok(self.0.inode.body.read().len()))
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         // The bytes are copied outside the machine's lock, so that readers do not wait for each other.
-        self.0.disk.call(|_| Ok(()))?;
+        self.0.disk.call(SimAction::Read, &self.0.path, |_| Ok(()))?;
         self.0.inode.body.read().read_at(offset, buffer)
     }
 }

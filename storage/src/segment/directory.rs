@@ -91,12 +91,11 @@ fn decode_entry(cursor: &mut Cursor<'_>) -> Result<Section, Malformed> {
 
 /// Fails where a section that must be understood is not.
 pub(super) fn check_known(path: &str, sections: &[Section]) -> Result<()> {
-    for section in sections.iter().filter(|s| s.flags & REQUIRED != 0 && !is_known(s)) {
-        let known = KNOWN.iter().find(|(tag, _)| *tag == section.tag).map_or(0, |(_, version)| *version);
-        let found = section.version;
-        return Err(StorageError::NewerFormat { path: path.into(), found, known });
-    }
-    Ok(())
+    let Some(newer) = sections.iter().find(|s| s.flags & REQUIRED != 0 && !is_known(s)) else {
+        return Ok(());
+    };
+    let known = KNOWN.iter().find(|(tag, _)| *tag == newer.tag).map_or(0, |(_, version)| *version);
+    Err(StorageError::NewerFormat { path: path.into(), found: newer.version, known })
 }
 
 /// Whether this build reads the section.

@@ -95,6 +95,11 @@ impl SegmentReader {
         self.source.file()
     }
 
+    /// How many row groups it has.
+    pub fn row_groups(&self) -> Result<usize> {
+        Ok(self.groups()?.len())
+    }
+
     /// Its row groups.
     pub(crate) fn groups(&self) -> Result<&[GroupInfo]> {
         let all = once(&self.groups, || Ok(self.footer()?.groups.iter().map(|g| g.info).collect()))?;

@@ -4,29 +4,48 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use driftline_storage::{
-    Engine, EngineOptions, ManualClock, Result, SegmentInfo, SimDisk, StorageError, WriteAck, WriteBatch,
+    Engine, EngineOptions, ManualClock, Result, SimCall, SimDisk, StorageError, SyncPolicy, WriteAck,
+    WriteBatch, WriterSequence,
 };
 
 use crate::state::{Model, State, expect_prefix, observe};
-use crate::workload::{NOW, Step, WORKLOAD, build};
+use crate::workload::{NOW, Step, WORKLOAD, WRITERS, build};
 
 /// A client that sends one batch after the other, each only after the one before was acknowledged.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Session {
+    sync: SyncPolicy,
     engine: Option<Arc<Engine>>,
     /// All batches ever submitted, in order; the last may lack its answer.
     sent: Vec<WriteBatch>,
     /// How many of them were acknowledged.
     pub acked: usize,
+    /// How many of them a flush or an opening has put into segments since.
+    pub flushed: usize,
     /// The next step of the workload.
     next: usize,
 }
 
+impl Default for Session {
+    fn default() -> Self {
+        Self::with_policy(SyncPolicy::Always)
+    }
+}
+
+/// Where the files of the database lie.
+const KNOWN: [&str; 6] = ["manifest.", "wal/", "seg/", "series/", "trash/", "reserve"];
+/// The manifest in force and two for people who look.
+const MANIFESTS_MAX: usize = 3;
+
 /// Small files, no thread of its own, time stands still.
 pub fn options() -> EngineOptions {
     EngineOptions {
-        wal_file_bytes_max: 4096,
+        wal_file_bytes_max: 2048,
         background_flush: false,
+        background_compaction: false,
+        threads: 1,
+        reserve_bytes: 0,
+        compaction_runs_max: 2,
         clock: Arc::new(ManualClock::at(NOW)),
         ..EngineOptions::default()
     }
@@ -37,12 +56,19 @@ pub fn open(disk: &SimDisk) -> Result<Arc<Engine>> {
     Engine::open(Arc::new(disk.clone()), options())
 }
 
+/// Opens the database on a disk at another time.
+pub fn open_at(disk: &SimDisk, now: i64) -> Result<Arc<Engine>> {
+    Engine::open(Arc::new(disk.clone()), EngineOptions { clock: Arc::new(ManualClock::at(now)), ..options() })
+}
+
 /// The workload without any trouble.
 pub struct Reference {
     /// The states after 0, 1, 2 ... batches.
     pub states: Vec<State>,
-    /// Calls to the disk.
+    /// How many calls to the disk it makes.
     pub calls: u64,
+    /// What they ask for.
+    pub record: Vec<SimCall>,
     /// The disk after a clean close.
     pub disk: SimDisk,
 }
@@ -52,22 +78,28 @@ pub fn reference() -> &'static Reference {
     static REFERENCE: OnceLock<Reference> = OnceLock::new();
     REFERENCE.get_or_init(|| {
         let disk = SimDisk::new(0);
+        disk.record();
         let mut session = Session::default();
         session.run(&disk).unwrap();
-        let calls = disk.calls();
+        let (calls, record) = (disk.calls(), disk.recorded());
         let states = Model::states(&session.sent);
         let engine = session.engine.take().unwrap();
         assert_eq!(observe(&engine.snapshot()).unwrap(), states[session.sent.len()]);
         engine.close().unwrap();
-        Reference { states, calls, disk }
+        Reference { states, calls, record, disk }
     })
 }
 
 impl Session {
+    /// A client of an engine that acknowledges by this policy.
+    pub fn with_policy(sync: SyncPolicy) -> Self {
+        Self { sync, engine: None, sent: Vec::new(), acked: 0, flushed: 0, next: 0 }
+    }
+
     /// Works until the workload is done or something fails; called again, it goes on where it stopped.
     pub fn run(&mut self, disk: &SimDisk) -> Result<()> {
         if self.engine.is_none() {
-            self.engine = Some(open(disk)?);
+            self.engine = Some(self.open(disk)?);
         }
         while let Some(step) = WORKLOAD.get(self.next) {
             self.step(disk, *step)?;
@@ -78,18 +110,31 @@ impl Session {
 
     fn step(&mut self, disk: &SimDisk, step: Step) -> Result<()> {
         match step {
-            Step::Send(parts) => self.send(|engine, number| build(engine, number, parts, false)),
-            Step::Anonymous(parts) => self.send(|engine, number| build(engine, number, parts, true)),
+            Step::Send(parts) => {
+                let id = self.next_id();
+                self.send(|engine, number| build(engine, number, parts, Some(id)))
+            }
+            Step::Anonymous(parts) => self.send(|engine, number| build(engine, number, parts, None)),
             Step::Repeat(back) => self.repeat(self.acked - back),
-            Step::Flush => self.engine().flush(),
+            Step::Flush => {
+                self.engine().flush()?;
+                self.flushed = self.acked;
+                Ok(())
+            }
+            Step::Compact => self.engine().compact(),
             Step::Reopen => {
                 let engine = self.engine.take().expect("open");
                 engine.close()?;
                 drop(engine);
-                self.engine = Some(open(disk)?);
+                self.engine = Some(self.open(disk)?);
+                self.flushed = self.acked;
                 Ok(())
             }
         }
+    }
+
+    fn open(&self, disk: &SimDisk) -> Result<Arc<Engine>> {
+        Engine::open(Arc::new(disk.clone()), EngineOptions { sync: self.sync, ..options() })
     }
 
     /// Sends the next batch, or the one that lacks its answer.
@@ -101,6 +146,18 @@ impl Session {
         self.engine().write(self.sent[self.acked].clone())?;
         self.acked += 1;
         Ok(())
+    }
+
+    /// The writers take turns, each with its own sequences.
+    fn next_id(&self) -> WriterSequence {
+        let writer = WRITERS[self.acked % WRITERS.len()];
+        WriterSequence { writer: writer.to_owned(), sequence: self.sequence(writer, self.acked) + 1 }
+    }
+
+    /// The last sequence of a writer among the first `batches`; 0 where it sent none.
+    fn sequence(&self, writer: &str, batches: usize) -> u64 {
+        let ids = self.sent[..batches].iter().filter_map(|batch| batch.writer.as_ref());
+        ids.filter(|id| id.writer == writer).map(|id| id.sequence).max().unwrap_or(0)
     }
 
     /// Sends an acknowledged batch again; one without a writer would be written twice.
@@ -139,10 +196,24 @@ impl Session {
         Ok(expect_prefix(&seen, &reference().states, self.acked, self.submitted(), context))
     }
 
+    /// The engine knows of each writer what it shows of it. Not to be asked of an engine that is mending itself: it
+    /// may have shown rows from before that.
+    fn check_writers(&self, found: usize, context: &str) {
+        for writer in WRITERS {
+            let last = self.engine().writer_sequence(writer).unwrap_or(0);
+            assert_eq!(
+                last,
+                self.sequence(writer, found),
+                "{context}: {writer} and its batches do not agree"
+            );
+        }
+    }
+
     /// Opens a disk after a crash and checks what is there; then all that is there is repeated.
     pub fn come_back(&mut self, disk: &SimDisk, context: &str) -> Result<()> {
-        self.engine = Some(open(disk)?);
+        self.engine = Some(self.open(disk)?);
         let found = self.check_state(context)?;
+        self.check_writers(found, context);
         self.check_files(disk, context);
         // The batch without an answer turns out to be there.
         if found > self.acked {
@@ -154,27 +225,38 @@ impl Session {
         Ok(())
     }
 
-    /// C8: what the manifest names is there (it was read), everything else is gone.
-    pub fn check_files(&self, disk: &SimDisk, context: &str) {
+    /// C8, right after opening: what the manifest names is there (it was read), everything else is gone or in the
+    /// trash.
+    fn check_files(&self, disk: &SimDisk, context: &str) {
         let snapshot = self.engine().snapshot();
         let segments = snapshot.tables().values().flat_map(|schema| snapshot.segments(schema.id));
-        let named: BTreeSet<String> =
-            segments.map(|segment| SegmentInfo::path_of(segment.info().id)).collect();
+        let named: BTreeSet<String> = segments.map(|segment| segment.info().path()).collect();
         let files: Vec<String> = disk.files().into_iter().map(|(path, _)| path).collect();
         let found = files.iter().filter(|path| path.starts_with("seg/")).cloned().collect();
         assert_eq!(named, found, "C8 broken, {context}: segments named and segments on disk differ");
-        let known = |path: &String| {
-            path == "LOCK"
-                || ["manifest", "wal/", "seg/", "trash/"].iter().any(|start| path.starts_with(start))
+        let count = |start: &str| files.iter().filter(|path| path.starts_with(start)).count();
+        assert!(count("wal/") == 1, "C8 broken, {context}: recovery begins one new WAL file: {files:?}");
+        assert!(count("manifest.") <= MANIFESTS_MAX, "C8 broken, {context}: old manifests: {files:?}");
+        let known = |path: &str| {
+            path == "LOCK" || KNOWN.iter().any(|start| path.starts_with(start)) && !path.contains(".tmp")
         };
-        let strange = files.iter().find(|path| !known(path) || path.contains(".tmp"));
-        assert_eq!(strange, None, "C8 broken, {context}");
+        let strange = files.iter().find(|path| !known(path));
+        assert_eq!(strange, None, "C8 broken, {context}: nothing names this file");
+    }
+
+    /// Closes the engine and opens it again, after which there must be no garbage.
+    pub fn reopen(&mut self, disk: &SimDisk, context: &str) -> Result<()> {
+        self.step(disk, Step::Reopen)?;
+        self.check_files(disk, context);
+        Ok(())
     }
 
     /// The workload is done: everything is there exactly once.
     pub fn check_end(&self, context: &str) -> Result<()> {
         assert_eq!(self.acked + 1, reference().states.len(), "{context}");
-        self.check_state(context).map(drop)
+        let found = self.check_state(context)?;
+        self.check_writers(found, context);
+        Ok(())
     }
 }
 

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
+use arrow_array::types::{Float32Type, Float64Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use driftline_storage::{
-    CatalogChange, Column, Result, Snapshot, TableId, TableSchema, TimeRange, WriteBatch,
+    CatalogChange, Column, Result, Role, Snapshot, TIME_COLUMN, TableId, TableSchema, TimeRange, WriteBatch,
 };
 
-/// All tables, each row a line of text, sorted, after a line of column names; and all entries.
+/// All tables, each row a line of text, by time and tags and among equal ones in the order of writing, after a line
+/// of column names; and all entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// Lines by table.
@@ -95,36 +96,53 @@ impl Model {
     }
 }
 
+/// The rows of one table as lines. Batches come in the order of writing, which the stable sort keeps where time and
+/// tags are equal: an engine that mixes those up shows another state.
 fn lines(schema: &TableSchema, batches: &[RecordBatch]) -> Vec<String> {
-    let mut lines: Vec<String> =
+    let mut lines: Vec<(i64, Vec<String>, String)> =
         batches.iter().flat_map(|batch| batch_lines(&schema.columns, batch)).collect();
-    lines.sort_unstable();
+    lines.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
     let names: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
-    lines.insert(0, names.join(" | "));
-    lines
+    std::iter::once(names.join(" | ")).chain(lines.into_iter().map(|(_, _, line)| line)).collect()
 }
 
-/// Columns that the batch was written before are null.
-fn batch_lines(columns: &[Column], batch: &RecordBatch) -> Vec<String> {
+/// Time, tags and the whole line. Columns that the batch was written before are null.
+fn batch_lines(columns: &[Column], batch: &RecordBatch) -> Vec<(i64, Vec<String>, String)> {
+    let arrays: Vec<_> =
+        columns.iter().map(|column| (column.role, batch.column_by_name(&column.name))).collect();
+    let times = batch.column_by_name(TIME_COLUMN).unwrap().as_primitive::<TimestampNanosecondType>();
     let line = |row| {
-        let cells = columns.iter().map(|column| {
-            batch.column_by_name(&column.name).map_or_else(|| "null".to_owned(), |array| cell(array, row))
-        });
-        cells.collect::<Vec<_>>().join(" | ")
+        let cells: Vec<String> = arrays
+            .iter()
+            .map(|(_, array)| array.map_or_else(|| "null".to_owned(), |array| cell(array, row)))
+            .collect();
+        let tags = arrays.iter().zip(&cells).filter(|((role, _), _)| *role == Role::Tag);
+        (times.value(row), tags.map(|(_, cell)| cell.clone()).collect(), cells.join(" | "))
     };
     (0..batch.num_rows()).map(line).collect()
 }
 
-/// Doubles bit for bit.
+/// Doubles and floats bit for bit.
 fn cell(array: &dyn Array, row: usize) -> String {
     if array.is_null(row) {
         return "null".to_owned();
     }
     match array.data_type() {
         DataType::Timestamp(..) => array.as_primitive::<TimestampNanosecondType>().value(row).to_string(),
+        DataType::Boolean => array.as_boolean().value(row).to_string(),
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::Float64 => format!("{:016x}", array.as_primitive::<Float64Type>().value(row).to_bits()),
+        DataType::Float32 => format!("{:08x}", array.as_primitive::<Float32Type>().value(row).to_bits()),
         DataType::Utf8 => format!("{:?}", array.as_string::<i32>().value(row)),
+        DataType::Binary => format!("{:02x?}", array.as_binary::<i32>().value(row)),
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            cell(dictionary.values(), dictionary.normalized_keys()[row])
+        }
+        DataType::FixedSizeList(..) => {
+            let items = array.as_fixed_size_list().value(row);
+            (0..items.len()).map(|item| cell(&items, item)).collect::<Vec<_>>().join(",")
+        }
         other => panic!("the workload has no {other}"),
     }
 }

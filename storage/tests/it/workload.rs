@@ -3,20 +3,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
+};
 use driftline_storage::{
-    CatalogChange, Column, ColumnType, Engine, Role, TIME_COLUMN, TableSchema, WriteBatch, WriterSequence,
+    CatalogChange, Column, ColumnType, Engine, Meaning, Role, TIME_COLUMN, TableSchema, WriteBatch,
+    WriterSequence,
 };
 
 use crate::sample::mix;
 
 /// The hour of the workload.
 pub const NOW: i64 = 1_700_000_000_000_000_000;
+/// Nanoseconds of a day, the length of most partitions.
+const DAY: i64 = 86_400_000_000_000;
+/// The writers with a name; they take turns.
+pub const WRITERS: [&str; 2] = ["app", "job"];
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
-    /// Sends a new batch under the writer's next sequence.
+    /// Sends a new batch under the next sequence of the writer whose turn it is.
     Send(&'static [Part]),
     /// Sends a new batch without a writer.
     Anonymous(&'static [Part]),
@@ -24,6 +31,8 @@ pub enum Step {
     Repeat(usize),
     /// Flushes.
     Flush,
+    /// Compacts.
+    Compact,
     /// Closes the engine and opens it again.
     Reopen,
 }
@@ -35,68 +44,71 @@ pub enum Part {
     Create(&'static str),
     /// A new column for a table.
     Widen(&'static str),
+    /// A new tag for a table; rows written before do not have it.
+    Tag(&'static str),
     /// A table goes.
     Drop(&'static str),
-    /// So many rows for a table.
+    /// So many rows for a table, all of the last minutes.
     Rows(&'static str, usize),
+    /// So many rows for a table, spread over the four days before.
+    Late(&'static str, usize),
     /// Sets an entry.
     Put(&'static str),
     /// Takes an entry away.
     Remove(&'static str),
 }
 
-use Part::{Create, Drop, Put, Remove, Rows, Widen};
-use Step::{Anonymous, Flush, Reopen, Repeat, Send};
+use Part::{Create, Drop, Late, Put, Remove, Rows, Tag, Widen};
+use Step::{Anonymous, Compact, Flush, Reopen, Repeat, Send};
 
-/// The workload.
+/// The workload. `load` has tags, `calls` a tag and a key, `plain` has neither; each makes other files.
 pub const WORKLOAD: &[Step] = &[
-    Send(&[Create("a")]),
-    Send(&[Create("b")]),
-    Send(&[Rows("a", 12)]),
-    Send(&[Rows("a", 9), Rows("b", 14)]),
-    Send(&[Rows("a", 3), Put("model/1")]),
-    Anonymous(&[Rows("b", 25)]),
+    Send(&[Create("load"), Create("plain"), Rows("load", 12)]),
+    Send(&[Create("calls"), Rows("calls", 9), Rows("plain", 8)]),
     Flush,
-    Send(&[Rows("a", 30)]),
+    Send(&[Rows("load", 14), Put("model/1")]),
+    Anonymous(&[Rows("plain", 16), Late("calls", 4)]),
+    Send(&[Late("load", 12), Rows("calls", 6)]),
     Repeat(1),
+    Flush,
+    Send(&[Widen("load"), Rows("load", 10)]),
+    Send(&[Rows("load", 5), Late("load", 3), Rows("plain", 4)]),
+    Compact,
     Repeat(4),
-    Send(&[Put("model/2"), Rows("a", 5), Rows("b", 5)]),
-    Send(&[Create("c"), Rows("c", 8), Rows("a", 2)]),
-    Send(&[Rows("c", 20)]),
-    Send(&[Widen("a")]),
-    Send(&[Rows("a", 11), Rows("a", 7)]),
-    Flush,
-    Send(&[Remove("model/1")]),
-    Send(&[Rows("b", 16), Rows("a", 16)]),
+    Send(&[Create("gone"), Rows("gone", 8), Rows("calls", 2)]),
     Reopen,
-    Send(&[Rows("b", 1)]),
-    Repeat(2),
-    Send(&[Drop("c"), Rows("a", 6)]),
+    Send(&[Rows("gone", 6), Remove("model/1"), Put("model/2")]),
+    Send(&[Tag("calls"), Rows("calls", 12)]),
     Flush,
-    Repeat(5),
-    Send(&[Create("c"), Rows("c", 4)]),
-    Send(&[Rows("a", 40), Rows("b", 40), Rows("c", 40)]),
+    Send(&[Late("load", 8), Late("plain", 8), Late("calls", 8)]),
     Flush,
+    Send(&[Drop("gone"), Rows("plain", 6)]),
+    Repeat(3),
+    Compact,
+    Anonymous(&[Rows("calls", 20), Put("model/3")]),
+    Send(&[Create("gone"), Rows("gone", 4)]),
     Reopen,
-    Send(&[Put("model/2"), Rows("a", 4), Rows("b", 4)]),
+    Send(&[Rows("load", 16), Rows("gone", 3), Rows("calls", 7)]),
     Flush,
-    Flush,
-    Send(&[Rows("a", 60)]),
-    Anonymous(&[Rows("b", 3), Put("model/3")]),
-    Send(&[Widen("b"), Rows("b", 9), Remove("model/3")]),
-    Send(&[Rows("a", 10), Rows("b", 30), Rows("c", 10)]),
+    Send(&[Late("gone", 5), Widen("plain"), Rows("plain", 5)]),
+    Compact,
+    Send(&[Rows("load", 24), Late("plain", 4)]),
+    // The last file of the log holds several batches, so that damage to all but the last can be told from a torn tail.
+    Send(&[Put("model/2"), Remove("model/3"), Rows("calls", 6), Rows("load", 2)]),
+    Send(&[Rows("plain", 3)]),
+    Anonymous(&[Rows("load", 1), Rows("gone", 2)]),
+    Send(&[Rows("plain", 2), Put("model/4")]),
 ];
 
 /// The batch of number `number`, counted from 1, for what the engine holds now.
-pub fn build(engine: &Engine, number: u64, parts: &[Part], anonymous: bool) -> WriteBatch {
+pub fn build(engine: &Engine, number: u64, parts: &[Part], writer: Option<WriterSequence>) -> WriteBatch {
     let snapshot = engine.snapshot();
     let tables = snapshot.tables().iter().map(|(name, schema)| (name.clone(), schema.as_ref().clone()));
     let mut builder = Builder { engine, number, tables: tables.collect(), batch: WriteBatch::default() };
     for part in parts {
         builder.add(*part);
     }
-    let writer = WriterSequence { writer: "app".to_owned(), sequence: number };
-    WriteBatch { writer: (!anonymous).then_some(writer), ..builder.batch }
+    WriteBatch { writer, ..builder.batch }
 }
 
 struct Builder<'a> {
@@ -114,21 +126,14 @@ impl Builder<'_> {
                 self.tables.insert(name.to_owned(), schema.clone());
                 self.batch.catalog.push(CatalogChange::CreateTable(schema));
             }
-            Widen(name) => {
-                let schema = self.tables.get_mut(name).unwrap();
-                schema.columns.push(Column::new("later", ColumnType::Double, Role::Field));
-                schema.version += 1;
-                self.batch.catalog.push(CatalogChange::AlterTable(schema.clone()));
-            }
+            Widen(name) => self.alter(name, Column::new("later", ColumnType::Double, Role::Field)),
+            Tag(name) => self.alter(name, Column::new("zone", ColumnType::Text, Role::Tag)),
             Drop(name) => {
                 let schema = self.tables.remove(name).unwrap();
                 self.batch.catalog.push(CatalogChange::DropTable(schema.id));
             }
-            Rows(name, count) => {
-                let salt = self.number * 100 + self.batch.rows.len() as u64;
-                let schema = &self.tables[name];
-                self.batch.rows.push((schema.id, rows(schema, self.number, salt, count)));
-            }
+            Rows(name, count) => self.rows(name, count, 1),
+            Late(name, count) => self.rows(name, count, 4),
             Put(key) => {
                 let value = format!("{key} as batch {} set it", self.number).into_bytes();
                 self.batch.catalog.push(CatalogChange::PutEntry { key: key.to_owned(), value });
@@ -136,35 +141,83 @@ impl Builder<'_> {
             Remove(key) => self.batch.catalog.push(CatalogChange::RemoveEntry { key: key.to_owned() }),
         }
     }
+
+    fn alter(&mut self, name: &str, column: Column) {
+        let schema = self.tables.get_mut(name).unwrap();
+        schema.columns.push(column);
+        schema.version += 1;
+        self.batch.catalog.push(CatalogChange::AlterTable(schema.clone()));
+    }
+
+    fn rows(&mut self, name: &str, count: usize, days: u64) {
+        let salt = self.number * 100 + self.batch.rows.len() as u64;
+        let schema = &self.tables[name];
+        self.batch.rows.push((schema.id, rows(schema, self.number, salt, count, days)));
+    }
 }
 
 fn new_table(name: &str) -> TableSchema {
-    let columns = vec![
-        Column::new(TIME_COLUMN, ColumnType::Timestamp, Role::Time),
+    let tag = |name| Column::new(name, ColumnType::Text, Role::Tag);
+    let mut columns = vec![Column::new(TIME_COLUMN, ColumnType::Timestamp, Role::Time)];
+    match name {
+        "load" | "gone" => columns.extend([tag("host"), tag("region")]),
+        "calls" => columns.extend([tag("model"), Column::new("id", ColumnType::Text, Role::Key)]),
+        _ => {}
+    }
+    columns.extend([
         Column::new("batch", ColumnType::BigInt, Role::Field),
-        Column::new("value", ColumnType::Double, Role::Field),
+        Column::new("value", ColumnType::Double, Role::Field).with_meaning(Meaning::NumericFeature),
+        Column::new("failed", ColumnType::Boolean, Role::Field),
         Column::new("note", ColumnType::Text, Role::Field),
-    ];
+    ]);
     TableSchema::new(name, columns)
 }
 
-/// Rows that say which batch they are of. Times run to and fro within a batch and overlap between batches.
-fn rows(schema: &TableSchema, number: u64, salt: u64, count: usize) -> RecordBatch {
+/// Rows that say which batch they are of. Times run to and fro within a batch, overlap between batches, and some are
+/// equal, so that the order of writing shows.
+fn rows(schema: &TableSchema, number: u64, salt: u64, count: usize, days: u64) -> RecordBatch {
     let dice: Vec<u64> = (0..count as u64).map(|row| mix(salt * 1_000 + row)).collect();
-    let columns = schema.columns.iter().map(|column| values(column, number, &dice)).collect();
+    let columns = schema.columns.iter().map(|column| values(column, number, days, &dice)).collect();
     RecordBatch::try_new(schema.arrow(), columns).unwrap()
 }
 
-fn values(column: &Column, number: u64, dice: &[u64]) -> ArrayRef {
-    match column.name.as_str() {
-        TIME_COLUMN => {
-            let times = dice.iter().map(|die| NOW + (number * 1_000 + die % 5_000) as i64);
+fn values(column: &Column, number: u64, days: u64, dice: &[u64]) -> ArrayRef {
+    match (column.name.as_str(), column.role) {
+        (TIME_COLUMN, _) => {
+            let times = dice.iter().map(|die| time(*die, number, days));
             Arc::new(TimestampNanosecondArray::from_iter_values(times).with_timezone("UTC"))
         }
-        "batch" => Arc::new(Int64Array::from_iter_values(dice.iter().map(|_| number as i64))),
-        "note" => Arc::new(dice.iter().map(|die| note(*die)).collect::<StringArray>()),
+        (name, Role::Tag) => {
+            let tags = dice.iter().map(|die| tag(name, mix(*die ^ name.len() as u64), number));
+            Arc::new(tags.collect::<StringArray>())
+        }
+        ("id", _) => {
+            Arc::new(StringArray::from_iter_values(dice.iter().map(|die| format!("p{}", die >> 40))))
+        }
+        ("batch", _) => Arc::new(Int64Array::from_iter_values(dice.iter().map(|_| number as i64))),
+        ("failed", _) => Arc::new(dice.iter().map(|die| boolean(*die)).collect::<BooleanArray>()),
+        ("note", _) => Arc::new(dice.iter().map(|die| note(*die)).collect::<StringArray>()),
         _ => Arc::new(dice.iter().map(|die| double(*die)).collect::<Float64Array>()),
     }
+}
+
+/// One of few moments, of the last minutes or of as many days.
+fn time(die: u64, number: u64, days: u64) -> i64 {
+    let moment = (number / 4 * 60 + die % 8) as i64 * 1_000_000_000;
+    NOW + moment - (die / 8 % days) as i64 * DAY
+}
+
+/// New values come up as the batches go by; some rows lack the tag, some have an empty one.
+fn tag(name: &str, die: u64, number: u64) -> Option<String> {
+    match die % 17 {
+        0 | 1 => None,
+        2 => Some(String::new()),
+        _ => Some(format!("{name}-{}", die / 17 % (2 + number / 4))),
+    }
+}
+
+fn boolean(die: u64) -> Option<bool> {
+    (die % 7 != 3).then_some(die.is_multiple_of(3))
 }
 
 fn double(die: u64) -> Option<f64> {

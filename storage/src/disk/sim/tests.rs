@@ -350,3 +350,31 @@ fn the_same_seeds_give_the_same_disk() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn calls_are_recorded_from_when_it_is_asked_for() {
+    let disk = SimDisk::new(1);
+    let file = disk.create("a").unwrap();
+    assert_eq!(disk.recorded(), []);
+    disk.record();
+    file.append(b"x").unwrap();
+    disk.fail(disk.calls(), Fault::Eio);
+    file.sync().unwrap_err();
+    disk.rename("a", "b").unwrap();
+    let call = |number, action, path: &str| SimCall { number, action, path: path.to_owned() };
+    let expected =
+        [call(1, SimAction::Append, "a"), call(2, SimAction::Sync, "a"), call(3, SimAction::Rename, "b")];
+    assert_eq!(disk.recorded(), expected);
+}
+
+#[test]
+fn an_outage_meets_the_paths_it_is_meant_for_until_it_is_healed() {
+    let (disk, file) = with_file("a");
+    let other = disk.create("b").unwrap();
+    disk.fail_where(Fault::Enospc, |path| path == "a");
+    assert_eq!(kind(file.append(b"x")), io::ErrorKind::StorageFull);
+    assert_eq!(kind(disk.remove("a")), io::ErrorKind::StorageFull);
+    other.append(b"x").unwrap();
+    disk.heal();
+    file.append(b"x").unwrap();
+}

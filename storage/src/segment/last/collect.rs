@@ -14,7 +14,7 @@ use crate::schema::{Column, ColumnId, ColumnType, SeriesId, TableSchema};
 use crate::segment::SegmentReader;
 use crate::segment::cut::{GroupRows, plain_bytes};
 
-/// The last row of each series so far. Holds at most [`LAST_BYTES_MAX`] bytes of rows; where more would be needed it
+/// The last row of each series so far. Holds at most `bytes_max` bytes of rows; where more would be needed it
 /// gives up, and the segment has no last rows.
 #[derive(Debug)]
 pub(in crate::segment) struct Collector {
@@ -23,6 +23,7 @@ pub(in crate::segment) struct Collector {
     pieces: Vec<Piece>,
     /// Bytes of the rows held, outdated ones too.
     bytes: usize,
+    bytes_max: usize,
     rows: u64,
     given_up: bool,
 }
@@ -51,9 +52,21 @@ enum Piece {
 
 impl Collector {
     pub(in crate::segment) fn new(schema: &TableSchema) -> Self {
+        Self::within(schema, LAST_BYTES_MAX)
+    }
+
+    pub(super) fn within(schema: &TableSchema, bytes_max: usize) -> Self {
         let kept = |(at, column): (usize, &Column)| Kept { at, column: column.clone() };
         let columns = schema.stored_columns().enumerate().filter(|(_, c)| is_kept(c.ty)).map(kept).collect();
-        Self { columns, places: HashMap::new(), pieces: Vec::new(), bytes: 0, rows: 0, given_up: false }
+        Self {
+            columns,
+            places: HashMap::new(),
+            pieces: Vec::new(),
+            bytes: 0,
+            bytes_max,
+            rows: 0,
+            given_up: false,
+        }
     }
 
     /// Takes in a row group that lies behind all before.
@@ -114,9 +127,9 @@ impl Collector {
         self.bytes += self.bytes_of(&columns);
         self.pieces.push(Piece::Held(columns));
         // What is outdated is dropped only when it is about half, so that each row is moved a few times at most.
-        if self.bytes > LAST_BYTES_MAX {
+        if self.bytes > self.bytes_max {
             self.shrink()?;
-            if self.bytes > LAST_BYTES_MAX / 2 {
+            if self.bytes > self.bytes_max / 2 {
                 self.give_up();
             }
         }
@@ -214,7 +227,7 @@ impl Collector {
             let places: Vec<usize> = rows.iter().map(|(_, row)| *row as usize).collect();
             let held = from.rows_at(*group, &columns, &places)?;
             self.bytes += self.bytes_of(&held);
-            if self.bytes > LAST_BYTES_MAX {
+            if self.bytes > self.bytes_max {
                 self.give_up();
                 return Ok(());
             }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 
 use super::*;
+use crate::partition::CellKey;
+use crate::schema::{Column, Role, TableSchema};
+use crate::segment::cut::GroupRows;
 
 fn sample(count: usize) -> (Vec<SeriesId>, Vec<(ColumnId, ColumnType, ArrayRef)>) {
-    let some = |i: usize| (i % 4 > 0).then_some(i);
+    let some = |i: usize| (!i.is_multiple_of(4)).then_some(i);
     let columns: Vec<(ColumnId, ColumnType, ArrayRef)> = vec![
         (
             1,
@@ -61,4 +64,33 @@ fn damage_is_no_panic() {
             }
         }
     }
+}
+
+/// 40 row groups, each an interval of 50 series with two rows each.
+fn collect(bytes_max: usize) -> Option<EncodedLast> {
+    let mut schema = TableSchema::new("t", vec![Column::new("n", ColumnType::BigInt, Role::Field)]);
+    schema.columns[0].id = 1;
+    let mut collector = Collector::within(&schema, bytes_max);
+    for group in 0..40 {
+        let values: Int64Array = (0..100).map(|row| group * 100 + row).collect();
+        let cell = |series| (CellKey { interval: group, series }, 2);
+        // The last series is missing from the later half.
+        let cells: Vec<_> = (0..if group < 20 { 50 } else { 49 }).map(cell).collect();
+        let columns: Vec<ArrayRef> = vec![Arc::new(values.slice(0, cells.len() * 2))];
+        let page_rows = vec![cells.len() * 2];
+        collector.push(&GroupRows { columns, page_rows, cells, starts_cell: true }).unwrap();
+    }
+    collector.finish().unwrap().map(|bytes| EncodedLast::decode(bytes).unwrap())
+}
+
+#[test]
+fn outdated_rows_are_dropped_and_too_many_are_given_up() {
+    // 50 rows of 8 bytes are live at any time.
+    for bytes_max in [900, 2_000, 5_000, 1 << 20] {
+        let last = collect(bytes_max).unwrap();
+        let expected: Int64Array = (0..49).map(|i| 3_901 + i * 2).chain([1_999]).collect();
+        let found = last.column(1, ColumnType::BigInt).unwrap().unwrap();
+        assert_eq!(found.as_primitive::<arrow_array::types::Int64Type>(), &expected, "{bytes_max}");
+    }
+    assert!(collect(700).is_none());
 }

@@ -14,7 +14,7 @@ fn tags(seed: u64, series: u32) -> SegmentTags {
         let n = mix(u64::from(id) + seed * 1_000_003);
         let rare: Arc<str> = format!("v{}", (n % 300) * (n % 3)).into();
         let all = [(3, rare), (8, format!("r{}", n % 5).into())];
-        Some(all.into_iter().filter(|(column, _)| mix(n + u64::from(*column)) % 5 > 0).collect())
+        Some(all.into_iter().filter(|(column, _)| !mix(n + u64::from(*column)).is_multiple_of(5)).collect())
     };
     SegmentTags::build((0..series).map(|i| i * 2 + 1).collect(), tags).unwrap()
 }
@@ -66,7 +66,8 @@ fn damage_is_no_panic() {
 
 #[test]
 fn any_bytes_are_a_bitmap_or_an_error() {
-    let mut bitmap: RoaringBitmap = (0..50_000).filter(|i| mix(*i) % 3 == 0).map(|i| i as u32 * 3).collect();
+    let mut bitmap: RoaringBitmap =
+        (0..50_000).filter(|i| mix(*i).is_multiple_of(3)).map(|i| i as u32 * 3).collect();
     bitmap.insert_range(1_000_000..1_200_000);
     bitmap.optimize();
     let mut whole = Vec::new();

@@ -21,7 +21,7 @@ fn model(seed: u64, series: u64) -> Model {
         };
         (column as ColumnId, value)
     };
-    let tags = |n: u64| (1..6).filter(|c| mix(n + c * seed) % 3 > 0).map(|c| tag(n, c)).collect();
+    let tags = |n: u64| (1..6).filter(|c| !mix(n + c * seed).is_multiple_of(3)).map(|c| tag(n, c)).collect();
     (0..series)
         .map(|n| ((n * 3 + mix(n) % 3) as SeriesId + 1, tags(n)))
         .chain([(u32::MAX, tags(0))])

@@ -73,7 +73,7 @@ fn refuses_when_a_later_frame_proves_an_acknowledgement() {
     let damaged = altered(&disk, &path_of(1), |bytes| bytes[at] ^= 1);
     let error = read(&damaged).unwrap_err();
     assert!(
-        matches!(&error, StorageError::Corrupt { path, offset, .. } if *path == path_of(1) && *offset == 104),
+        matches!(&error, StorageError::Corrupt { path, offset, .. } if *path == path_of(1) && *offset == (HEADER_BYTES + 40) as u64),
         "{error}"
     );
 }

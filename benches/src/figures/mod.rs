@@ -1,0 +1,15 @@
+//! One file a figure.
+
+pub mod data;
+pub mod decode;
+#[cfg(feature = "grpc")]
+pub mod grpc;
+pub mod idle;
+pub mod ingest;
+pub mod open;
+pub mod reopen;
+mod ring;
+pub mod size;
+
+#[cfg(test)]
+mod tests;

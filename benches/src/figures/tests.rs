@@ -1,0 +1,74 @@
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::report::Report;
+use crate::workload::{Kind, SEED, Workload};
+
+fn tiny(kind: Kind) -> Workload {
+    Workload { kind, divisor: 2_000, seed: SEED }
+}
+
+/// The report of what `measure` did, as JSON.
+fn lines(dir: &Path, measure: impl FnOnce(&mut Report) -> crate::Result<()>) -> Vec<serde_json::Value> {
+    let out: PathBuf = dir.join("figures.jsonl");
+    measure(&mut Report::new(Some(&out)).unwrap()).unwrap();
+    let text = std::fs::read_to_string(out).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn value(lines: &[serde_json::Value], figure: &str) -> f64 {
+    let line = lines.iter().find(|line| line["figure"] == figure);
+    line.unwrap_or_else(|| panic!("no {figure}"))["value"].as_f64().unwrap()
+}
+
+#[test]
+fn what_is_loaded_is_what_was_generated() {
+    for kind in [Kind::Tsbs, Kind::Predictions, Kind::Series] {
+        let (dir, workload) = (tempfile::tempdir().unwrap(), tiny(kind));
+        let data = dir.path().join("data");
+        let lines = lines(dir.path(), |report| {
+            super::data::run(workload, &dir.path().join("rows.arrow"), report)?;
+            size::load(workload, &data, report)?;
+            size::inspect(workload, &data, report)
+        });
+        let checks: Vec<_> = lines.iter().filter(|line| !line["check"].is_null()).collect();
+        assert_eq!(checks.len(), 2);
+        for key in ["rows", "counts", "first", "last"] {
+            assert_eq!(checks[0]["check"][key], checks[1]["check"][key], "{kind:?} {key}");
+        }
+        let bytes = value(&lines, &format!("size/{}/bytes_per_row", workload.name()));
+        assert!((0.5..200.0).contains(&bytes), "{bytes}");
+    }
+}
+
+#[test]
+fn an_ingest_says_how_fast_and_how_much() {
+    let dir = tempfile::tempdir().unwrap();
+    let workload = Workload { divisor: 100, ..tiny(Kind::Tsbs) };
+    let load = ingest::Load { seconds: 0, writers: 2, batch_rows: 100, ring_batches: 2 };
+    let lines = lines(dir.path(), |report| ingest::run(workload, &dir.path().join("data"), load, report));
+    assert!(value(&lines, "ingest/tsbs/rows") >= 200.0);
+    assert!(value(&lines, "ingest/tsbs/wal_mb") > 0.0);
+}
+
+#[test]
+fn many_segments_are_made_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    open::fill(&data, 12, 4).unwrap();
+    let lines = lines(dir.path(), |report| reopen::open_once("open/12", &data, report));
+    assert_eq!(value(&lines, "open/12/segments"), 12.0);
+}
+
+#[test]
+fn a_column_is_decoded_as_often_as_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let workload = tiny(Kind::Predictions);
+    let lines = lines(dir.path(), |report| {
+        size::load(workload, &data, report)?;
+        decode::run(workload, &data, 2, report)
+    });
+    assert!(value(&lines, "decode/latency_ms/median") > 0.0);
+    assert!(value(&lines, "decode/latency_ms/repeat/2") > 0.0);
+}

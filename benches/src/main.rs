@@ -1,0 +1,188 @@
+//! `driftline-bench`: one measurement a call, each in a process of its own. `benches/run` puts them together.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use driftline_benches::Result;
+use driftline_benches::figures::{data, decode, idle, ingest, open, reopen, size};
+use driftline_benches::report::Report;
+use driftline_benches::workload::{Kind, QUICK, SEED, Workload};
+
+/// Measures Driftline's storage engine.
+#[derive(Debug, Parser)]
+#[command(name = "driftline-bench", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Adds the figures to this file, a line of JSON each.
+    #[arg(long, global = true, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a workload's rows to an Arrow IPC file.
+    Data {
+        #[command(flatten)]
+        rows: Rows,
+        /// The file.
+        #[arg(long)]
+        file: PathBuf,
+    },
+    /// Load a workload into a new directory and compact it.
+    SizeLoad(OneWorkload),
+    /// Open what `size-load` left and print its sizes.
+    SizeInspect(OneWorkload),
+    /// Write for a time with several writers, each batch synced.
+    Ingest {
+        #[command(flatten)]
+        one: OneWorkload,
+        #[command(flatten)]
+        load: Load,
+    },
+    /// Read one column of the loaded predictions.
+    Decode {
+        #[command(flatten)]
+        one: OneWorkload,
+        /// How often.
+        #[arg(long, default_value_t = 10)]
+        repeats: u32,
+    },
+    /// Fill the WAL and die.
+    ReopenFill {
+        #[command(flatten)]
+        one: OneWorkload,
+        /// Bytes that the WAL should hold.
+        #[arg(long, default_value_t = 1_000_000_000)]
+        wal_bytes: u64,
+    },
+    /// Make a directory of very many segments.
+    OpenFill {
+        /// A new directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        segments: u64,
+        /// Over how many tables; each flush adds a segment to each.
+        #[arg(long, default_value_t = 100)]
+        tables: u64,
+    },
+    /// Open a directory and print time and memory.
+    OpenOnce {
+        /// The directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// What the figures are called.
+        #[arg(long)]
+        figure: String,
+    },
+    /// Load TSBS and predictions at reduced size and do nothing.
+    Idle {
+        /// A new directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// For how long.
+        #[arg(long, default_value_t = 10.0)]
+        minutes: f64,
+        /// What the full sizes are divided by.
+        #[arg(long, default_value_t = 10)]
+        divisor: u64,
+    },
+    /// Write through a server in another process.
+    #[cfg(feature = "grpc")]
+    Grpc {
+        #[command(flatten)]
+        one: OneWorkload,
+        #[command(flatten)]
+        load: Load,
+        /// The server's program.
+        #[arg(long, default_value = "target/release/driftline")]
+        binary: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct Rows {
+    /// Which rows.
+    #[arg(long, value_enum)]
+    workload: Kind,
+    /// A fiftieth of the size.
+    #[arg(long)]
+    quick: bool,
+    /// What all random numbers come from.
+    #[arg(long, default_value_t = SEED)]
+    seed: u64,
+}
+
+#[derive(Debug, Args)]
+struct OneWorkload {
+    #[command(flatten)]
+    rows: Rows,
+    /// The data directory; new where something is written first.
+    #[arg(long)]
+    dir: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct Load {
+    /// For how long.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Threads that write.
+    #[arg(long, default_value_t = 4)]
+    writers: u64,
+    /// Rows in a batch.
+    #[arg(long, default_value_t = 10_000)]
+    batch: usize,
+    /// Batches that each writer makes before the clock starts.
+    #[arg(long, default_value_t = 48)]
+    ring: usize,
+}
+
+impl Rows {
+    fn workload(self) -> Workload {
+        Workload { kind: self.workload, divisor: if self.quick { QUICK } else { 1 }, seed: self.seed }
+    }
+}
+
+impl Load {
+    fn load(self) -> ingest::Load {
+        ingest::Load {
+            seconds: self.seconds,
+            writers: self.writers,
+            batch_rows: self.batch,
+            ring_batches: self.ring,
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let mut report = Report::new(cli.out.as_deref())?;
+    run(cli.command, &mut report)
+}
+
+fn run(command: Command, report: &mut Report) -> Result<()> {
+    match command {
+        Command::Data { rows, file } => data::run(rows.workload(), &file, report),
+        Command::SizeLoad(one) => size::load(one.rows.workload(), &one.dir, report),
+        Command::SizeInspect(one) => size::inspect(one.rows.workload(), &one.dir, report),
+        Command::Ingest { one, load } => ingest::run(one.rows.workload(), &one.dir, load.load(), report),
+        Command::Decode { one, repeats } => decode::run(one.rows.workload(), &one.dir, repeats, report),
+        Command::ReopenFill { one, wal_bytes } => reopen::fill(one.rows.workload(), &one.dir, wal_bytes),
+        Command::OpenFill { dir, segments, tables } => open::fill(&dir, segments, tables),
+        Command::OpenOnce { dir, figure } => reopen::open_once(&figure, &dir, report),
+        Command::Idle { dir, minutes, divisor } => {
+            let workload = |kind| Workload { kind, divisor, seed: SEED };
+            let both = [workload(Kind::Tsbs), workload(Kind::Predictions)];
+            idle::run(&both, &dir, Duration::from_secs_f64(minutes * 60.0), report)
+        }
+        #[cfg(feature = "grpc")]
+        Command::Grpc { one, load, binary } => {
+            let workload = one.rows.workload();
+            driftline_benches::figures::grpc::run(workload, &binary, &one.dir, load.load(), report)
+        }
+    }
+}
