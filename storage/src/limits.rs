@@ -44,6 +44,18 @@ pub const ROW_GROUPS_MAX: usize = 65_536;
 pub const SECTIONS_MAX: usize = 64;
 /// Bytes of one section in the footer of a segment.
 pub const SECTION_BYTES_MAX: u64 = 256 << 20;
+/// Plain bytes of one column of a section, all rows together: 1 GiB.
+pub const SECTION_COLUMN_BYTES_MAX: usize = 1 << 30;
+/// So many series that share a tag are worth a bitmap; fewer are found by a scan of the tags.
+pub const POSTING_SERIES_MIN: usize = 4;
+/// A segment keeps the last row of each series where its series have so many rows on average.
+pub const LAST_ROWS_A_SERIES_MIN: u64 = 64;
+/// Series whose last rows a segment keeps; with more it keeps none.
+pub const LAST_SERIES_MAX: usize = 1 << 20;
+/// Last rows keep no column of which one text is longer than this many bytes.
+pub const LAST_TEXT_BYTES_MAX: usize = 256;
+/// Bytes of rows held while the last ones are gathered: 64 MiB. Where half of it is not enough for them, none are kept.
+pub const LAST_BYTES_MAX: usize = 64 << 20;
 /// A segment is written in pieces of about this many bytes.
 pub const WRITE_PIECE_BYTES: usize = 1 << 20;
 /// Distinct texts in the dictionary of one column chunk.

@@ -16,12 +16,29 @@ pub(super) const PAGE_INDEX: Tag = *b"PIDX";
 
 /// The cells: interval, series, rows.
 pub(super) const CELLS: Tag = *b"CELL";
+/// Where bloom filters lie.
+pub(super) const BLOOM: Tag = *b"BLOM";
+/// The series and their tags, of level 1.
+pub(super) const TAGS: Tag = *b"TAGS";
+/// Which series have a tag, of level 1.
+pub(super) const POSTINGS: Tag = *b"POST";
+/// The last row of each series.
+pub(super) const LAST: Tag = *b"LAST";
 
 /// Where the statistics of cells lie, column by column. Nobody needs them to read rows.
 pub(super) const CELL_STATISTICS: Tag = *b"CSTA";
 
 /// Sections that this build reads, each with the newest version of it that it knows.
-const KNOWN: [(Tag, u16); 4] = [(COLUMNS, 1), (ROW_GROUPS, 1), (PAGE_INDEX, 1), (CELLS, 1)];
+const KNOWN: [(Tag, u16); 8] = [
+    (COLUMNS, 1),
+    (ROW_GROUPS, 1),
+    (PAGE_INDEX, 1),
+    (CELLS, 1),
+    (BLOOM, 1),
+    (TAGS, 1),
+    (POSTINGS, 1),
+    (LAST, 1),
+];
 
 /// A reader that does not know the section must refuse the file; without it, it passes over the section.
 pub(super) const REQUIRED: u16 = 1;
@@ -77,14 +94,16 @@ fn decode_entry(cursor: &mut Cursor<'_>) -> Result<Section, Malformed> {
 
 /// Fails where a section that must be understood is not.
 pub(super) fn check_known(path: &str, sections: &[Section]) -> Result<()> {
-    for section in sections.iter().filter(|s| s.flags & REQUIRED != 0) {
-        let known = KNOWN.iter().find(|(tag, _)| *tag == section.tag).map_or(0, |(_, version)| *version);
-        if section.version > known {
-            let found = section.version;
-            return Err(StorageError::NewerFormat { path: path.into(), found, known });
-        }
-    }
-    Ok(())
+    let Some(newer) = sections.iter().find(|s| s.flags & REQUIRED != 0 && !is_known(s)) else {
+        return Ok(());
+    };
+    let known = KNOWN.iter().find(|(tag, _)| *tag == newer.tag).map_or(0, |(_, version)| *version);
+    Err(StorageError::NewerFormat { path: path.into(), found: newer.version, known })
+}
+
+/// Whether this build reads the section.
+pub(super) fn is_known(section: &Section) -> bool {
+    KNOWN.iter().any(|(tag, version)| *tag == section.tag && section.version <= *version)
 }
 
 /// The section of this tag.

@@ -3,8 +3,9 @@
 use arrow_array::{Array, ArrayRef};
 
 use super::TimeRange;
+use super::bloom::{self, Bloom};
 use super::cut::{GroupRows, plain_bytes};
-use super::index::Columns;
+use super::index::{Columns, StoredColumn};
 use super::statistics::{Tallies, tally};
 use super::summary::{self, GroupSummaries, Plan};
 use super::value_range::{ValueRange, time_range};
@@ -28,16 +29,20 @@ pub(super) struct EncodedColumn {
     pub(super) raw_bytes: u64,
     /// Nulls and range of each page.
     pub(super) pages: Vec<(usize, Option<ValueRange>)>,
+    /// Its bloom filter, where one is kept.
+    pub(super) filter: Option<Vec<u8>>,
 }
 
 /// Encodes each of `groups`, all at the same time if there are several.
+/// `filtered` says which columns get a bloom filter.
 pub(super) fn encode_all(
     columns: &Columns,
+    filtered: &[bool],
     plan: &Plan,
     groups: &[GroupRows],
     effort: Effort,
 ) -> Vec<EncodedGroup> {
-    let one = |group| encode_group(columns, plan, group, effort);
+    let one = |group| encode_group(columns, filtered, plan, group, effort);
     let [first, others @ ..] = groups else { return Vec::new() };
     if others.is_empty() {
         return vec![one(first)];
@@ -52,14 +57,21 @@ pub(super) fn encode_all(
     })
 }
 
-fn encode_group(columns: &Columns, plan: &Plan, rows: &GroupRows, effort: Effort) -> EncodedGroup {
-    let column = |(column, array): (&super::index::StoredColumn, &ArrayRef)| {
-        encode_column(column.ty, array, &rows.page_rows, effort)
+fn encode_group(
+    columns: &Columns,
+    filtered: &[bool],
+    plan: &Plan,
+    rows: &GroupRows,
+    effort: Effort,
+) -> EncodedGroup {
+    let column = |((column, array), filtered): ((&StoredColumn, &ArrayRef), &bool)| EncodedColumn {
+        filter: filtered.then(|| Bloom::of(bloom::hash_array(column.ty, array)).encode()),
+        ..encode_column(column.ty, array, &rows.page_rows, effort)
     };
     let time = rows.columns.get(columns.time).and_then(|array| time_range(array));
     EncodedGroup {
         time: time.unwrap_or(TimeRange { min: i64::MAX, max: i64::MIN }),
-        chunks: columns.list.iter().zip(&rows.columns).map(column).collect(),
+        chunks: columns.list.iter().zip(&rows.columns).zip(filtered).map(column).collect(),
         tallies: tally(columns, &rows.columns, &rows.cells),
         summaries: summary::count_group(plan, &rows.columns, &rows.cells),
     }
@@ -78,5 +90,6 @@ fn encode_column(ty: ColumnType, array: &ArrayRef, page_rows: &[usize], effort: 
         chunk: encoding::encode(ty, array, page_rows, effort),
         raw_bytes: raw_bytes as u64,
         pages,
+        filter: None,
     }
 }

@@ -41,6 +41,17 @@ impl Footer {
         read_section(source, &self.sections, self.directory, tag)
     }
 
+    /// The same of one that may be missing, or of a version that this build does not know.
+    pub(super) fn optional(&self, source: &Source, tag: Tag) -> Result<Option<(u64, Vec<u8>)>> {
+        let found = self.sections.iter().find(|s| s.tag == tag && directory::is_known(s));
+        found.map(|s| Ok((s.extent.offset, source.read_checked(s.extent)?.into_owned()))).transpose()
+    }
+
+    /// Where a section begins, for errors; 0 for one that is missing.
+    pub(super) fn place(&self, tag: Tag) -> u64 {
+        self.sections.iter().find(|s| s.tag == tag).map_or(0, |s| s.extent.offset)
+    }
+
     /// Where pages may lie.
     pub(super) fn body(&self) -> std::ops::Range<u64> {
         let end = self.sections.iter().map(|s| s.extent.offset).min();

@@ -5,7 +5,9 @@
 //! page is, its place and its checksum stand in the page index, away from the page: a page written over another is
 //! noticed too. `docs/format/segment.md` is the byte map.
 
+mod bloom;
 mod cells;
+mod column_block;
 mod cut;
 mod directory;
 mod encode;
@@ -13,24 +15,30 @@ mod file;
 mod footer;
 mod header;
 mod index;
+mod last;
+mod postings;
 mod reader;
 mod scan;
 mod sink;
 mod source;
 mod statistics;
 mod summary;
+mod tags;
 mod value_range;
 mod writer;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use bloom::{hash_boolean, hash_double, hash_integer, hash_text, hash_time};
 pub use cells::CellTable;
 pub(crate) use file::{SegmentFile, SegmentFileWriter};
+pub use last::LastRows;
 pub use reader::{ColumnSize, EncodingSize, SegmentReader};
 pub use statistics::{CellStatistics, CellValues};
 pub(crate) use summary::EncodedSummaries;
 pub use summary::{Summaries, Unit};
+pub use tags::SegmentTags;
 pub(crate) use writer::{SegmentSpec, SegmentWriter, Written};
 
 use std::sync::OnceLock;

@@ -2,17 +2,22 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::Schema;
 use arrow_select::concat::concat_batches;
+use roaring::RoaringBitmap;
 
+use super::bloom::{Bloom, FilterIndex};
 use super::cells::{self, CellTable};
-use super::directory::{CELL_STATISTICS, CELLS, PAGE_INDEX};
+use super::directory::{BLOOM, CELL_STATISTICS, CELLS, LAST, PAGE_INDEX, POSTINGS, TAGS};
 use super::footer::Footer;
 use super::index::{self, Chunk, RowGroup};
-use super::scan::GroupScan;
+use super::last::{EncodedLast, LastRows};
+use super::postings::Postings;
+use super::scan::{self, GroupScan};
 use super::source::{Extent, Source};
 use super::statistics::{self, CellStatistics};
+use super::tags::SegmentTags;
 use super::{GroupInfo, SegmentFile, SegmentInfo, TimeRange, once, summary};
 use crate::encoding::Encoding;
 use crate::error::{Result, StorageError};
@@ -31,6 +36,10 @@ pub struct SegmentReader {
     cells: OnceLock<CellTable>,
     groups: OnceLock<Vec<GroupInfo>>,
     pub(super) summary_head: OnceLock<Option<summary::Head>>,
+    filters: OnceLock<FilterIndex>,
+    tags: OnceLock<Option<SegmentTags>>,
+    postings: OnceLock<Option<Postings>>,
+    last: OnceLock<Option<EncodedLast>>,
 }
 
 /// Sizes of one column in one segment.
@@ -74,6 +83,10 @@ impl SegmentReader {
             cells: OnceLock::new(),
             groups: OnceLock::new(),
             summary_head: OnceLock::new(),
+            filters: OnceLock::new(),
+            tags: OnceLock::new(),
+            postings: OnceLock::new(),
+            last: OnceLock::new(),
         })
     }
 
@@ -107,6 +120,54 @@ impl SegmentReader {
     /// Which rows belong to which interval and series.
     pub fn cells(&self) -> Result<&CellTable> {
         once(&self.cells, || self.read_cells(self.footer()?))
+    }
+
+    /// Whether a row group may hold a value with this hash ([`crate::segment::hash_text`] and its like) in a column;
+    /// false is certain. True where there is no filter: of a column that is neither KEY nor INDEX, of rows written
+    /// before it was, of a VECTOR or DISTRIBUTION. Reads one filter.
+    pub fn may_contain(&self, row_group: usize, column: ColumnId, hash: u64) -> Result<bool> {
+        let Some(extent) = self.filters()?.find(row_group, column) else { return Ok(true) };
+        let bytes = self.source.read_checked(extent)?;
+        let filter = Bloom::decode(&bytes).map_err(self.source.malformed(extent.offset))?;
+        Ok(filter.may_contain(hash))
+    }
+
+    /// The series and their tags; none in a segment of level 0.
+    pub fn tags(&self) -> Result<Option<&SegmentTags>> {
+        Ok(once(&self.tags, || self.read_tags(self.footer()?))?.as_ref())
+    }
+
+    /// The ordinals in [`Self::tags`] of the series that have a value in a tag column. None where the segment keeps no
+    /// bitmap of it (fewer than [`crate::limits::POSTING_SERIES_MIN`] series, or level 0): then look through the tags.
+    pub fn series_with(&self, column: ColumnId, value: &str) -> Result<Option<RoaringBitmap>> {
+        let Some(tags) = self.tags()? else { return Ok(None) };
+        let postings = once(&self.postings, || self.read_postings(self.footer()?, tags))?;
+        let Some((postings, code)) = postings.as_ref().zip(tags.code(column, value)) else { return Ok(None) };
+        let offset = self.footer()?.place(POSTINGS);
+        postings.find(column, code).map_err(self.source.malformed(offset))
+    }
+
+    /// The last row of each series, with these columns. None where the segment keeps no last rows, or not all of these
+    /// columns of them (VECTOR, DISTRIBUTION, JSON, long texts). A column that is younger than the segment is null, a
+    /// BIGINT read as DOUBLE is widened.
+    pub fn last_rows(&self, columns: &[Column]) -> Result<Option<LastRows>> {
+        let footer = self.footer()?;
+        let last = once(&self.last, || self.read_last(footer))?;
+        let Some(last) = last else { return Ok(None) };
+        let offset = footer.place(LAST);
+        scan::last_rows(self, last, columns, offset)
+    }
+
+    /// Some rows of a row group, given by their places in it, which rise; column by column. Reads only pages that have
+    /// some.
+    pub(super) fn rows_at(
+        &self,
+        row_group: usize,
+        columns: &[Column],
+        rows: &[usize],
+    ) -> Result<Vec<ArrayRef>> {
+        let (group, chunks) = self.group_and_chunks(row_group)?;
+        GroupScan::new(self, group, chunks, columns)?.rows_at(rows)
     }
 
     /// Reads the rows of a row group whose time lies in `time`, one batch a page at most, in file order; pages
@@ -172,6 +233,23 @@ impl SegmentReader {
         for (_, extent) in self.statistics_index(&footer)? {
             self.source.read_checked(extent)?;
         }
+        self.verify_optional(&footer)?;
+        Ok(())
+    }
+
+    /// What the sections that may be missing say, decoded anew.
+    fn verify_optional(&self, footer: &Footer) -> Result<()> {
+        for extent in self.read_filters(footer)?.extents() {
+            self.source.read_checked(extent)?;
+        }
+        if let Some(tags) = self.read_tags(footer)?
+            && let Some(postings) = self.read_postings(footer, &tags)?
+        {
+            postings.check(&tags).map_err(self.source.malformed(footer.place(POSTINGS)))?;
+        }
+        if let Some(last) = self.read_last(footer)? {
+            last.check(&footer.columns).map_err(self.source.malformed(footer.place(LAST)))?;
+        }
         Ok(())
     }
 
@@ -201,7 +279,17 @@ impl SegmentReader {
         let chunks = self.chunks.get().map_or(0, |all| all.iter().flatten().map(chunk).sum());
         let group = |g: &RowGroup| 2 * size_of::<RowGroup>() + g.page_rows.capacity() * 8;
         let groups = self.footer.get().map_or(0, |f| f.groups.iter().map(group).sum());
-        chunks + groups + self.cells.get().map_or(0, CellTable::memory_bytes)
+        let filters = self.filters.get().map_or(0, FilterIndex::memory_bytes);
+        let tags = self.tags.get().and_then(Option::as_ref).map_or(0, SegmentTags::memory_bytes);
+        let postings = self.postings.get().and_then(Option::as_ref).map_or(0, Postings::memory_bytes);
+        let last = self.last.get().and_then(Option::as_ref).map_or(0, EncodedLast::memory_bytes);
+        chunks
+            + groups
+            + filters
+            + tags
+            + postings
+            + last
+            + self.cells.get().map_or(0, CellTable::memory_bytes)
     }
 
     pub(super) fn source(&self) -> &Source {
@@ -226,6 +314,34 @@ impl SegmentReader {
 
     pub(super) fn read_checked(&self, extent: Extent) -> Result<Cow<'_, [u8]>> {
         self.source.read_checked(extent)
+    }
+
+    /// Where the bloom filters lie.
+    pub(super) fn filters(&self) -> Result<&FilterIndex> {
+        once(&self.filters, || self.read_filters(self.footer()?))
+    }
+
+    fn read_filters(&self, footer: &Footer) -> Result<FilterIndex> {
+        let Some((offset, bytes)) = footer.optional(&self.source, BLOOM)? else {
+            return Ok(FilterIndex::default());
+        };
+        FilterIndex::decode(&bytes, footer.groups.len(), &footer.body())
+            .map_err(self.source.malformed(offset))
+    }
+
+    fn read_tags(&self, footer: &Footer) -> Result<Option<SegmentTags>> {
+        let Some((offset, bytes)) = footer.optional(&self.source, TAGS)? else { return Ok(None) };
+        SegmentTags::decode(&bytes, self.info.rows).map(Some).map_err(self.source.malformed(offset))
+    }
+
+    fn read_postings(&self, footer: &Footer, tags: &SegmentTags) -> Result<Option<Postings>> {
+        let Some((offset, bytes)) = footer.optional(&self.source, POSTINGS)? else { return Ok(None) };
+        Postings::decode(bytes, tags).map(Some).map_err(self.source.malformed(offset))
+    }
+
+    fn read_last(&self, footer: &Footer) -> Result<Option<EncodedLast>> {
+        let Some((offset, bytes)) = footer.optional(&self.source, LAST)? else { return Ok(None) };
+        EncodedLast::decode(bytes).map(Some).map_err(self.source.malformed(offset))
     }
 
     fn chunks(&self) -> Result<&[Vec<Chunk>]> {

@@ -5,16 +5,23 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
-use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray, UInt32Array,
+    new_null_array,
+};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_select::concat::{concat, concat_batches};
 use arrow_select::filter::filter;
+use arrow_select::take::take_record_batch;
 
 use super::index::{Chunk, Columns, RowGroup, StoredColumn};
+use super::last::{EncodedLast, LastRows};
 use super::source::Source;
 use super::{SegmentReader, TimeRange};
 use crate::encoding::ChunkDecoder;
 use crate::error::{Result, StorageError};
-use crate::schema::{Column, ColumnId, ColumnType, NO_TAGS, Role};
+use crate::limits::ROW_GROUP_ROWS_MAX;
+use crate::schema::{Column, ColumnId, ColumnType, NO_TAGS, Role, SeriesId};
 
 /// A row group being read. Keeps the decoders of its chunks from page to page.
 #[derive(Debug)]
@@ -144,6 +151,23 @@ impl<'a> GroupScan<'a> {
         self.decoders.get(&column).ok_or_else(|| self.missing())
     }
 
+    /// Some rows, given by their places in the row group, which rise; column by column.
+    pub(super) fn rows_at(&mut self, rows: &[usize]) -> Result<Vec<ArrayRef>> {
+        let mut batches = Vec::new();
+        let (mut first, mut rest) = (0, rows);
+        for page in 0..self.group.page_rows.len() {
+            let end = first + self.rows(page)?;
+            let (here, behind) = rest.split_at(rest.partition_point(|row| *row < end));
+            if let Some(batch) = if here.is_empty() { None } else { self.read_page(page, TimeRange::ALL)? } {
+                let places: UInt32Array = here.iter().map(|row| (row - first) as u32).collect();
+                batches.push(take_record_batch(&batch, &places).map_err(|e| invalid(self.source, &e))?);
+            }
+            (first, rest) = (end, behind);
+        }
+        let all = concat_batches(&self.schema, &batches).map_err(|e| invalid(self.source, &e))?;
+        Ok(all.columns().to_vec())
+    }
+
     fn open_chunk(&self, column: usize) -> Result<ChunkDecoder> {
         let chunk = self.chunk(column)?;
         let ty = self.stored.list.get(column).ok_or_else(|| self.missing())?.ty;
@@ -163,6 +187,51 @@ impl<'a> GroupScan<'a> {
     fn missing(&self) -> StorageError {
         self.source.corrupt(0, "a page of every column in the page index")
     }
+}
+
+/// Columns of the last rows, which the section at `offset` holds; none where it lacks one.
+pub(super) fn last_rows(
+    segment: &SegmentReader,
+    last: &EncodedLast,
+    columns: &[Column],
+    offset: u64,
+) -> Result<Option<LastRows>> {
+    let (source, stored) = (segment.source(), &segment.footer()?.columns.list);
+    let kept = |at: usize| match stored.get(at) {
+        Some(column) => last.column(column.id, column.ty).map_err(source.malformed(offset)),
+        None => Ok(None),
+    };
+    let mut arrays = Vec::with_capacity(columns.len());
+    for column in columns {
+        let array = match find(source, stored, column)? {
+            Wanted::Absent(ty) => Some(new_null_array(&ty.arrow(), last.series.len())),
+            Wanted::Tag(id) => Some(tags(segment, id, &last.series)?),
+            Wanted::Stored(at) => kept(at)?,
+            Wanted::Widened(at) => kept(at)?.map(|array| widen(&array)),
+        };
+        let Some(array) = array else { return Ok(None) };
+        arrays.push(array);
+    }
+    let schema = Arc::new(Schema::new(columns.iter().map(Column::arrow).collect::<Vec<_>>()));
+    let options = RecordBatchOptions::new().with_row_count(Some(last.series.len()));
+    let batch = RecordBatch::try_new_with_options(schema, arrays, &options)
+        .map_err(|_| source.corrupt(offset, "a time in each of the last rows"))?;
+    Ok(Some(LastRows { series: last.series.clone(), batch }))
+}
+
+/// A tag of each of any number of series.
+fn tags(segment: &SegmentReader, column: ColumnId, series: &[SeriesId]) -> Result<ArrayRef> {
+    let chunk = |ids: &[SeriesId]| segment.series().tag_column(column, ids);
+    let chunks: Vec<StringArray> = series.chunks(ROW_GROUP_ROWS_MAX).map(chunk).collect();
+    let chunks: Vec<&dyn Array> = chunks.iter().map(|chunk| chunk as &dyn Array).collect();
+    if chunks.is_empty() {
+        return Ok(new_null_array(&ColumnType::Text.arrow(), 0));
+    }
+    concat(&chunks).map_err(|e| invalid(segment.source(), &e))
+}
+
+fn invalid(source: &Source, error: &ArrowError) -> StorageError {
+    StorageError::Invalid(format!("{}: {error}", source.path()))
 }
 
 fn find(source: &Source, stored: &[StoredColumn], column: &Column) -> Result<Wanted> {

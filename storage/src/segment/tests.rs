@@ -8,5 +8,6 @@ mod memory_disk;
 mod pruning;
 mod round_trip;
 mod sample;
+mod sections;
 mod statistics;
 mod summaries;

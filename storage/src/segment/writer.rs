@@ -2,26 +2,30 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::bloom::{self, FilterIndex, FilterPlace};
 use super::cells::{self, CellTable};
 use super::cut::{Cutter, GroupRows};
 use super::directory::{
-    self, CELL_STATISTICS, CELLS, COLUMNS, PAGE_INDEX, REQUIRED, ROW_GROUPS, Section, Tag,
+    self, BLOOM, CELL_STATISTICS, CELLS, COLUMNS, LAST, PAGE_INDEX, POSTINGS, REQUIRED, ROW_GROUPS, Section, TAGS, Tag,
 };
 use super::encode::{EncodedColumn, EncodedGroup, encode_all};
 use super::header::{Header, TRAILER_BYTES, Trailer};
 use super::index::{self, Chunk, Columns, Page, RowGroup, StoredColumn};
+use super::last;
+use super::postings;
 use super::sink::Sink;
 use super::source::Extent;
 use super::statistics::{self, Tallies};
 use super::summary::{SUMMARIES, SummaryBuilder};
+use super::tags::SegmentTags;
 use super::{GroupInfo, SegmentInfo, SegmentReader};
 use crate::distribution::Lattice;
 use crate::encoding::{Effort, Encoding};
 use crate::error::{Result, StorageError};
-use crate::limits::ROW_GROUPS_MAX;
+use crate::limits::{ROW_GROUPS_MAX, SECTION_BYTES_MAX};
 use crate::partition::{CellKey, Partition, Width};
 use crate::rows::Rows;
-use crate::schema::{Column, ColumnId, ColumnType, Role, TableSchema};
+use crate::schema::{Column, ColumnId, ColumnType, NO_TAGS, Role, TableSchema};
 use crate::series::SeriesRegistry;
 
 /// What a segment to be written is.
@@ -70,6 +74,10 @@ pub(crate) struct SegmentWriter<'a> {
     summaries: SummaryBuilder,
     /// Newly chosen.
     lattices: BTreeMap<ColumnId, Lattice>,
+    /// Which columns get a bloom filter.
+    filtered: Vec<bool>,
+    filters: FilterIndex,
+    last: last::Collector,
 }
 
 impl<'a> SegmentWriter<'a> {
@@ -95,6 +103,9 @@ impl<'a> SegmentWriter<'a> {
             statistics,
             summaries: SummaryBuilder::new(spec.schema, spec.lattices, spec.level),
             lattices: BTreeMap::new(),
+            filtered: spec.schema.stored_columns().map(bloom::is_kept).collect(),
+            filters: FilterIndex::default(),
+            last: last::Collector::new(spec.schema),
         })
     }
 
@@ -117,7 +128,7 @@ impl<'a> SegmentWriter<'a> {
     /// Takes over whole row groups undecoded; they lie behind everything pushed so far and hold whole cells (see
     /// [`GroupInfo::whole_cells`]). A group in which a column has become wider is decoded and encoded anew, and so is
     /// one of another width.
-    pub(crate) fn copy(&mut self, from: &SegmentReader, groups: Range<usize>) -> Result<()> {
+    pub(crate) fn copy(&mut self, from: &Arc<SegmentReader>, groups: Range<usize>) -> Result<()> {
         let Some(sources) = self.sources(from)? else {
             return groups.into_iter().try_for_each(|g| self.push(from.read_rows(g, self.spec.schema)?));
         };
@@ -186,13 +197,16 @@ impl<'a> SegmentWriter<'a> {
         if let Some(first) = ready.first() {
             self.summaries.prepare(&first.columns);
         }
-        let encoded = encode_all(&self.columns, self.summaries.plan(), &ready, self.effort());
+        let encoded =
+            encode_all(&self.columns, &self.filtered, self.summaries.plan(), &ready, self.effort());
         ready.into_iter().zip(encoded).try_for_each(|(rows, group)| self.write_group(rows, group))
     }
 
     fn write_group(&mut self, rows: GroupRows, encoded: EncodedGroup) -> Result<()> {
         let chunks = encoded.chunks.iter().map(|chunk| self.write_chunk(chunk));
         let chunks = chunks.collect::<Result<Vec<_>>>()?;
+        self.write_filters(&encoded)?;
+        self.last.push(&rows)?;
         let (first, last) = (rows.cells.first(), rows.cells.last());
         let info = GroupInfo {
             rows: rows.page_rows.iter().sum(),
@@ -218,13 +232,24 @@ impl<'a> SegmentWriter<'a> {
     }
 
     fn write_chunk(&mut self, column: &EncodedColumn) -> Result<Chunk> {
-        let EncodedColumn { chunk, raw_bytes, pages } = column;
+        let EncodedColumn { chunk, raw_bytes, pages, .. } = column;
         let meta = self.sink.append(&chunk.meta)?;
         let page = |(bytes, (nulls, range)): (&Vec<u8>, &(usize, _))| {
             Ok(Page { extent: self.sink.append(bytes)?, nulls: *nulls, range: *range })
         };
         let pages = chunk.pages.iter().zip(pages).map(page).collect::<Result<Vec<_>>>()?;
         Ok(Chunk { encoding: chunk.encoding, raw_bytes: *raw_bytes, meta, pages })
+    }
+
+    fn write_filters(&mut self, encoded: &EncodedGroup) -> Result<()> {
+        let mut places = Vec::new();
+        for (column, chunk) in self.columns.list.iter().zip(&encoded.chunks) {
+            if let Some(filter) = &chunk.filter {
+                places.push(FilterPlace { column: column.id, extent: self.sink.append(filter)? });
+            }
+        }
+        self.filters.groups.push(places);
+        Ok(())
     }
 
     fn add_group(&mut self, mut group: RowGroup, chunks: Vec<Chunk>, starts_cell: bool) -> Result<()> {
@@ -258,7 +283,7 @@ impl<'a> SegmentWriter<'a> {
         Ok((from.info().width == self.spec.width).then_some(sources))
     }
 
-    fn copy_group(&mut self, from: &SegmentReader, at: usize, sources: &[Option<usize>]) -> Result<()> {
+    fn copy_group(&mut self, from: &Arc<SegmentReader>, at: usize, sources: &[Option<usize>]) -> Result<()> {
         let (group, chunks) = from.group_and_chunks(at)?;
         self.cutter.pass(group.info.first_key, i64::MIN)?;
         self.cutter.pass(group.info.last_key, i64::MAX)?;
@@ -269,6 +294,7 @@ impl<'a> SegmentWriter<'a> {
                 None => nulls(&group.page_rows, self.sink.offset()),
             });
         }
+        self.copy_filters(from, at)?;
         let rows = group.info.first_row..group.info.first_row + group.info.rows as u64;
         let cells = from.cells()?;
         let starts_cell = self.cells.len().checked_sub(1).and_then(|last| self.cells.key(last))
@@ -282,6 +308,8 @@ impl<'a> SegmentWriter<'a> {
         let tallies = self.tally_copied(from, at, &cells)?;
         self.add_cells(&cells, tallies);
         self.summaries.copy(from, at, (self.cells.len() - cells.len()) as u32)?;
+        let series: Vec<_> = cells.iter().map(|(key, rows)| (key.series, *rows)).collect();
+        self.last.copy(from, at, &series);
         let info = GroupInfo { bytes: copied.iter().map(Chunk::bytes).sum(), ..group.info };
         self.add_group(RowGroup { info, page_rows: group.page_rows.clone() }, copied, starts_cell)
     }
@@ -313,6 +341,45 @@ impl<'a> SegmentWriter<'a> {
         Ok(Chunk { meta, pages, ..*chunk })
     }
 
+    /// Those of columns that have filters now; a column may have been without when the row group was written.
+    fn copy_filters(&mut self, from: &SegmentReader, row_group: usize) -> Result<()> {
+        let mut places = Vec::new();
+        for (column, _) in self.columns.list.iter().zip(&self.filtered).filter(|(_, filtered)| **filtered) {
+            if let Some(extent) = from.filters()?.find(row_group, column.id) {
+                let extent = self.sink.append(&from.read_checked(extent)?)?;
+                places.push(FilterPlace { column: column.id, extent });
+            }
+        }
+        self.filters.groups.push(places);
+        Ok(())
+    }
+
+    /// Sections that a reader may do without.
+    fn optional_sections(&mut self) -> Result<Vec<(Tag, Vec<u8>)>> {
+        let mut sections = Vec::new();
+        sections.extend(self.filters.encode().map(|bytes| (BLOOM, bytes)));
+        if self.spec.level > 0 {
+            let tags = self.tags()?;
+            sections.push((TAGS, tags.encode()?));
+            sections.extend(postings::encode(&tags).map(|bytes| (POSTINGS, bytes)));
+        }
+        let last = std::mem::replace(&mut self.last, last::Collector::new(self.spec.schema));
+        sections.extend(last.finish()?.map(|bytes| (LAST, bytes)));
+        // A reader that finds none of these reads more rows; one that is too large could not be read at all.
+        sections.retain(|(_, bytes)| bytes.len() as u64 <= SECTION_BYTES_MAX);
+        Ok(sections)
+    }
+
+    fn tags(&self) -> Result<SegmentTags> {
+        let mut series = self.cells.series.clone();
+        series.sort_unstable();
+        series.dedup();
+        let registry = self.spec.series;
+        SegmentTags::build(series, |id| {
+            (id == NO_TAGS || registry.table(id).is_some()).then(|| registry.tags(id))
+        })
+    }
+
     /// Sections, then the directory that names them, then the trailer that names the directory.
     fn write_footer(&mut self) -> Result<Trailer> {
         let sections: [(Tag, Vec<u8>); 4] = [
@@ -334,6 +401,9 @@ impl<'a> SegmentWriter<'a> {
             entries.push(Section { tag: SUMMARIES, flags: 0, version: 1, extent: self.sink.append(&bytes)? });
             // A handful of rows chooses for nobody else.
             self.lattices.clone_from(self.summaries.chosen());
+        }
+        for (tag, bytes) in self.optional_sections()? {
+            entries.push(Section { tag, flags: 0, version: 1, extent: self.sink.append(&bytes)? });
         }
         let directory = self.sink.append(&directory::encode(&entries))?;
         let trailer = Trailer {

@@ -6,7 +6,7 @@ use crate::segment::source::Extent;
 use crate::segment::{SegmentInfo, SegmentReader};
 
 fn bytes(segment: &SegmentReader) -> Vec<u8> {
-    segment.source().read(0, segment.info().bytes).unwrap()
+    segment.source().read(0, segment.info().bytes).unwrap().into_owned()
 }
 
 fn sections(bytes: &[u8]) -> (Trailer, Vec<directory::Section>) {

@@ -277,7 +277,7 @@ fn lattices_are_chosen_once_and_anew_only_where_they_fit_no_more() {
 fn copy(
     bench: &Bench,
     id: u64,
-    from: &SegmentReader,
+    from: &Arc<SegmentReader>,
     groups: Range<usize>,
     after: i64,
 ) -> Arc<SegmentReader> {
