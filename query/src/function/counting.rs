@@ -9,10 +9,7 @@ use arrow::datatypes::{ArrowDictionaryKeyType, ArrowNativeType, DataType, UInt32
 use datafusion::common::{Result, exec_err};
 use datafusion::error::DataFusionError;
 use driftline_storage::distribution::{Categorical, Distribution, Numeric};
-use driftline_storage::limits::DISTRIBUTION_EXACT_VALUES_MAX;
 
-/// Bytes a counted number takes, with its share of the tree it stands in.
-const BYTES_PER_NUMBER: usize = 32;
 /// Bytes a counted category takes beside its text, with its share of the tree.
 const BYTES_PER_CATEGORY: usize = 64;
 
@@ -189,10 +186,7 @@ pub(crate) fn size_of_distribution(distribution: &Distribution) -> usize {
 
 fn nodes(distribution: &Distribution) -> usize {
     match distribution {
-        Distribution::Numeric(numeric) => {
-            let distinct = usize::try_from(numeric.count()).unwrap_or(usize::MAX);
-            distinct.min(DISTRIBUTION_EXACT_VALUES_MAX) * BYTES_PER_NUMBER
-        }
+        Distribution::Numeric(numeric) => numeric.held_bytes(),
         Distribution::Categorical(categorical) => categorical.counts().len() * BYTES_PER_CATEGORY,
     }
 }

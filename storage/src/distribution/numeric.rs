@@ -169,6 +169,15 @@ impl Numeric {
         matches!(self.values, Values::Exact(_))
     }
 
+    /// Bytes held beyond the counts themselves, at most: an array of them may have twice the room it needs.
+    pub fn held_bytes(&self) -> usize {
+        let (entries, binned) = match &self.values {
+            Values::Exact(counts) => (counts.entries(), 0),
+            Values::Binned(binned) => (binned.counts.entries(), size_of::<Binned>() + ExactSum::BYTES),
+        };
+        2 * size_of_val(entries) + binned
+    }
+
     /// Numbers and how often each occurred, ascending. On the lattice a bucket's midpoint stands for its numbers (0
     /// for the bucket of zero), held within minimum and maximum.
     pub fn points(&self) -> Vec<(f64, u64)> {

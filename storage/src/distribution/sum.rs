@@ -45,6 +45,9 @@ impl PartialEq for ExactSum {
 }
 
 impl ExactSum {
+    /// Held beyond itself.
+    pub const BYTES: usize = size_of::<[i64; LIMBS]>();
+
     /// Adds a finite value `count` times.
     pub fn add(&mut self, value: f64, count: u64) {
         let (fraction, shift) = parts(value);
