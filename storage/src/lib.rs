@@ -58,6 +58,7 @@
 #![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod allocator;
 mod batch;
 mod budget;
 mod bytes;
