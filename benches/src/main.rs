@@ -1,5 +1,9 @@
 //! `driftline-bench`: one measurement a call, each in a process of its own. `benches/run` puts them together.
 
+/// As in the server: gives memory back once it is free, where the system's own keeps what a load once took.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use std::path::PathBuf;
 use std::time::Duration;
 

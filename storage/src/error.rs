@@ -44,7 +44,9 @@ pub enum StorageError {
         known: u16,
     },
     /// The log holds a frame that only a newer Driftline knows.
-    #[error("{path} has a frame of kind {kind} at offset {offset}, which only a newer driftline reads; open it with that")]
+    #[error(
+        "{path} has a frame of kind {kind} at offset {offset}, which only a newer driftline reads; open it with that"
+    )]
     UnknownFrame {
         /// The file.
         path: String,

@@ -12,6 +12,14 @@ const BUCKETS_MIN: i64 = 64;
 const BUCKETS_WASTEFUL: usize = 8_192;
 /// A number this often (1/20) is an atom: it says nothing of the spread.
 const ATOM: usize = 20;
+/// Of the numbers at most 1/128 lie in one bucket, beside the most frequent one in it. A bin edge is then off by less
+/// than a twelfth of the tenth of the numbers that lie between two deciles.
+const CROWD: usize = 128;
+/// A number this often (1/64) is a heap.
+const HEAP: usize = 64;
+/// Buckets worth spending so that none of the numbers share a bucket with a heap. A decile that falls among them is
+/// taken down below the heap as well. A price, not a limit: but for zeros it takes ever finer steps.
+const COVERED_PRICE: usize = 1 << 20;
 /// Affine steps tried below the widest.
 const FINER_STEPS: i16 = 12;
 
@@ -20,8 +28,13 @@ impl Lattice {
     /// Deterministic. Of more than [`DISTRIBUTION_SAMPLE_MAX`] numbers evenly spaced ones are looked at.
     ///
     /// `Dict` where at most [`DISTRIBUTION_EXACT_VALUES_MAX`] distinct numbers are to be expected; else the lattice
-    /// with the fewest occupied buckets that has 64 between p1 and p99 and at most 1/64 of the numbers in any bucket
-    /// beside the most frequent one in it.
+    /// with the fewest occupied buckets that has 64 between p1 and p99 and at most 1/128 of the numbers in any bucket
+    /// beside the most frequent one in it, finer where numbers would share a bucket with a heap. Where no lattice is
+    /// so fine, the one that comes nearest.
+    ///
+    /// Of such counts the population stability index by deciles is within a tenth of that of the rows where it is
+    /// above .05, for samples of some thousand like those given. Not promised where a decile falls right beside a
+    /// heap of equal numbers other than zero.
     pub fn choose(sample: &[f64]) -> Self {
         let mut sorted: Vec<f64> = sample.iter().copied().filter(|value| value.is_finite()).collect();
         sorted.sort_unstable_by(f64::total_cmp);
@@ -106,12 +119,15 @@ fn candidates(spread: &[f64], runs: &[&[f64]], count: usize) -> Lattice {
     let log = (5..=9).map(|bits| Lattice::Log { bits });
     let (low, high) = (rank(spread, 1), rank(spread, 99));
     let cost = |lattice: Lattice| {
-        let (occupied, crowd) = occupancy(lattice, runs);
+        let found = Occupancy::of(lattice, runs, count);
         let spans = lattice.bucket(high).saturating_sub(lattice.bucket(low));
-        let resolves = spans >= BUCKETS_MIN && crowd * 64 <= count.max(64);
-        (!resolves, if resolves { occupied } else { crowd }, lattice)
+        let resolves = spans >= BUCKETS_MIN
+            && found.crowd * CROWD <= count.max(CROWD)
+            && found.occupied <= BUCKETS_WASTEFUL / 2;
+        let price = if resolves { found.price(count) } else { found.crowd };
+        ((!resolves, found.blurs_zero), price, lattice)
     };
-    let all: Vec<(bool, usize, Lattice)> = log.chain(affine).map(cost).collect();
+    let all: Vec<((bool, bool), usize, Lattice)> = log.chain(affine).map(cost).collect();
     let best = all.iter().min_by_key(|(fails, cost, _)| (*fails, *cost));
     best.map_or(super::lattice::DEFAULT, |(_, _, lattice)| *lattice)
 }
@@ -124,13 +140,39 @@ fn widest_step(spread: &[f64]) -> i16 {
     (exponent(iqr) - 6).max(exponent(greatest) - 51).clamp(-EXPONENT_MAX, EXPONENT_MAX)
 }
 
-/// Occupied buckets, and the most numbers that one has beside the most frequent in it.
-fn occupancy(lattice: Lattice, runs: &[&[f64]]) -> (usize, usize) {
-    let bucket = |run: &[f64]| run.first().map_or(0, |value| lattice.bucket(*value));
-    let buckets = runs.chunk_by(|a, b| bucket(a) == bucket(b));
-    buckets.fold((0, 0), |(occupied, crowd), bucket| {
-        let all: usize = bucket.iter().map(|run| run.len()).sum();
-        let most = bucket.iter().map(|run| run.len()).max().unwrap_or(0);
-        (occupied + 1, crowd.max(all - most))
-    })
+/// What a lattice keeps apart, and at what cost.
+#[derive(Default)]
+struct Occupancy {
+    /// Buckets with numbers.
+    occupied: usize,
+    /// The most numbers that a bucket has beside the most frequent one in it: by so many a bin edge is off.
+    crowd: usize,
+    /// The most numbers that a bucket has beside a heap.
+    covered: usize,
+    /// A heap of zeros is not alone in its bucket. A logarithmic lattice has it alone, and of all heaps it is the
+    /// most frequent, so that no saving is worth it.
+    blurs_zero: bool,
+}
+
+impl Occupancy {
+    fn of(lattice: Lattice, runs: &[&[f64]], count: usize) -> Self {
+        let bucket = |run: &[f64]| run.first().map_or(0, |value| lattice.bucket(*value));
+        let mut found = Self::default();
+        for bucket in runs.chunk_by(|a, b| bucket(a) == bucket(b)) {
+            let all: usize = bucket.iter().map(|run| run.len()).sum();
+            let most = bucket.iter().map(|run| run.len()).max().unwrap_or(0);
+            found.occupied += 1;
+            found.crowd = found.crowd.max(all - most);
+            if most * HEAP > count {
+                found.covered = found.covered.max(all - most);
+                found.blurs_zero |=
+                    all > most && bucket.iter().any(|run| run.first() == Some(&0.0) && run.len() == most);
+            }
+        }
+        found
+    }
+
+    fn price(&self, count: usize) -> usize {
+        self.occupied + self.covered * COVERED_PRICE / count.max(1)
+    }
 }

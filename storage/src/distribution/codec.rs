@@ -122,9 +122,10 @@ fn put_binned(out: &mut Vec<u8>, binned: &Binned) {
 fn put_entries(out: &mut Vec<u8>, entries: &[(i64, u64)]) {
     put_varint(out, entries.chunk_by(|a, b| a.0 + 1 == b.0).count() as u64);
     let mut next = 0_i64;
+    // Keys far apart on both sides of zero: their distance fits 64 bits without a sign only.
     for (place, run) in entries.chunk_by(|a, b| a.0 + 1 == b.0).enumerate() {
         let first = run.first().map_or(0, |entry| entry.0);
-        put_varint(out, if place == 0 { zigzag(first) } else { (first - next) as u64 - 1 });
+        put_varint(out, if place == 0 { zigzag(first) } else { first.wrapping_sub(next) as u64 - 1 });
         put_varint(out, run.len() as u64 - 1);
         run.iter().for_each(|(_, count)| put_varint(out, *count));
         next = run.last().map_or(0, |entry| entry.0 + 1);
@@ -247,7 +248,7 @@ fn take_entries(input: &mut Input<'_>, most: usize) -> Result<Vec<(i64, u64)>> {
         let step = input.varint()?;
         let first = match entries.last() {
             None => Some((step >> 1) as i64 ^ -((step & 1) as i64)),
-            Some(last) => i64::try_from(step).ok().and_then(|step| last.0.checked_add(step)?.checked_add(2)),
+            Some(last) => i64::try_from(i128::from(last.0) + i128::from(step) + 2).ok(),
         };
         input.ensure(place == 0 || !entries.is_empty(), "runs that are not empty")?;
         let first = first.ok_or_else(|| input.damaged("a key within 64 bits"))?;

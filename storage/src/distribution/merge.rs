@@ -9,10 +9,16 @@ use crate::error::Result;
 impl Numeric {
     /// Adds the counts of another.
     ///
-    /// The lattice of the result depends on what is merged, not on the order: the coarser where they nest (numbers
-    /// counted one by one fit any), and there the counts are those of the rows. `Log` and `Affine` do not nest: the
-    /// result is affine and [`is_rebinned`](Self::is_rebinned); count, sum, minimum and maximum stay exact, the counts
-    /// by bucket may then depend on the order of merging.
+    /// The lattice of the result depends on what is merged, not on the order.
+    ///
+    /// - *Like or nested* (two of `Log`, two of `Affine`, `Dict` and any): the coarser. Promised: the result equals
+    ///   one that counted all rows there, with `==`. The exception is numbers in the outermost bucket of an affine
+    ///   lattice, beyond 2^52 steps: a coarser one cannot tell where they lie, and the result then is
+    ///   [`is_rebinned`](Self::is_rebinned).
+    /// - *`Log` and `Affine`*, which do not nest: the affine one, and the result is [`is_rebinned`](Self::is_rebinned).
+    ///   Promised: all counters, sum, mean, minimum and maximum are those of the rows; each row of the logarithmic
+    ///   side is counted where the middle of its bucket lies. Not promised: that counts by bucket are those of the
+    ///   rows, or the same in another order of merging; so a drift figure of them is near, not exact.
     ///
     /// # Errors
     /// None today.

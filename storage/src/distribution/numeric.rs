@@ -8,9 +8,12 @@ use crate::limits::DISTRIBUTION_EXACT_VALUES_MAX;
 
 /// Counts of numbers.
 ///
-/// While there are at most [`DISTRIBUTION_EXACT_VALUES_MAX`] distinct numbers, each is counted by itself; beyond
-/// that, numbers are counted by their bucket on a logarithmic lattice, at most 0.79 % of the value wide. Which of the
-/// two it is, and every count, depends on the numbers alone, never on the order of pushes and merges. -0.0 counts as
+/// Where they lie is a [`Lattice`], given by [`on`](Self::on); [`new`](Self::new) is `Dict`. While there are at most
+/// [`DISTRIBUTION_EXACT_VALUES_MAX`] distinct numbers, `Dict` counts each by itself; beyond that by their bucket on
+/// `Log { bits: 7 }`, at most 0.79 % of the value wide. A lattice with more than
+/// [`DISTRIBUTION_BUCKETS_MAX`](crate::limits::DISTRIBUTION_BUCKETS_MAX) buckets in use makes way for the next coarser
+/// one that it nests in. Which lattice it is, and every count, depends on the numbers alone, never on the order of
+/// pushes and merges, as long as lattices nest and no number lies beyond the range of an affine one. -0.0 counts as
 /// 0.0. Nulls, NaN and the infinities are counted apart and are in no quantile, bin, mean, minimum or maximum.
 ///
 /// Counts saturate at `u64::MAX`.
@@ -191,7 +194,7 @@ impl Numeric {
 
     /// The number below which the fraction `q` (0..1) of the numbers lies, interpolated between neighbouring ranks as
     /// numpy's `linear` method (type 7 of Hyndman and Fan) does. Exact where [`is_exact`](Self::is_exact); on the
-    /// lattice each rank's number is taken as evenly spread in its bucket, at most 0.79 % off. None of no numbers,
+    /// lattice each rank's number is taken as evenly spread in its bucket, at most its width off. None of no numbers,
     /// and for `q` outside 0..1.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let last = self.count.checked_sub(1)?;

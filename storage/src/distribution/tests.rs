@@ -1,5 +1,9 @@
 //! Properties of distributions. Every random test prints its seed; `DRIFTLINE_SEED` repeats one.
 
+mod algebra;
+mod choose;
+mod psi;
+
 use super::sum::ExactSum;
 use super::{Categorical, Distribution, Numeric, lattice};
 use crate::limits::{DISTRIBUTION_CATEGORIES_MAX, DISTRIBUTION_EXACT_VALUES_MAX};
@@ -29,6 +33,16 @@ impl Random {
         (self.next() % end as u64) as usize
     }
 
+    /// Uniform, within 0..1 and neither.
+    fn unit(&mut self) -> f64 {
+        ((self.next() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    }
+
+    /// Of mean 0 and deviation 1, after Box and Muller.
+    fn normal(&mut self) -> f64 {
+        (-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()
+    }
+
     /// Any double: all bit patterns are equally likely, with the awkward ones thrown in.
     fn any_double(&mut self) -> f64 {
         let awkward = [0.0, -0.0, f64::MIN, f64::MAX, f64::MIN_POSITIVE, 5e-324, -5e-324, 1.0, -1.0];
@@ -43,6 +57,11 @@ impl Random {
     fn shuffle<T>(&mut self, items: &mut [T]) {
         (1..items.len()).for_each(|i| items.swap(i, self.below(i + 1)));
     }
+}
+
+/// Whether to run every case, not a part chosen by chance.
+fn is_exhaustive() -> bool {
+    std::env::var_os("DRIFTLINE_EXHAUSTIVE").is_some()
 }
 
 fn numeric_of(values: &[Option<f64>]) -> Numeric {
@@ -284,6 +303,15 @@ fn samples(random: &mut Random) -> Vec<Distribution> {
 fn what_is_encoded_decodes_to_the_same() {
     let mut random = Random::of_test();
     for distribution in samples(&mut random) {
+        assert_eq!(Distribution::decode(&distribution.encode()).unwrap(), distribution);
+    }
+}
+
+/// The distance of two keys may be more than an `i64` holds.
+#[test]
+fn numbers_far_apart_across_zero_decode_to_the_same() {
+    for values in [[-3.0, 3.0], [f64::MIN, f64::MAX], [-5e-324, f64::MAX], [f64::MIN, 5e-324]] {
+        let distribution = Distribution::Numeric(numeric_of(&values.map(Some)));
         assert_eq!(Distribution::decode(&distribution.encode()).unwrap(), distribution);
     }
 }

@@ -310,7 +310,8 @@ impl Inner {
     ) -> Result<Vec<(Arc<TableSchema>, Rows)>> {
         let mut catalog = self.state.lock().catalog.clone();
         changes.iter().try_for_each(|change| catalog.apply(change))?;
-        let check = |(table, rows): (TableId, RecordBatch)| check_rows(&catalog, table, &rows, &self.registry);
+        let check =
+            |(table, rows): (TableId, RecordBatch)| check_rows(&catalog, table, &rows, &self.registry);
         rows.into_iter().map(check).collect()
     }
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::commit::Committer;
 use super::flush::{
-    Context, Fresh, frozen, next_manifest, open_segments, remove_superfluous, remove_wal_below, write_segments,
+    Context, Fresh, frozen, next_manifest, open_segments, remove_superfluous, remove_wal_below,
+    write_segments,
 };
 use super::options::EngineOptions;
 use super::state::State;
@@ -214,8 +215,7 @@ struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     fn new(lasting: &'a Lasting<'a>, manifest: &Manifest) -> Self {
-        let mut state =
-            State::at(manifest.catalog_seq, lasting.budget.clone(), lasting.registry.clone());
+        let mut state = State::at(manifest.catalog_seq, lasting.budget.clone(), lasting.registry.clone());
         let mut catalog = Catalog { entries: Arc::new(manifest.entries.clone()), ..Catalog::default() };
         for schema in &manifest.tables {
             catalog.put(schema.clone());

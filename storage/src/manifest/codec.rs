@@ -204,7 +204,8 @@ fn decode_lattices(cursor: &mut Cursor<'_>) -> Result<BTreeMap<ColumnId, Lattice
     let mut lattices = BTreeMap::new();
     for _ in 0..cursor.count(8, "lattices")? {
         let column = cursor.u32("a column's id")?;
-        let (kind, parameter) = (cursor.u16("a lattice's kind")?, cursor.u16("a lattice's parameter")? as i16);
+        let (kind, parameter) =
+            (cursor.u16("a lattice's kind")?, cursor.u16("a lattice's parameter")? as i16);
         let lattice = match (kind, u8::try_from(parameter)) {
             (0, _) => Lattice::Dict,
             (1, Ok(bits)) => Lattice::Log { bits },

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::disk::Disk;
-use crate::error::{Result, StorageError};
 use crate::distribution::Lattice;
+use crate::error::{Result, StorageError};
 use crate::schema::{ColumnId, TableId, TableSchema};
-use crate::series::SeriesPlaces;
 use crate::segment::SegmentInfo;
+use crate::series::SeriesPlaces;
 use crate::writers::Writers;
 
 /// Manifests kept beside the one in force, for people who look.

@@ -184,8 +184,9 @@ pub(crate) fn times<'a>(schema: &TableSchema, rows: &'a Rows) -> Result<&'a [i64
 /// Least and greatest time of rows that have at least one, none of them null.
 pub(crate) fn time_range(schema: &TableSchema, rows: &Rows) -> Result<TimeRange> {
     let times = times(schema, rows)?;
-    let (first, rest) =
-        times.split_first().ok_or_else(|| StorageError::Invalid(format!("table {}: no rows", schema.name)))?;
+    let (first, rest) = times
+        .split_first()
+        .ok_or_else(|| StorageError::Invalid(format!("table {}: no rows", schema.name)))?;
     let (min, max) = rest.iter().fold((*first, *first), |(min, max), t| (min.min(*t), max.max(*t)));
     Ok(TimeRange { min, max })
 }

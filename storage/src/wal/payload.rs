@@ -8,8 +8,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{
-    AnyDictionaryArray, Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array,
-    RecordBatch, StringArray, TimestampNanosecondArray,
+    AnyDictionaryArray, Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeListArray, Float32Array,
+    Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
 };
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, TimeUnit};
@@ -234,7 +234,8 @@ fn put_bits(bits: &BooleanBuffer, out: &mut Vec<u8>) {
 }
 
 /// The log and the arrays of this machine have the same order of bytes.
-const _: () = assert!(cfg!(target_endian = "little"), "the log is little-endian, and values are copied as they lie");
+const _: () =
+    assert!(cfg!(target_endian = "little"), "the log is little-endian, and values are copied as they lie");
 
 fn put_values<T: ArrowNativeType>(values: &ScalarBuffer<T>, out: &mut Vec<u8>) {
     out.extend_from_slice(values.inner().as_slice());
@@ -327,12 +328,8 @@ fn decode_array(cursor: &mut Cursor<'_>, ty: ColumnType, rows: usize) -> Result<
     };
     Ok(match ty {
         ColumnType::Boolean => Arc::new(BooleanArray::new(take_bits(cursor, rows)?, nulls)),
-        ColumnType::BigInt => {
-            Arc::new(Int64Array::new(take_values(cursor, rows)?, nulls))
-        }
-        ColumnType::Double => {
-            Arc::new(Float64Array::new(take_values(cursor, rows)?, nulls))
-        }
+        ColumnType::BigInt => Arc::new(Int64Array::new(take_values(cursor, rows)?, nulls)),
+        ColumnType::Double => Arc::new(Float64Array::new(take_values(cursor, rows)?, nulls)),
         ColumnType::Timestamp => {
             let values = take_values(cursor, rows)?;
             Arc::new(TimestampNanosecondArray::new(values, nulls).with_timezone("UTC"))

@@ -48,7 +48,8 @@ pub(crate) fn recover(
         let path = path_of(link.header.number);
         let is_first = link.header.prev_number == 0;
         if !is_first && link.header.prev_last_seq != state.last_seq {
-            let expected = format!("last sequence {} before it, found {}", state.last_seq, link.header.prev_last_seq);
+            let expected =
+                format!("last sequence {} before it, found {}", state.last_seq, link.header.prev_last_seq);
             return Err(StorageError::corrupt(path, 40, expected));
         }
         if link.header.first_seq != state.last_seq + 1 {

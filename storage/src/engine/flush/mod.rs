@@ -40,12 +40,7 @@ pub(super) struct Frozen {
 }
 
 /// The manifest after the flush.
-pub(super) fn next_manifest(
-    files: &Files,
-    frozen: Frozen,
-    fresh: &Fresh,
-    series: SeriesPlaces,
-) -> Manifest {
+pub(super) fn next_manifest(files: &Files, frozen: Frozen, fresh: &Fresh, series: SeriesPlaces) -> Manifest {
     let before = &*files.manifest;
     let is_there = |table: &TableId| frozen.catalog.by_id.contains_key(table);
     let kept = before.segments.iter().filter(|s| is_there(&s.table)).cloned();
@@ -151,10 +146,13 @@ impl Inner {
         let places = series.store(&self.registry)?;
         let fresh = write_segments(&Context::new(self), &frozen.tables, &before, &Fresh::default())?;
         let tables: Vec<TableId> = frozen.tables.iter().map(|(schema, _)| schema.id).collect();
-        self.publish(|files| Ok(next_manifest(files, frozen, &fresh, places)), |state| {
-            state.flushed(&tables, fresh.segments.clone());
-            Vec::new()
-        })?;
+        self.publish(
+            |files| Ok(next_manifest(files, frozen, &fresh, places)),
+            |state| {
+                state.flushed(&tables, fresh.segments.clone());
+                Vec::new()
+            },
+        )?;
         series.published(&self.registry);
         Ok(())
     }
@@ -216,8 +214,10 @@ pub(super) fn frozen(
     committer: &mut Committer,
     next_table_id: u32,
 ) -> Frozen {
-    let table = |id: &TableId| Some((state.catalog.by_id.get(id)?.clone(), state.tables.get(id)?.frozen.clone()));
-    let waiting = |id: &TableId| state.tables.get(id).filter(|_| !chosen.contains(id)).and_then(|d| d.first_seq());
+    let table =
+        |id: &TableId| Some((state.catalog.by_id.get(id)?.clone(), state.tables.get(id)?.frozen.clone()));
+    let waiting =
+        |id: &TableId| state.tables.get(id).filter(|_| !chosen.contains(id)).and_then(|d| d.first_seq());
     let flushed = |id: &TableId| (*id, waiting(id).map_or(state.seq, |first| first - 1));
     let oldest = state.tables.keys().filter_map(waiting).min().unwrap_or(u64::MAX);
     Frozen {

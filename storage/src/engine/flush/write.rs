@@ -101,10 +101,14 @@ pub(in crate::engine) fn write_segments(
 }
 
 /// Readers of segments, those of one file sharing it.
-pub(in crate::engine) fn open_segments(context: &Context<'_>, infos: Vec<SegmentInfo>) -> Vec<Arc<SegmentReader>> {
+pub(in crate::engine) fn open_segments(
+    context: &Context<'_>,
+    infos: Vec<SegmentInfo>,
+) -> Vec<Arc<SegmentReader>> {
     let mut files: BTreeMap<u64, Arc<SegmentFile>> = BTreeMap::new();
     let mut open = |info: SegmentInfo| {
-        let file = files.entry(info.file).or_insert_with(|| SegmentFile::new(context.disk.clone(), info.file));
+        let file =
+            files.entry(info.file).or_insert_with(|| SegmentFile::new(context.disk.clone(), info.file));
         SegmentReader::new(file.clone(), info, context.registry.clone())
     };
     infos.into_iter().map(&mut open).collect()
