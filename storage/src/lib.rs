@@ -58,7 +58,6 @@
 #![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-mod allocator;
 mod batch;
 mod budget;
 mod bytes;

@@ -34,9 +34,6 @@ pub const ROW_GROUP_INTERVAL_CUT_ROWS: usize = 32_768;
 pub const CELL_BLOCK_MAX: usize = 65_536;
 /// Cells of one segment.
 pub const CELLS_MAX: usize = 1 << 28;
-/// Freed bytes at the end of the heap that the allocator is asked to keep, per arena of threads: 8 MiB, the columns of
-/// a row group a scan has in hand.
-pub const FREED_BYTES_KEPT: usize = 8 << 20;
 /// Rows of the median cell from which on a segment keeps statistics of its cells.
 pub const STATISTICS_CELL_ROWS_MIN: u64 = 64;
 /// Bytes of one value, and so of one column of a page with a single row. No batch can carry more.

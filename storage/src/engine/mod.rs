@@ -32,7 +32,6 @@ use self::reserve::Reserve;
 use self::state::State;
 use self::status::Counters;
 pub use self::status::EngineStatus;
-use crate::allocator;
 use crate::batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 use crate::budget::MemoryBudget;
 use crate::catalog::{self, Catalog};
@@ -110,7 +109,6 @@ impl Engine {
     /// [`StorageError::InUse`] where another process has it, [`StorageError::Corrupt`] for damage, and whatever the
     /// disk refuses.
     pub fn open(disk: Arc<dyn Disk>, options: EngineOptions) -> Result<Arc<Self>> {
-        allocator::keep_freed_memory();
         let lock = lock(&*disk)?;
         open::prepare(&*disk)?;
         let inner = Arc::new(Inner::open(disk, options)?);
