@@ -2,7 +2,7 @@
 
 /// As in the server: gives memory back once it is free, where the system's own keeps what a load once took.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 use std::path::PathBuf;
 use std::time::Duration;

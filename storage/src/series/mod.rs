@@ -46,6 +46,21 @@ impl SeriesRegistry {
         Self::default()
     }
 
+    /// For tests that number series themselves: each from 1 to `last` is one of table 1, with a tag of its own.
+    #[cfg(test)]
+    pub(crate) fn of_numbers(last: SeriesId) -> Self {
+        let registry = Self::new();
+        {
+            let mut sets = registry.sets.write();
+            let shape = sets.intern_shape(&sets::Shape { table: 1, columns: vec![1_000] });
+            for series in 1..=last {
+                let tag = sets.symbols.intern(&series.to_string()).unwrap();
+                sets.insert(series, shape, &[tag]).unwrap();
+            }
+        }
+        registry
+    }
+
     /// Tags become series: `batch` has the table's columns in order (`TableSchema::arrow`), tag columns as Utf8 or
     /// Dictionary(Int32, Utf8). Gives ids to tag sets not seen.
     pub(crate) fn resolve(&self, schema: &TableSchema, batch: &RecordBatch) -> Result<Rows> {

@@ -111,7 +111,7 @@ fn write(
     level: u8,
     fill: impl FnOnce(&mut crate::segment::SegmentWriter<'_>),
 ) -> SegmentInfo {
-    let (series, lattices) = (SeriesRegistry::new(), BTreeMap::new());
+    let (series, lattices) = (SeriesRegistry::of_numbers(5_000), BTreeMap::new());
     let mut file = SegmentFileWriter::create(disk, id).unwrap();
     let spec = SegmentSpec { width: Width::MIN, level, ..spec(id, schema, &series, &lattices) };
     let mut writer = file.begin(spec).unwrap();

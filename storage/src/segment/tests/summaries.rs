@@ -116,7 +116,7 @@ impl Bench {
         id: u64,
         fill: impl FnOnce(&mut SegmentWriter<'_>),
     ) -> (Arc<SegmentReader>, BTreeMap<ColumnId, Lattice>) {
-        let series = SeriesRegistry::new();
+        let series = SeriesRegistry::of_numbers(5_000);
         let mut file = SegmentFileWriter::create(&self.disk, id).unwrap();
         let spec = spec(id, &self.schema, &series, &self.lattices);
         let (level, threads) = (self.level, self.threads);
