@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::memory_pool::{
-    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
-};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use driftline_storage::MemoryBudget;
 
 /// A pool that asks the engine's budget before it asks the pool within, which shares what queries get among them.

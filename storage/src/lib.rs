@@ -93,7 +93,7 @@ pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,
 };
 pub use segment::{
-    CellStatistics, CellTable, CellValues, ColumnSize, EncodingSize, LastRows, SegmentInfo, SegmentReader, SegmentTags,
-    Summaries, TimeRange, Unit, hash_boolean, hash_double, hash_integer, hash_text, hash_time,
+    CellStatistics, CellTable, CellValues, ColumnSize, EncodingSize, LastRows, SegmentInfo, SegmentReader,
+    SegmentTags, Summaries, TimeRange, Unit, hash_boolean, hash_double, hash_integer, hash_text, hash_time,
 };
 pub use snapshot::{ScanPart, Snapshot, TableSize};

@@ -66,7 +66,10 @@ fn columns(name: &str, snapshot: &Snapshot, table: &TableSchema, report: &mut Re
     let (size, segments) = (snapshot.size(table.id), snapshot.segments(table.id));
     report.figure(&format!("size/{name}/segments"), size.segments as f64, "segments", AT_REST)?;
     for column in &table.columns {
-        let sizes = segments.iter().map(|segment| segment.column_sizes()).collect::<std::result::Result<Vec<_>, _>>()?;
+        let sizes = segments
+            .iter()
+            .map(|segment| segment.column_sizes())
+            .collect::<std::result::Result<Vec<_>, _>>()?;
         let sizes = sizes.iter().flatten();
         let bytes: u64 = sizes.filter(|s| s.column == column.id).map(|s| s.bytes).sum();
         let per_row = bytes as f64 / size.rows.max(1) as f64;

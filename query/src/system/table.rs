@@ -194,11 +194,19 @@ pub(super) fn columns(view: &CatalogView) -> Result<RecordBatch> {
     let snapshot = view.snapshot();
     let mut sums: BTreeMap<(String, usize, &'static str), [u64; 3]> = BTreeMap::new();
     for table in snapshot.tables().values() {
-        for size in snapshot.segments(table.id).iter().map(|s| s.column_sizes()).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
+        for size in snapshot
+            .segments(table.id)
+            .iter()
+            .map(|s| s.column_sizes())
+            .collect::<Result<Vec<_>, _>>()?
+            .iter()
+            .flatten()
+        {
             let Some(at) = table.columns.iter().position(|c| c.id == size.column) else { continue };
             for encoding in &size.encodings {
                 let sum = sums.entry((table.name.clone(), at, encoding.encoding)).or_default();
-                for (total, more) in sum.iter_mut().zip([encoding.chunks, encoding.bytes, encoding.raw_bytes]) {
+                for (total, more) in sum.iter_mut().zip([encoding.chunks, encoding.bytes, encoding.raw_bytes])
+                {
                     *total += more;
                 }
             }

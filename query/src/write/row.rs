@@ -65,9 +65,13 @@ pub(super) fn fit(table: &TableSchema, rows: &RecordBatch, now_nanos: i64) -> Re
 
 /// The schema of `table`, where tags may stand as dictionaries.
 fn written(table: &TableSchema, columns: &[ArrayRef]) -> SchemaRef {
-    let fields = table.arrow().fields().iter().zip(columns).map(|(field, values)| {
-        Field::clone(field).with_data_type(values.data_type().clone())
-    }).collect::<Vec<_>>();
+    let fields = table
+        .arrow()
+        .fields()
+        .iter()
+        .zip(columns)
+        .map(|(field, values)| Field::clone(field).with_data_type(values.data_type().clone()))
+        .collect::<Vec<_>>();
     Arc::new(Schema::new(fields))
 }
 

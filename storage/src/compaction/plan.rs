@@ -373,6 +373,7 @@ impl Cover {
 }
 
 /// Whether two segments share a cell, as far as the manifest can tell.
+#[cfg(test)]
 pub(crate) fn overlap(a: &SegmentInfo, b: &SegmentInfo) -> bool {
     Cover::of(a).overlaps(&Cover::of(b))
 }

@@ -38,6 +38,7 @@ use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
 
+use crate::limits::VALUE_BYTES_MAX;
 use crate::schema::ColumnType;
 pub(crate) use block::{decode_doubles, decode_integers, encode_doubles, encode_integers};
 pub(crate) use cursor::{Cursor, put_bytes, put_signed, put_varint};
@@ -226,9 +227,19 @@ impl ChunkDecoder {
         Ok(Self { ty, values: ValueDecoder::new(encoding, ty, meta)? })
     }
 
+    /// Nulls of a vector take as much memory as vectors do, so damage must not ask for more of them than a page may hold.
+    fn check_size(&self, rows: usize) -> Result<(), Malformed> {
+        let ColumnType::Vector(size) = self.ty else { return Ok(()) };
+        match rows.checked_mul(size as usize) {
+            Some(items) if items <= VALUE_BYTES_MAX / 4 => Ok(()),
+            _ => Err(Malformed("vectors within the limit of a page")),
+        }
+    }
+
     /// The rows of a page as an array of the column's Arrow type. `nulls` of its `rows` are null.
     pub(crate) fn decode(&self, page: &[u8], rows: usize, nulls: usize) -> Result<ArrayRef, Malformed> {
         let count = rows.checked_sub(nulls).ok_or(Malformed("no more nulls than rows"))?;
+        self.check_size(rows)?;
         if count == 0 {
             return match page {
                 [] => Ok(arrow_array::new_null_array(&self.ty.arrow(), rows)),

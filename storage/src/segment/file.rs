@@ -30,11 +30,6 @@ impl SegmentFileWriter {
         SegmentWriter::begin(&mut self.sink, self.number, spec)
     }
 
-    /// Its length so far.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.sink.bytes()
-    }
-
     /// Makes its bytes durable.
     pub(crate) fn finish(self) -> Result<()> {
         self.sink.finish()

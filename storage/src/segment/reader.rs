@@ -266,8 +266,13 @@ impl SegmentReader {
     pub fn section_sizes(&self) -> Result<Vec<(String, u64)>> {
         let footer = self.footer()?;
         let statistics: u64 = self.statistics_index(footer)?.iter().map(|(_, extent)| extent.bytes).sum();
+        let filters: u64 = self.read_filters(footer)?.extents().map(|extent| extent.bytes).sum();
         let size = |s: &super::directory::Section| {
-            let named = if s.tag == CELL_STATISTICS { statistics } else { 0 };
+            let named = match s.tag {
+                CELL_STATISTICS => statistics,
+                BLOOM => filters,
+                _ => 0,
+            };
             (s.tag.escape_ascii().to_string(), s.extent.bytes + named)
         };
         Ok(footer.sections.iter().map(size).collect())

@@ -24,11 +24,6 @@ impl Sink {
         Ok(Self { path, file, buffer: Vec::with_capacity(WRITE_PIECE_BYTES), offset: 0, base: 0 })
     }
 
-    /// Bytes of the file so far.
-    pub(super) fn bytes(&self) -> u64 {
-        self.offset
-    }
-
     /// The next segment begins here; where in the file that is.
     pub(super) fn begin(&mut self) -> u64 {
         self.base = self.offset;

@@ -2,8 +2,8 @@
 
 mod cells;
 mod damage;
-mod mapped;
 pub(crate) mod forge;
+mod mapped;
 mod memory_disk;
 mod pruning;
 mod round_trip;

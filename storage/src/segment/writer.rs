@@ -6,7 +6,8 @@ use super::bloom::{self, FilterIndex, FilterPlace};
 use super::cells::{self, CellTable};
 use super::cut::{Cutter, GroupRows};
 use super::directory::{
-    self, BLOOM, CELL_STATISTICS, CELLS, COLUMNS, LAST, PAGE_INDEX, POSTINGS, REQUIRED, ROW_GROUPS, Section, TAGS, Tag,
+    self, BLOOM, CELL_STATISTICS, CELLS, COLUMNS, LAST, PAGE_INDEX, POSTINGS, REQUIRED, ROW_GROUPS, Section,
+    TAGS, Tag,
 };
 use super::encode::{EncodedColumn, EncodedGroup, encode_all};
 use super::header::{Header, TRAILER_BYTES, Trailer};
@@ -197,8 +198,7 @@ impl<'a> SegmentWriter<'a> {
         if let Some(first) = ready.first() {
             self.summaries.prepare(&first.columns);
         }
-        let encoded =
-            encode_all(&self.columns, &self.filtered, self.summaries.plan(), &ready, self.effort());
+        let encoded = encode_all(&self.columns, &self.filtered, self.summaries.plan(), &ready, self.effort());
         ready.into_iter().zip(encoded).try_for_each(|(rows, group)| self.write_group(rows, group))
     }
 

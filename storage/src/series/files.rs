@@ -102,6 +102,7 @@ impl SeriesFiles {
     }
 
     /// What the last successful `store` gave, or what was opened.
+    #[cfg(test)]
     pub(crate) fn places(&self) -> &SeriesPlaces {
         &self.places
     }

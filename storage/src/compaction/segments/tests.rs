@@ -33,7 +33,8 @@ fn rows(schema: &TableSchema, start: i64, number: i64) -> Rows {
 
 #[test]
 fn segments_on_disk_become_a_run_with_their_rows_in_order() {
-    let (schema, disk, series) = (schema(), Arc::new(SimDisk::new(7)), Arc::new(SeriesRegistry::of_numbers(5_000)));
+    let (schema, disk, series) =
+        (schema(), Arc::new(SimDisk::new(7)), Arc::new(SeriesRegistry::of_numbers(5_000)));
     let (lattices, next) = (BTreeMap::new(), Cell::new(1));
     let take_id = || next.replace(next.get() + 1);
     let target = Target { disk: &*disk, take_id: &take_id, series: &series, lattices: &lattices, threads: 1 };
@@ -141,7 +142,8 @@ const CELLS: [(i64, u32, usize); 8] = [
 /// Merges two flushes. The inputs given back say of the second what it would be with one score shifted; `forged`: to the
 /// merge too.
 fn merge_two(shift: f64, forged: bool) -> Merged {
-    let (schema, disk, series) = (with_meaning(), Arc::new(SimDisk::new(7)), Arc::new(SeriesRegistry::of_numbers(5_000)));
+    let (schema, disk, series) =
+        (with_meaning(), Arc::new(SimDisk::new(7)), Arc::new(SeriesRegistry::of_numbers(5_000)));
     let next = Cell::new(1);
     let take_id = || next.replace(next.get() + 1);
     let partition = Partition::of(0, Partition::DAY);

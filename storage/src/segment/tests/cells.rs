@@ -9,6 +9,7 @@ use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampNanosecondArray
 
 use super::memory_disk::MemoryDisk;
 use super::sample::{mix, read_all, spec};
+use crate::disk::Disk;
 use crate::error::StorageError;
 use crate::partition::{CellKey, Width};
 use crate::rows::Rows;
@@ -202,8 +203,8 @@ fn three_tables_share_a_file_which_goes_with_its_last_reader() {
             (bench.add(&mut file, hosts as u64, schema, &all, 3, 1), all)
         })
         .collect();
-    let bytes = file.bytes();
     file.finish().unwrap();
+    let bytes = Disk::open(&bench.disk, &SegmentFile::path_of(9)).unwrap().len().unwrap();
     assert_eq!(written.iter().map(|(info, _)| info.bytes).sum::<u64>(), bytes);
     let shared = SegmentFile::new(Arc::new(bench.disk.clone()), 9);
     let readers: Vec<_> = written
