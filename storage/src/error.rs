@@ -43,6 +43,18 @@ pub enum StorageError {
         /// The newest version this build reads.
         known: u16,
     },
+    /// The file was written by a build from before the first format that is kept.
+    #[error(
+        "{path} has format version {found}, from before the first that is kept ({oldest}); begin with an empty directory and import the rows again"
+    )]
+    OldFormat {
+        /// The file.
+        path: String,
+        /// The version found in the file.
+        found: u16,
+        /// The oldest version this build reads.
+        oldest: u16,
+    },
     /// The log holds a frame that only a newer Driftline knows.
     #[error(
         "{path} has a frame of kind {kind} at offset {offset}, which only a newer driftline reads; open it with that"

@@ -60,38 +60,42 @@ impl Inner {
                 return;
             }
             // What fails leaves all as it was, is counted, and is tried again after the next flush.
-            while let Ok(true) = self.compact_once(false) {}
+            while let Ok(true) = self.compact_once(None) {}
         }
     }
 
-    /// Brings all of every table into compacted runs.
+    /// Brings all that is written now into compacted runs; what comes meanwhile is left, or this might never end.
     pub(super) fn compact_all(&self) -> Result<()> {
-        while self.compact_once(true)? {}
+        let until = self.state.lock().seq;
+        while self.compact_once(Some(until))? {}
         Ok(())
     }
 
-    /// Runs the next job, if there is one worth it.
-    fn compact_once(&self, force: bool) -> Result<bool> {
+    /// Runs the next job, if there is one worth it; with `force` any job over rows up to that write.
+    fn compact_once(&self, force: Option<u64>) -> Result<bool> {
         let _running = self.compaction.running.lock();
         let Some(job) = self.plan(force)? else { return Ok(false) };
-        let result = self.run(&job, force);
+        let result = self.run(&job, force.is_some());
         self.counters.compacted(&result);
         result.map(|_| true)
     }
 
-    fn plan(&self, force: bool) -> Result<Option<Job>> {
+    fn plan(&self, force: Option<u64>) -> Result<Option<Job>> {
         let manifest = self.files.lock().manifest.clone();
         let idle = self.options.clock.now_nanos().saturating_sub(self.last_write.load(Ordering::Relaxed));
         let options = PlanOptions {
             runs_max: self.options.compaction_runs_max,
             run_bytes_max: self.options.run_bytes_max,
             quiet: idle >= QUIET_NANOS,
-            force,
+            force: force.is_some(),
             ..PlanOptions::default()
         };
         let mut tables: BTreeMap<TableId, Vec<SegmentInfo>> = BTreeMap::new();
         let catalog = self.state.lock().catalog.clone();
-        for segment in manifest.segments.iter().filter(|s| catalog.by_id.contains_key(&s.table)) {
+        let is_meant = |s: &&SegmentInfo| {
+            catalog.by_id.contains_key(&s.table) && force.is_none_or(|until| s.first_seq <= until)
+        };
+        for segment in manifest.segments.iter().filter(is_meant) {
             tables.entry(segment.table).or_default().push(segment.clone());
         }
         for (table, segments) in tables {

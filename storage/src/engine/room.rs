@@ -17,7 +17,8 @@ impl Inner {
         let begun = self.options.clock.now_nanos();
         let mut state = self.state.lock();
         for waited in 0..=steps {
-            if !self.options.background_flush || (state.memtable_bytes() <= limit && !self.budget.is_over()) {
+            let bytes = state.memtable_bytes();
+            if !self.options.background_flush || (bytes <= limit && !self.is_short(bytes)) {
                 drop(state);
                 if waited > 0 {
                     self.counters.stalled(self.options.clock.now_nanos() - begun, false);
@@ -42,11 +43,17 @@ impl Inner {
     pub(super) fn note_pressure(&self) {
         let memtables = self.state.lock().memtable_bytes();
         let is_due = memtables > self.options.memtable_bytes_max
-            || self.budget.is_over()
+            || self.is_short(memtables)
             || self.wal_bytes() > self.options.wal_total_bytes_max;
         if is_due {
             self.press();
         }
+    }
+
+    /// Whether rows and queries together hold too much, and a flush would help: where it is queries alone, writers that
+    /// flush a few rows each time would only make the disk full of small segments.
+    fn is_short(&self, memtable_bytes: usize) -> bool {
+        self.budget.is_over() && memtable_bytes >= IDLE_FLUSH_BYTES_MIN.min(self.options.memtable_bytes_max)
     }
 
     pub(super) fn press(&self) {

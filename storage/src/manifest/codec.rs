@@ -146,6 +146,10 @@ fn check_header(bytes: &[u8], path: &str) -> Result<u64> {
         ));
     }
     // Only a version that the checksum vouches for is a newer format; anything else is damage.
+    if found < MANIFEST_VERSION {
+        // Version 0 was that of builds before the first promise.
+        return Err(StorageError::OldFormat { path: path.into(), found, oldest: MANIFEST_VERSION });
+    }
     if found > MANIFEST_VERSION {
         return Err(StorageError::NewerFormat { path: path.into(), found, known: MANIFEST_VERSION });
     }

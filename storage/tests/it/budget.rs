@@ -1,6 +1,7 @@
 //! Memory is bounded: writers over the budget wait for a flush, and are refused where none comes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use driftline_storage::{Engine, EngineOptions, Fault, SimDisk, StorageError, TableSchema};
@@ -93,4 +94,25 @@ fn a_waiting_writer_does_not_hold_up_a_close() {
         engine.close().unwrap();
         assert!(matches!(waiting.join().unwrap(), Err(StorageError::Closed)));
     });
+}
+
+/// A full disk refuses a flush until the room that was kept for this day is given up.
+#[test]
+fn the_reserve_lets_a_flush_through_on_a_full_disk() {
+    let disk = SimDisk::new(3);
+    let options = EngineOptions { reserve_bytes: 4_096, ..options() };
+    let engine = Engine::open(Arc::new(disk.clone()), options).unwrap();
+    let schema = create(&engine);
+    send(&engine, &schema, "w", 1).unwrap();
+    assert!(engine.status().unwrap().reserve_is_full);
+    // There is room for segments from the moment on in which the reserve is touched.
+    let given_up = AtomicBool::new(false);
+    disk.fail_where(Fault::Enospc, move |path| {
+        given_up.fetch_or(path == "reserve", Ordering::Relaxed);
+        path.starts_with("seg") && !given_up.load(Ordering::Relaxed)
+    });
+    engine.flush().unwrap();
+    assert_eq!(memtable_bytes(&engine, &schema), 0);
+    disk.heal();
+    assert!(engine.status().unwrap().reserve_is_full, "filled again once there is room");
 }
