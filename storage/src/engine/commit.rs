@@ -9,7 +9,7 @@ use super::options::SyncPolicy;
 use crate::batch::{CatalogChange, WriteAck, WriterSequence};
 use crate::catalog::Catalog;
 use crate::error::{Result, StorageError};
-use crate::limits::COMMIT_GROUP_BYTES_MAX;
+use crate::limits::{COMMIT_GROUP_BYTES_MAX, SERIES_DEFINITIONS_BYTES_MAX};
 use crate::rows::Rows;
 use crate::schema::{SeriesId, TableSchema};
 use crate::series::SeriesRegistry;
@@ -24,6 +24,9 @@ pub(super) struct Pending {
     pub(super) catalog: Vec<CatalogChange>,
     pub(super) rows: Vec<(Arc<TableSchema>, Rows)>,
     pub(super) payload: Vec<u8>,
+    /// Series that its frame has to define, and their definitions; empty before its turn comes.
+    pub(super) fresh: Vec<SeriesId>,
+    pub(super) definitions: Vec<u8>,
     pub(super) reply: SyncSender<Result<WriteAck>>,
 }
 
@@ -83,12 +86,9 @@ impl Committer {
         if self.wal.must_rotate(file_bytes_max) {
             self.rotate()?;
         }
-        // Only now: of the batches that were to define a series first, one may have been refused meanwhile.
-        let fresh: Vec<Vec<SeriesId>> = group.iter().map(|pending| pending.fresh_series(registry)).collect();
-        let definitions: Vec<Vec<u8>> = fresh.iter().map(|series| definitions(registry, series)).collect();
-        let pieces = definitions.iter().zip(group).map(|(d, p)| (d.as_slice(), p.payload.as_slice()));
+        let pieces = group.iter().map(|p| (p.definitions.as_slice(), p.payload.as_slice()));
         let Err(error) = self.wal.append(pieces) else {
-            fresh.iter().for_each(|series| registry.mark_logged(series));
+            group.iter().for_each(|pending| registry.mark_logged(&pending.fresh));
             return Ok(());
         };
         // Frames may have landed whole. Only the head of a next file takes them out of the log for certain.
@@ -100,22 +100,26 @@ impl Committer {
 }
 
 impl Pending {
-    /// Its series that neither the log nor a series file defines.
-    fn fresh_series(&self, registry: &SeriesRegistry) -> Vec<SeriesId> {
-        let mut fresh: Vec<SeriesId> =
-            self.rows.iter().flat_map(|(_, rows)| registry.unlogged(&rows.series)).collect();
-        fresh.sort_unstable();
-        fresh.dedup();
-        fresh
+    /// Prepares the definitions of its series that neither the log nor a series file has. Only when its turn comes: of
+    /// the batches that were to define a series first, one may have been refused.
+    fn define(&mut self, registry: &SeriesRegistry) -> Result<()> {
+        self.fresh = self.rows.iter().flat_map(|(_, rows)| registry.unlogged(&rows.series)).collect();
+        self.fresh.sort_unstable();
+        self.fresh.dedup();
+        self.definitions.clear();
+        if !self.fresh.is_empty() {
+            registry.encode(&self.fresh, &mut self.definitions);
+        }
+        if self.definitions.len() > SERIES_DEFINITIONS_BYTES_MAX {
+            return Err(StorageError::TooLarge {
+                what: "the size in bytes of the tags that no batch had before",
+                size: self.definitions.len() as u64,
+                limit: SERIES_DEFINITIONS_BYTES_MAX as u64,
+                remedy: "split the batch, and keep what is long or differs in every row in a FIELD",
+            });
+        }
+        Ok(())
     }
-}
-
-fn definitions(registry: &SeriesRegistry, series: &[SeriesId]) -> Vec<u8> {
-    let mut out = Vec::new();
-    if !series.is_empty() {
-        registry.encode(series, &mut out);
-    }
-    out
 }
 
 /// Runs until every sender is gone.
@@ -197,8 +201,8 @@ fn admit(inner: &Inner, writers: &Writers, group: Vec<Pending>) -> (Vec<Pending>
     };
     let mut admitted = Vec::with_capacity(group.len());
     let mut verdicts = Vec::new();
-    for pending in group {
-        match judge(writers, &mut catalog, &pending) {
+    for mut pending in group {
+        match judge(inner, writers, &mut catalog, &mut pending) {
             Ok(Verdict::Apply) => admitted.push(pending),
             Ok(Verdict::Duplicate) => verdicts.push((pending, Ok(WriteAck { seq, duplicate: true }))),
             Err(error) => verdicts.push((pending, Err(error))),
@@ -208,7 +212,7 @@ fn admit(inner: &Inner, writers: &Writers, group: Vec<Pending>) -> (Vec<Pending>
 }
 
 /// Tries a batch on the catalog as it will be when its turn comes; a refused one leaves no trace there.
-fn judge(writers: &Writers, catalog: &mut Catalog, pending: &Pending) -> Result<Verdict> {
+fn judge(inner: &Inner, writers: &Writers, catalog: &mut Catalog, pending: &mut Pending) -> Result<Verdict> {
     if let Some((id, fingerprint)) = &pending.writer
         && writers.judge(id, *fingerprint)? == Verdict::Duplicate
     {
@@ -219,6 +223,7 @@ fn judge(writers: &Writers, catalog: &mut Catalog, pending: &Pending) -> Result<
     for (schema, _) in &pending.rows {
         trial.table(schema.id)?;
     }
+    pending.define(&inner.registry)?;
     *catalog = trial;
     Ok(Verdict::Apply)
 }

@@ -297,7 +297,9 @@ impl Inner {
                 remedy: "split it",
             });
         }
-        Ok(Encoded::New(Pending { writer, written_at, catalog: batch.catalog, rows, payload, reply }))
+        let (fresh, definitions) = (Vec::new(), Vec::new());
+        let catalog = batch.catalog;
+        Ok(Encoded::New(Pending { writer, written_at, catalog, rows, payload, fresh, definitions, reply }))
     }
 
     /// The rows with the schemas they have after the changes.

@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use driftline_storage::{Engine, EngineOptions, Fault, SimDisk, StorageError, TableSchema};
+use arrow_array::{RecordBatch, StringArray, TimestampNanosecondArray};
+use driftline_storage::{
+    CatalogChange, Column, ColumnType, Engine, EngineOptions, Fault, Role, SimDisk, StorageError,
+    TableSchema, WriteBatch,
+};
 
 use crate::numbers::{ROWS, create, send};
 use crate::session::options;
@@ -115,4 +119,36 @@ fn the_reserve_lets_a_flush_through_on_a_full_disk() {
     assert_eq!(memtable_bytes(&engine, &schema), 0);
     disk.heal();
     assert!(engine.status().unwrap().reserve_is_full, "filled again once there is room");
+}
+
+/// Tags are defined once, in the frame of the batch that has them first: so many and so long ones that no frame holds
+/// them are refused by name, and lose nothing.
+#[test]
+fn tags_that_no_frame_holds_are_refused() {
+    let disk = SimDisk::new(4);
+    let engine = Engine::open(Arc::new(disk.clone()), options()).unwrap();
+    let mut table = TableSchema::new(
+        "t",
+        vec![
+            Column::new("time", ColumnType::Timestamp, Role::Time),
+            Column::new("tag", ColumnType::Text, Role::Tag),
+        ],
+    );
+    table.id = engine.allocate_table_id();
+    let batch = |tags: Vec<String>| {
+        let times = TimestampNanosecondArray::from(vec![1; tags.len()]).with_timezone("UTC");
+        let tags = StringArray::from(tags);
+        vec![(table.id, RecordBatch::try_new(table.arrow(), vec![Arc::new(times), Arc::new(tags)]).unwrap())]
+    };
+    let catalog = vec![CatalogChange::CreateTable(table.clone())];
+    let rows = batch(vec!["short".into()]);
+    engine.write(WriteBatch { catalog, rows, ..WriteBatch::default() }).unwrap();
+    let long = (0..600).map(|i| format!("{i:030000}")).collect();
+    let error = engine.write(WriteBatch { rows: batch(long), ..WriteBatch::default() }).unwrap_err();
+    assert!(matches!(error, StorageError::TooLarge { .. }) && error.to_string().contains("tags"), "{error}");
+    let half = (0..300).map(|i| format!("{i:030000}")).collect();
+    engine.write(WriteBatch { rows: batch(half), ..WriteBatch::default() }).unwrap();
+    drop(engine);
+    let found = Engine::open(Arc::new(disk.restart(1)), options()).unwrap();
+    assert_eq!(found.snapshot().size(table.id).rows, 301);
 }
