@@ -5,6 +5,7 @@
 //! ```
 
 use super::distinct::Distinct;
+use super::pcodec::zeros;
 use super::sample::{counts as sample_counts, sample};
 use super::values::ByteStrings;
 use super::{Cursor, Effort, EncodedChunk, Encoding, Malformed, integer, put_bytes, put_varint, zstd_block};
@@ -94,7 +95,7 @@ fn join(texts: &ByteStrings, codes: &[i64]) -> Result<ByteStrings, Malformed> {
 
 /// What a copy writes past the end of its text is overwritten by the next, and cut off after the last.
 fn join_short(texts: &[Short], codes: &[i64]) -> Result<ByteStrings, Malformed> {
-    let mut data = vec![0; codes.len() * SHORT];
+    let mut data = zeros(codes.len() * SHORT);
     let mut ends = Vec::with_capacity(codes.len() + 1);
     let mut end = 0;
     ends.push(0);

@@ -45,6 +45,14 @@ pub(super) fn bits<T: Number>(sample: &[T]) -> f64 {
     })
 }
 
+/// So many zeros, written out: asked for zeroed memory of this size, allocators give pages back to the system and take
+/// new ones, whose faults cost more than all decoding.
+pub(super) fn zeros<T: Copy + Default>(count: usize) -> Vec<T> {
+    let mut zeros = Vec::with_capacity(count);
+    zeros.resize(count, T::default());
+    zeros
+}
+
 /// Decodes the pages of one chunk.
 #[derive(Debug)]
 pub(super) struct Decoder<T: Number>(ChunkDecompressor<T>);
@@ -59,7 +67,7 @@ impl<T: Number> Decoder<T> {
 
     /// The `count` values of a page.
     pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<Vec<T>, Malformed> {
-        let mut values = vec![T::default(); count];
+        let mut values = zeros(count);
         let rest = SCRATCH.with_borrow_mut(|scratch| {
             let mut decompressor = self.0.page_decompressor_with_scratch(page, count, scratch)?;
             decompressor.read(&mut values)?;

@@ -11,6 +11,7 @@ use arrow_array::{
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 
 use super::Malformed;
+use super::pcodec::zeros;
 use crate::limits::{PAGE_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::schema::ColumnType;
 
@@ -100,7 +101,7 @@ fn offset(at: usize) -> Result<i32, Malformed> {
 /// The values at their rows, and zero at the null rows.
 pub(super) fn spread<T: Copy + Default>(values: Vec<T>, validity: Option<&NullBuffer>) -> Vec<T> {
     let Some(validity) = validity else { return values };
-    let mut rows = vec![T::default(); validity.len()];
+    let mut rows = zeros(validity.len());
     for (row, value) in validity.valid_indices().zip(values) {
         rows[row] = value;
     }
