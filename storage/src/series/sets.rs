@@ -33,6 +33,8 @@ pub(super) struct Sets {
     pub(super) symbols: Symbols,
     shapes: Vec<Shape>,
     shape_ids: HashMap<Shape, ShapeId>,
+    /// Series of each shape: a look over all series would hold up writers.
+    series_of_shape: Vec<usize>,
     entries: Vec<Entry>,
     tags: Vec<Symbol>,
     lookup: HashTable<SeriesId>,
@@ -62,6 +64,7 @@ impl Sets {
             return id;
         }
         self.shapes.push(shape.clone());
+        self.series_of_shape.push(0);
         // Fewer shapes than series, each of which has an id.
         let id = self.shapes.len() as ShapeId;
         self.shape_ids.insert(shape.clone(), id);
@@ -98,6 +101,9 @@ impl Sets {
         self.entries[id as usize] = Entry { shape, start: self.tags.len() as u32 };
         self.tags.extend_from_slice(tags);
         self.defined += 1;
+        if let Some(series) = self.series_of_shape.get_mut((shape as usize).wrapping_sub(1)) {
+            *series += 1;
+        }
         let Self { shapes, entries, tags: all, lookup, hasher, .. } = self;
         let hash = hasher.hash_one((shape, tags));
         lookup.insert_unique(hash, id, |id| match get(entries, shapes, all, *id) {
@@ -114,9 +120,9 @@ impl Sets {
 
     /// How many are defined for a table.
     pub(super) fn count(&self, table: TableId) -> usize {
-        let of_table = |shape: ShapeId| self.shape(shape).is_some_and(|s| s.table == table);
-        let shapes: Vec<bool> = (0..=self.shapes.len() as ShapeId).map(of_table).collect();
-        self.entries.iter().filter(|e| shapes.get(e.shape as usize).is_some_and(|of| *of)).count()
+        let of_table =
+            self.shapes.iter().zip(&self.series_of_shape).filter(|(shape, _)| shape.table == table);
+        of_table.map(|(_, series)| series).sum()
     }
 
     /// The greatest id given.

@@ -233,3 +233,9 @@ fn after_a_failed_append_a_new_file_is_begun() {
         }
     }
 }
+
+#[test]
+fn series_are_counted_by_table() {
+    let registry = SeriesRegistry::of_numbers(7);
+    assert_eq!((registry.count(1), registry.count(2), registry.len()), (7, 0, 7));
+}
