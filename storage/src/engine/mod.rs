@@ -8,6 +8,7 @@ mod compact;
 mod flush;
 mod open;
 mod options;
+mod replay;
 mod reserve;
 mod room;
 mod state;

@@ -1,28 +1,24 @@
 //! Opening a directory: manifest, segments, WAL, and a flush that makes all of it one again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::commit::Committer;
 use super::flush::{
-    Context, Fresh, frozen, next_manifest, open_segments, remove_superfluous, remove_wal_below,
-    write_segments,
+    Context, Fresh, frozen, next_manifest, remove_superfluous, remove_wal_below, write_segments,
 };
 use super::options::EngineOptions;
+use super::replay::{Replay, Replayed};
 use super::state::State;
-use crate::batch::CatalogChange;
 use crate::budget::MemoryBudget;
-use crate::catalog::Catalog;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::manifest::{self, Manifest};
 use crate::schema::TableId;
 use crate::segment::SegmentInfo;
 use crate::series::{SERIES_DIR, SeriesFiles, SeriesRegistry};
-use crate::snapshot::TableData;
-use crate::wal::{self, LoggedBatch, WAL_DIR, WalWriter};
-use crate::writers::Writers;
+use crate::wal::{self, Recovered, WAL_DIR, WalWriter};
 
 /// Where segments lie, and where those go that no manifest names.
 const SEGMENT_DIR: &str = "seg";
@@ -59,7 +55,7 @@ pub(super) struct Lasting<'a> {
 }
 
 impl Lasting<'_> {
-    fn context(&self) -> Context<'_> {
+    pub(super) fn context(&self) -> Context<'_> {
         Context {
             disk: self.disk,
             registry: self.registry,
@@ -94,23 +90,12 @@ pub(super) fn load(lasting: &Lasting<'_>) -> Result<Loaded> {
     check_segment_files(&**disk, &before)?;
     lasting.registry.forget_logged();
     let series = SeriesFiles::open(disk, &before.series, lasting.registry)?;
-    let mut replay = Replay::new(lasting, &before);
-    let log = wal::recover(
-        &**disk,
-        before.wal_first,
-        before.wal_first_seq,
-        lasting.registry,
-        &mut |seq, payload, path, offset| {
-            replay.apply(seq, wal::decode_batch(payload, path, offset)?, path, offset)?;
-            replay.spill(&before)
-        },
-    )?;
+    let (log, replayed) = replay(lasting, &before)?;
     let number = log.greatest_number.saturating_add(1);
     let wal = WalWriter::create(disk.clone(), number, None, log.last_seq + 1)?;
     let files =
         Files { manifest_version: before.version, manifest: Arc::new(before), manifest_bytes: before_bytes };
-    let Replay { mut state, writers, next_table_id, spilled, .. } = replay;
-    state.seq = log.last_seq;
+    let Replayed { state, writers, next_table_id, spilled } = replayed;
     let committer = Committer {
         wal_files: vec![(number, log.last_seq + 1)],
         wal,
@@ -122,6 +107,25 @@ pub(super) fn load(lasting: &Lasting<'_>) -> Result<Loaded> {
     let mut loaded = Loaded { state, committer, files, series, next_table_id };
     loaded.flush(lasting, spilled)?;
     Ok(loaded)
+}
+
+/// Plays the log onto what the manifest says.
+fn replay(lasting: &Lasting<'_>, before: &Manifest) -> Result<(Recovered, Replayed)> {
+    std::thread::scope(|scope| {
+        let mut replay = Replay::new(lasting, before);
+        let mut take = |seq, payload: &[u8], path: &str, offset| {
+            replay.apply(seq, wal::decode_batch(payload, path, offset)?, path, offset)?;
+            replay.spill(scope)
+        };
+        let log = wal::recover(
+            &**lasting.disk,
+            before.wal_first,
+            before.wal_first_seq,
+            lasting.registry,
+            &mut take,
+        )?;
+        Ok((log, replay.finish(log.last_seq)?))
+    })
 }
 
 /// Every segment that the manifest names has its file; what is in it is checked when it is first read.
@@ -199,87 +203,6 @@ pub(super) fn sweep(disk: &dyn Disk, manifest: &Manifest, now: i64) -> Result<()
         }
     }
     Ok(())
-}
-
-/// The state while the log is played onto what the manifest says.
-struct Replay<'a> {
-    lasting: &'a Lasting<'a>,
-    state: State,
-    writers: Writers,
-    flushed_seq: BTreeMap<TableId, u64>,
-    catalog_seq: u64,
-    next_table_id: TableId,
-    /// What was written out already, since the log held more than memory may.
-    spilled: Fresh,
-}
-
-impl<'a> Replay<'a> {
-    fn new(lasting: &'a Lasting<'a>, manifest: &Manifest) -> Self {
-        let mut state = State::at(manifest.catalog_seq, lasting.budget.clone(), lasting.registry.clone());
-        let mut catalog = Catalog { entries: Arc::new(manifest.entries.clone()), ..Catalog::default() };
-        for schema in &manifest.tables {
-            catalog.put(schema.clone());
-        }
-        state.catalog = catalog;
-        for segment in open_segments(&lasting.context(), manifest.segments.clone()) {
-            let data: &mut TableData = state.tables.entry(segment.info().table).or_default();
-            Arc::make_mut(&mut data.segments).push(segment);
-        }
-        Self {
-            lasting,
-            state,
-            writers: manifest.writers.clone(),
-            flushed_seq: manifest.flushed_seq.clone(),
-            catalog_seq: manifest.catalog_seq,
-            next_table_id: manifest.next_table_id.max(1),
-            spilled: Fresh::default(),
-        }
-    }
-
-    /// Applies one logged batch, each part only above what the manifest already has of it.
-    fn apply(&mut self, seq: u64, batch: LoggedBatch, path: &str, offset: u64) -> Result<()> {
-        let damaged = |error: StorageError| {
-            StorageError::corrupt(path, offset, format!("a batch that fits the catalog ({error})"))
-        };
-        let fresh = seq > self.catalog_seq;
-        let changes = if fresh { batch.catalog } else { Vec::new() };
-        self.state.apply(seq, &changes, Vec::new()).map_err(damaged)?;
-        for change in &changes {
-            if let CatalogChange::CreateTable(schema) | CatalogChange::AlterTable(schema) = change {
-                self.next_table_id = self.next_table_id.max(schema.id.saturating_add(1));
-            }
-        }
-        let mut rows = Vec::with_capacity(batch.rows.len());
-        for logged in batch.rows.into_iter().filter(|r| self.is_wanted(r.table, seq)) {
-            let schema = self.state.catalog.table(logged.table).map_err(damaged)?.clone();
-            rows.push((schema.clone(), logged.to_rows(&schema).map_err(damaged)?));
-        }
-        self.state.apply(seq, &[], rows).map_err(damaged)?;
-        if let Some((id, fingerprint)) = batch.writer.filter(|_| fresh) {
-            self.writers.applied(&id, fingerprint, batch.written_at);
-        }
-        Ok(())
-    }
-
-    /// Rows that segments hold already are not taken again; nor are those of a table that is gone since, which the
-    /// log may still hold for the sake of other tables.
-    fn is_wanted(&self, table: TableId, seq: u64) -> bool {
-        match self.flushed_seq.get(&table) {
-            Some(flushed) => seq > *flushed,
-            None => seq > self.catalog_seq,
-        }
-    }
-
-    /// Writes the memtables out where they pass their limit. No manifest names the segments yet: they count with the
-    /// one that ends the recovery, and are orphans if it never gets there.
-    fn spill(&mut self, manifest: &Manifest) -> Result<()> {
-        if self.state.memtable_bytes() <= self.lasting.options.memtable_bytes_max {
-            return Ok(());
-        }
-        let fresh = write_state(self.lasting, &mut self.state, manifest, &self.spilled)?;
-        self.spilled.extend(fresh);
-        Ok(())
-    }
 }
 
 /// Writes all memtables of a state into segments and puts these in their place.

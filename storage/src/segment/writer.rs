@@ -66,6 +66,8 @@ pub(crate) struct SegmentWriter<'a> {
     cutter: Cutter,
     /// Cut and not yet encoded.
     ready: Vec<GroupRows>,
+    /// Encoded and not yet in the file: it is written while the next are encoded.
+    encoded: Vec<(GroupRows, EncodedGroup)>,
     groups: Vec<RowGroup>,
     /// Of each row group, whether its first cell begins in it.
     starts_cell: Vec<bool>,
@@ -97,6 +99,7 @@ impl<'a> SegmentWriter<'a> {
             columns,
             cutter,
             ready: Vec::new(),
+            encoded: Vec::new(),
             groups: Vec::new(),
             starts_cell: Vec::new(),
             chunks: Vec::new(),
@@ -190,7 +193,8 @@ impl<'a> SegmentWriter<'a> {
                 self.write_ready()?;
             }
         }
-        self.write_ready()
+        self.write_ready()?;
+        self.write_encoded()
     }
 
     fn write_ready(&mut self) -> Result<()> {
@@ -198,8 +202,28 @@ impl<'a> SegmentWriter<'a> {
         if let Some(first) = ready.first() {
             self.summaries.prepare(&first.columns);
         }
-        let encoded = encode_all(&self.columns, &self.filtered, self.summaries.plan(), &ready, self.effort());
-        ready.into_iter().zip(encoded).try_for_each(|(rows, group)| self.write_group(rows, group))
+        if self.spec.threads <= 1 {
+            let encoded =
+                encode_all(&self.columns, &self.filtered, self.summaries.plan(), &ready, self.effort());
+            return ready
+                .into_iter()
+                .zip(encoded)
+                .try_for_each(|(rows, group)| self.write_group(rows, group));
+        }
+        let (columns, filtered) = (self.columns.clone(), self.filtered.clone());
+        let (plan, effort) = (self.summaries.plan().clone(), self.effort());
+        let encoded = std::thread::scope(|scope| {
+            let encoding = scope.spawn(|| encode_all(&columns, &filtered, &plan, &ready, effort));
+            self.write_encoded()?;
+            Ok(encoding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })?;
+        self.encoded = ready.into_iter().zip(encoded).collect();
+        Ok(())
+    }
+
+    fn write_encoded(&mut self) -> Result<()> {
+        let encoded = std::mem::take(&mut self.encoded);
+        encoded.into_iter().try_for_each(|(rows, group)| self.write_group(rows, group))
     }
 
     fn write_group(&mut self, rows: GroupRows, encoded: EncodedGroup) -> Result<()> {

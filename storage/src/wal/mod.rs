@@ -9,7 +9,7 @@ mod recovery;
 
 pub(crate) use file::{HEADER_BYTES, RotateError, WalWriter};
 pub(crate) use payload::{LoggedBatch, decode_batch, encode_batch, fingerprint};
-pub(crate) use recovery::recover;
+pub(crate) use recovery::{Recovered, recover};
 
 /// Where the WAL files lie.
 pub(crate) const WAL_DIR: &str = "wal";

@@ -1,6 +1,7 @@
 //! Reading the WAL after a stop: what is in the log, what is a torn tail, and what is damage.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use super::file::{HEADER_BYTES, Header, HeaderState, WAL_VERSION};
 use super::frame::{self, FRAME_ALIGN, FRAME_HEAD, Frame, KIND_BATCH};
@@ -44,6 +45,8 @@ pub(crate) fn recover(
     let greatest_number = headers.keys().next_back().copied().unwrap_or(first);
     let chain = chain(disk, &headers, first)?;
     let mut state = Recovered { last_seq: first_seq - 1, greatest_number };
+    // One for all files: fresh pages for each cost as much as reading them.
+    let mut bytes = Vec::new();
     for link in &chain {
         let path = path_of(link.header.number);
         let is_first = link.header.prev_number == 0;
@@ -56,11 +59,18 @@ pub(crate) fn recover(
             let expected = format!("first sequence {}, found {}", state.last_seq + 1, link.header.first_seq);
             return Err(StorageError::corrupt(path, 16, expected));
         }
-        let bytes = disk.read(&path).map_err(|e| StorageError::io("read", &path, e))?;
+        read(disk, &path, &mut bytes).map_err(|e| StorageError::io("read", &path, e))?;
         let mut take = |frame: &Frame<'_>, offset| take(frame, &path, offset, registry, apply);
         replay_file(&bytes, link, &path, &mut state.last_seq, &mut take)?;
     }
     Ok(state)
+}
+
+/// Reads a whole file into `bytes`, in place of what is there.
+fn read(disk: &dyn Disk, path: &str, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let file = disk.open(path)?;
+    bytes.resize(usize::try_from(file.len()?).map_err(io::Error::other)?, 0);
+    file.read_at(0, bytes)
 }
 
 /// The heads of all files from `first` on; `None` where a head is not valid.

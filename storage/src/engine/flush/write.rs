@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 
 use super::layout::Layout;
 use super::order::{Cut, cut};
@@ -19,6 +20,9 @@ use crate::schema::{ColumnId, TableId, TableSchema};
 use crate::segment::{SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec};
 use crate::series::SeriesRegistry;
 
+/// Row groups gathered while those before them are encoded.
+const GATHERED_AHEAD_MAX: usize = 2;
+
 /// What writing segments needs of the engine.
 pub(in crate::engine) struct Context<'a> {
     pub(in crate::engine) disk: &'a Arc<dyn Disk>,
@@ -29,7 +33,7 @@ pub(in crate::engine) struct Context<'a> {
 }
 
 /// What a flush wrote.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct Fresh {
     pub(in crate::engine) segments: Vec<Arc<SegmentReader>>,
     pub(in crate::engine) lattices: BTreeMap<TableId, BTreeMap<ColumnId, Lattice>>,
@@ -158,12 +162,25 @@ impl<'a> Job<'a> {
             lattices: &lattices,
             threads: context.threads,
         })?;
-        for start in (0..cut.len()).step_by(ROW_GROUP_ROWS_MAX) {
-            let length = ROW_GROUP_ROWS_MAX.min(cut.len() - start);
-            writer.push(cut.rows(self.schema, &self.chunks, start, length)?)?;
-        }
+        self.gather(cut, context.threads, &mut |rows| writer.push(rows))?;
         let written = writer.finish()?;
         fresh.lattices.entry(self.schema.id).or_default().extend(written.lattices);
         Ok(written.info)
+    }
+
+    /// Hands on the rows of a partition in order. With threads to spare they are gathered ahead, by no more than
+    /// [`GATHERED_AHEAD_MAX`].
+    fn gather(&self, cut: &Cut, threads: usize, push: &mut dyn FnMut(Rows) -> Result<()>) -> Result<()> {
+        let slices = (0..cut.len()).step_by(ROW_GROUP_ROWS_MAX).map(|start| {
+            cut.rows(self.schema, &self.chunks, start, ROW_GROUP_ROWS_MAX.min(cut.len() - start))
+        });
+        if threads <= 1 || cut.len() <= ROW_GROUP_ROWS_MAX {
+            return slices.into_iter().try_for_each(|rows| push(rows?));
+        }
+        std::thread::scope(|scope| {
+            let (ahead, gathered) = sync_channel(GATHERED_AHEAD_MAX);
+            scope.spawn(move || slices.into_iter().all(|rows| ahead.send(rows).is_ok()));
+            gathered.into_iter().try_for_each(|rows| push(rows?))
+        })
     }
 }
