@@ -247,3 +247,26 @@ fn a_table_made_again_does_not_get_the_rows_of_the_old_one() {
         assert_eq!(sequences(&engine).unwrap(), [3], "seed {seed}");
     }
 }
+
+/// More in the log than memory may hold goes into segments on the way, beside the replay where there are threads for
+/// it. The power may go meanwhile.
+#[test]
+fn a_log_larger_than_memory_is_written_out_on_the_way() {
+    let (disk, engine, schema) = start(6);
+    let sent: Vec<u64> = (1..=40).collect();
+    sent.iter().for_each(|sequence| send(&engine, &schema, "w", *sequence).unwrap());
+    drop(engine);
+    let cuts = (0..CUTS).map(|cut| Some(mix(cut) % 120));
+    for (threads, cut) in [(1, None), (3, None)].into_iter().chain(cuts.map(|cut| (3, cut))) {
+        let disk = disk.restart(7);
+        if let Some(cut) = cut {
+            disk.crash_at(disk.calls() + cut);
+        }
+        let options = EngineOptions { memtable_bytes_max: 48 << 10, threads, ..options() };
+        let opened = Engine::open(Arc::new(disk.clone()), options);
+        let segments = |e: Arc<Engine>| e.snapshot().size(schema.id).segments;
+        assert!(cut.is_some() || segments(opened.unwrap()) > 1, "all at once with {threads} threads");
+        let engine = open(&disk.restart(8)).unwrap();
+        assert_eq!(sequences(&engine).unwrap(), sent, "{threads} threads, cut at call {cut:?}");
+    }
+}
