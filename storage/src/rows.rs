@@ -26,7 +26,8 @@ impl Rows {
     /// All but some, which are given by their places counted from `first` on.
     pub(crate) fn without(&self, hidden: &RoaringBitmap, first: u32) -> Result<Self> {
         let keep: Vec<bool> = (0..self.len()).map(|row| !hidden.contains(first + row as u32)).collect();
-        let series = self.series.iter().zip(&keep).filter_map(|(series, keep)| keep.then_some(*series)).collect();
+        let series =
+            self.series.iter().zip(&keep).filter_map(|(series, keep)| keep.then_some(*series)).collect();
         let batch = filter_record_batch(&self.batch, &BooleanArray::from(keep))
             .map_err(|e| StorageError::Invalid(e.to_string()))?;
         Ok(Self { series, batch })

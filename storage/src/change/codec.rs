@@ -95,7 +95,10 @@ fn decode_change(cursor: &mut Cursor<'_>) -> Result<Change, Malformed> {
         1 => {
             let table = cursor.u32("a table's id")?;
             let mut nodes = PREDICATE_NODES_MAX;
-            Ok(Change::Delete { table, predicate: decode_predicate(cursor, PREDICATE_DEPTH_MAX, &mut nodes)? })
+            Ok(Change::Delete {
+                table,
+                predicate: decode_predicate(cursor, PREDICATE_DEPTH_MAX, &mut nodes)?,
+            })
         }
         other => cursor.fail(format!("a change of kind 1, found {other}")),
     }

@@ -204,7 +204,9 @@ impl Filter {
                 }
                 None => Err(format!("there is no column with id {column}")),
             },
-            Predicate::And(parts) | Predicate::Or(parts) => parts.iter().try_for_each(|part| self.check(part)),
+            Predicate::And(parts) | Predicate::Or(parts) => {
+                parts.iter().try_for_each(|part| self.check(part))
+            }
             Predicate::Not(part) => self.check(part),
             Predicate::True | Predicate::IsNull(_) => Ok(()),
         }
@@ -235,7 +237,11 @@ impl Filter {
         }
     }
 
-    fn evaluate(&self, predicate: &Predicate, rows: &RecordBatch) -> std::result::Result<BooleanArray, ArrowError> {
+    fn evaluate(
+        &self,
+        predicate: &Predicate,
+        rows: &RecordBatch,
+    ) -> std::result::Result<BooleanArray, ArrowError> {
         let all = |value: bool| BooleanArray::from(vec![value; rows.num_rows()]);
         match predicate {
             Predicate::True => Ok(all(true)),
@@ -244,12 +250,12 @@ impl Filter {
                 Some((_, array)) => is_null(array),
                 None => Ok(all(true)),
             },
-            Predicate::And(parts) => {
-                parts.iter().try_fold(all(true), |so_far, part| and_kleene(&so_far, &self.evaluate(part, rows)?))
-            }
-            Predicate::Or(parts) => {
-                parts.iter().try_fold(all(false), |so_far, part| or_kleene(&so_far, &self.evaluate(part, rows)?))
-            }
+            Predicate::And(parts) => parts
+                .iter()
+                .try_fold(all(true), |so_far, part| and_kleene(&so_far, &self.evaluate(part, rows)?)),
+            Predicate::Or(parts) => parts
+                .iter()
+                .try_fold(all(false), |so_far, part| or_kleene(&so_far, &self.evaluate(part, rows)?)),
             Predicate::Not(part) => not(&self.evaluate(part, rows)?),
         }
     }

@@ -18,8 +18,8 @@ use crate::partition::{Partition, Width};
 use crate::rows::Rows;
 use crate::schema::{ColumnId, SeriesId, TableSchema};
 use crate::segment::{
-    CellTable, GroupInfo, SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec, SegmentWriter,
-    Written,
+    CellTable, GroupInfo, SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec,
+    SegmentWriter, Written,
 };
 use crate::series::SeriesRegistry;
 

@@ -15,8 +15,8 @@ use crate::compaction::{self, Control, Job, PlanOptions, Source, Target, choose_
 use crate::error::{Result, StorageError};
 use crate::limits::{COMPACTION_IDLE_CHECK_SECONDS, QUIET_NANOS};
 use crate::manifest::Manifest;
-use crate::partition::{Partition, Width};
 use crate::overlay::{Hidden, Identity, Named, find, set_of};
+use crate::partition::{Partition, Width};
 use crate::schema::{TableId, TableSchema};
 use crate::segment::{SegmentInfo, SegmentReader, Written};
 
@@ -78,7 +78,9 @@ impl Inner {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 // A flush that hid rows of its inputs, or emptied one, takes the ground from under a job.
-                Err(StorageError::Cancelled) if !self.is_closed() && cancelled < CANCELLED_MAX => cancelled += 1,
+                Err(StorageError::Cancelled) if !self.is_closed() && cancelled < CANCELLED_MAX => {
+                    cancelled += 1
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -254,12 +256,7 @@ fn moved(
 }
 
 /// The manifest with the outputs in the place of the inputs; cancelled where these went with their table.
-fn next_manifest(
-    files: &Files,
-    job: &Job,
-    written: &[Written],
-    hidden: &[Arc<Hidden>],
-) -> Result<Manifest> {
+fn next_manifest(files: &Files, job: &Job, written: &[Written], hidden: &[Arc<Hidden>]) -> Result<Manifest> {
     let mut next = (*files.manifest).clone();
     let before = next.segments.len();
     next.segments.retain(|s| !job.inputs.contains(&s.id));

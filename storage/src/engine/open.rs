@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::commit::Committer;
 use super::flush::{
-    Context, Fresh, frozen, next_manifest, remove_superfluous, remove_unnamed_patches, remove_wal_below, write_segments,
+    Context, Fresh, frozen, next_manifest, remove_superfluous, remove_unnamed_patches, remove_wal_below,
+    write_segments,
 };
 use super::options::EngineOptions;
 use super::replay::{Replay, Replayed};
@@ -105,13 +106,12 @@ pub(super) fn load(lasting: &Lasting<'_>) -> Result<Loaded> {
     let (log, replayed) = replay(lasting, &before)?;
     let number = log.greatest_number.saturating_add(1);
     let wal = WalWriter::create(disk.clone(), number, None, log.last_seq + 1)?;
-    let files =
-        Files {
-            manifest_version: before.version,
-            manifest: Arc::new(before),
-            manifest_bytes: before_bytes,
-            patches: BTreeMap::new(),
-        };
+    let files = Files {
+        manifest_version: before.version,
+        manifest: Arc::new(before),
+        manifest_bytes: before_bytes,
+        patches: BTreeMap::new(),
+    };
     let Replayed { state, writers, next_table_id, spilled } = replayed;
     let committer = Committer {
         wal_files: vec![(number, log.last_seq + 1)],

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::batch::CatalogChange;
-use crate::change::Filter;
 use crate::budget::MemoryBudget;
 use crate::catalog::Catalog;
+use crate::change::Filter;
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::memtable::{Chunk, Memtable};

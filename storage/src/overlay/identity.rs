@@ -77,7 +77,8 @@ impl Named {
             let all = segment.series_of_group(index)?;
             series.extend(places.values().iter().filter_map(|row| all.get(*row as usize)));
             let read = segment.read_whole(index, &identity.columns())?;
-            batches.push(take_record_batch(&read, &places).map_err(|e| StorageError::Invalid(e.to_string()))?);
+            batches
+                .push(take_record_batch(&read, &places).map_err(|e| StorageError::Invalid(e.to_string()))?);
         }
         let fields: Vec<_> = identity.columns().iter().map(Column::arrow).collect();
         let rows = concat_batches(&std::sync::Arc::new(Schema::new(fields)), &batches)
@@ -122,7 +123,9 @@ impl Named {
     /// The same for rows of which series and time are known to agree.
     pub(crate) fn has_same_keys(&self, row: usize, other: &Self, other_row: usize) -> bool {
         let same = |(a, b): (&ArrayRef, &ArrayRef)| same_value(a, row, b, other_row);
-        self.has_identity(row) && self.keys.len() == other.keys.len() && self.keys.iter().zip(&other.keys).all(same)
+        self.has_identity(row)
+            && self.keys.len() == other.keys.len()
+            && self.keys.iter().zip(&other.keys).all(same)
     }
 
     /// Some of the rows, by their places.
@@ -154,7 +157,9 @@ fn same_value(a: &ArrayRef, row: usize, b: &ArrayRef, other: usize) -> bool {
         _ => return false,
     }
     match (a.data_type(), b.data_type()) {
-        (DataType::Utf8, DataType::Utf8) => a.as_string::<i32>().value(row) == b.as_string::<i32>().value(other),
+        (DataType::Utf8, DataType::Utf8) => {
+            a.as_string::<i32>().value(row) == b.as_string::<i32>().value(other)
+        }
         (DataType::Int64, DataType::Int64) => {
             a.as_primitive::<Int64Type>().value(row) == b.as_primitive::<Int64Type>().value(other)
         }

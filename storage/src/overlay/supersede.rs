@@ -106,7 +106,12 @@ fn repeated(hashes: &[(u64, u32)], named: &Named) -> RoaringBitmap {
 }
 
 /// The rows of `older` that are in `newer` too; both sorted by hash.
-fn common(older: &[(u64, u32)], older_named: &Named, newer: &[(u64, u32)], newer_named: &Named) -> RoaringBitmap {
+fn common(
+    older: &[(u64, u32)],
+    older_named: &Named,
+    newer: &[(u64, u32)],
+    newer_named: &Named,
+) -> RoaringBitmap {
     let mut hidden = RoaringBitmap::new();
     let mut rest = newer;
     for (hash, row) in older {

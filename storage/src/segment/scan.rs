@@ -96,7 +96,8 @@ impl<'a> GroupScan<'a> {
         // A segment has fewer rows than a u32 can count.
         let first = (self.group.info.first_row + before as u64) as u32;
         let rows = self.rows(page)?;
-        let Some(hidden) = self.hidden.filter(|hidden| hidden.range_cardinality(first..first + rows as u32) > 0)
+        let Some(hidden) =
+            self.hidden.filter(|hidden| hidden.range_cardinality(first..first + rows as u32) > 0)
         else {
             return Ok(in_time);
         };
@@ -128,7 +129,11 @@ impl<'a> GroupScan<'a> {
         Ok(if rows.contains(&true) { Selection::Some(rows.into(), Some(times)) } else { Selection::None })
     }
 
-    fn batch(&mut self, page: usize, some: Option<(&BooleanArray, Option<&ArrayRef>)>) -> Result<RecordBatch> {
+    fn batch(
+        &mut self,
+        page: usize,
+        some: Option<(&BooleanArray, Option<&ArrayRef>)>,
+    ) -> Result<RecordBatch> {
         let mut arrays = Vec::with_capacity(self.wanted.len());
         for wanted in self.wanted.clone() {
             arrays.push(match some {

@@ -15,8 +15,8 @@ use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuf
 use arrow_schema::{DataType, Field, TimeUnit};
 use arrow_select::take::take;
 
-use crate::batch::{CatalogChange, WriterSequence};
 use super::Logged;
+use crate::batch::{CatalogChange, WriterSequence};
 use crate::bytes::{Cursor, Malformed, Put};
 use crate::change::{self, Change};
 use crate::error::{Result, StorageError};

@@ -70,8 +70,11 @@ impl Model {
     }
 }
 
+/// Whether a condition holds for a row of the model.
+type Matches = Box<dyn Fn(&Row) -> bool>;
+
 /// A condition on rows, in both languages.
-fn condition(dice: &mut Dice, schema: &TableSchema) -> (Predicate, Box<dyn Fn(&Row) -> bool>) {
+fn condition(dice: &mut Dice, schema: &TableSchema) -> (Predicate, Matches) {
     let id = |name: &str| schema.column_named(name).unwrap().id;
     let compare = |name: &str, by, value| Predicate::Compare { column: id(name), by, value };
     let (number, from) = (dice.roll(40) as i64, NOW + dice.roll(50) as i64 * HOUR);
@@ -126,7 +129,8 @@ impl Life {
         let mut dice = Dice(seed);
         let engine = open(&disk, &mut dice);
         for (kind, name) in KINDS {
-            let mut schema = TableSchema { id: engine.allocate_table_id(), ..TableSchema::new(name, columns(kind)) };
+            let mut schema =
+                TableSchema { id: engine.allocate_table_id(), ..TableSchema::new(name, columns(kind)) };
             if kind == Kind::Last {
                 schema.options.insert("dedup".into(), "last".into());
             }
@@ -179,7 +183,8 @@ impl Life {
 
     fn put(&mut self, kind: Kind, name: &'static str, rows: Vec<Row>, changes: Vec<Change>) {
         let schema = self.schema(name);
-        let batch = WriteBatch { rows: vec![(schema.id, batch(&schema, &rows))], changes, ..WriteBatch::default() };
+        let batch =
+            WriteBatch { rows: vec![(schema.id, batch(&schema, &rows))], changes, ..WriteBatch::default() };
         self.engine.write(batch).unwrap();
         let model = self.models.get_mut(name).unwrap();
         rows.into_iter().for_each(|row| model.write(kind, row));
@@ -219,7 +224,8 @@ impl Life {
         let snapshot = self.engine.snapshot();
         for (kind, name) in KINDS {
             let (found, expected) = (rows_of(&self.engine, name), self.models[name].sorted());
-            let less = |a: &[Row], b: &[Row]| a.iter().filter(|row| !b.contains(row)).cloned().collect::<Vec<_>>();
+            let less =
+                |a: &[Row], b: &[Row]| a.iter().filter(|row| !b.contains(row)).cloned().collect::<Vec<_>>();
             let differ = (less(&found, &expected), less(&expected, &found));
             assert!(found == expected, "{context}: {name} has, lacks {differ:?} after {:#?}", self.history);
             let size = snapshot.size(snapshot.table(name).unwrap().id);
@@ -266,7 +272,8 @@ fn rows_of(engine: &Engine, table: &str) -> Vec<Row> {
             let (regions, ids) = (batch.column(1).as_string::<i32>(), batch.column(2).as_string::<i32>());
             let values = batch.column(3).as_primitive::<Int64Type>();
             let id = |row: usize| ids.is_valid(row).then(|| ids.value(row).to_owned());
-            let row = |row: usize| (regions.value(row).to_owned(), times.value(row), id(row), values.value(row));
+            let row =
+                |row: usize| (regions.value(row).to_owned(), times.value(row), id(row), values.value(row));
             let first = rows.len();
             rows.extend((0..batch.num_rows()).map(row));
             assert!(!part.is_clean() || rows.len() - first <= part.rows() as usize);

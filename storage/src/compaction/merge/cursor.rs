@@ -31,7 +31,8 @@ pub(super) struct Cursor<'a, I> {
 
 impl<'a, I: Input> Cursor<'a, I> {
     pub(super) fn new(input: &'a I, schema: &'a TableSchema, keys: Keys) -> Result<Self> {
-        let groups = input.groups(schema)?.into_iter().enumerate().filter(|(_, group)| group.rows > 0).collect();
+        let groups =
+            input.groups(schema)?.into_iter().enumerate().filter(|(_, group)| group.rows > 0).collect();
         Ok(Self { input, schema, keys, groups, next: 0, block: None, ahead: None })
     }
 

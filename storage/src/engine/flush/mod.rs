@@ -175,9 +175,7 @@ impl Inner {
         let tables: Vec<TableId> = frozen.tables.iter().map(|table| table.schema.id).collect();
         self.publish(
             |files| Ok(next_manifest(files, frozen, &fresh, places)),
-            |state| {
-                state.flushed(&tables, fresh.segments.clone(), &fresh.hidden)
-            },
+            |state| state.flushed(&tables, fresh.segments.clone(), &fresh.hidden),
         )?;
         series.published(&self.registry);
         Ok(())

@@ -69,7 +69,8 @@ fn note_replaced(named: &[Named], alike: &[Place], start: usize, replaced: &mut 
     let mut newer: HashMap<u64, Vec<&Place>> = HashMap::new();
     let before = replaced.len();
     for (at, place) in alike.iter().enumerate().rev() {
-        let Some(own) = named.get(place.chunk as usize).filter(|own| own.has_identity(place.row as usize)) else {
+        let Some(own) = named.get(place.chunk as usize).filter(|own| own.has_identity(place.row as usize))
+        else {
             continue;
         };
         let same = newer.entry(own.hash(place.row as usize)).or_default();

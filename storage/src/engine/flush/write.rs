@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use super::layout::Layout;
 use super::hide::{gather_chunks, write_hidden};
+use super::layout::Layout;
 use super::order::{Chunks, Cut, cut};
 use super::{SHARED_BYTES_MAX, of_table};
 use crate::disk::Disk;
