@@ -38,6 +38,7 @@
 
 mod catalog;
 mod database;
+mod delete;
 mod duration;
 pub mod egress;
 mod error;

@@ -14,6 +14,7 @@ use driftline_storage::{CatalogChange, Engine, Snapshot, TableSchema, WriteAck, 
 use parking_lot::RwLock;
 
 use crate::catalog::name;
+use crate::delete::Delete;
 use crate::error::{QueryError, Result};
 use crate::model::{is_labels_table, model_key};
 
@@ -87,6 +88,12 @@ impl Ingest {
         let _alone = self.catalog.write();
         let batch = self.prepare(&write)?;
         Ok(self.engine.write(batch)?)
+    }
+
+    /// Deletes rows; how many there were just before.
+    pub(crate) fn delete(&self, delete: &Delete) -> Result<u64> {
+        let _shared = self.catalog.read();
+        Ok(self.engine.delete(delete.table.id, delete.predicate.clone())?)
     }
 
     /// Changes the catalog: `change` sees a snapshot that nobody else changes meanwhile, and answers what to write,
@@ -188,7 +195,7 @@ impl WritePlan {
         };
         let rows = rows.into_iter().map(widened).collect();
         let catalog = altered.into_values().map(CatalogChange::AlterTable).collect();
-        WriteBatch { writer, fingerprint, catalog, rows }
+        WriteBatch { writer, fingerprint, catalog, rows, ..WriteBatch::default() }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use crate::catalog::Catalog;
+use crate::change::{Filter, Predicate};
 use crate::error::Result;
 use crate::memtable::{Chunk, Memtable};
 use crate::overlay::{Hidden, View};
@@ -117,6 +118,18 @@ impl Snapshot {
         parts.extend(data.chunks().map(chunk));
         parts.retain(|part| part.time().overlaps(time));
         Ok(parts)
+    }
+
+    /// How many rows of a table a condition is true for. Reads them.
+    pub fn count_where(&self, table: TableId, predicate: &Predicate) -> Result<u64> {
+        let filter = Filter::new(predicate.clone(), self.0.catalog.table(table)?)?;
+        let mut rows = 0;
+        for part in self.scan(table, filter.time())? {
+            for batch in part.read(filter.columns(), filter.time())? {
+                rows += filter.matches(&batch)?.true_count() as u64;
+            }
+        }
+        Ok(rows)
     }
 
     /// The open segments of a table, oldest write first.

@@ -9,10 +9,24 @@ use crate::duration;
 use crate::error::Result;
 
 /// What a model can be told.
-const OF_MODELS: [&str; 8] =
-    ["type", "positive", "threshold", "label_delay", "primary_metric", "retention", "owner", "description"];
+const OF_MODELS: [&str; 9] = [
+    "type",
+    "positive",
+    "threshold",
+    "label_delay",
+    "primary_metric",
+    "retention",
+    "owner",
+    "description",
+    DEDUP,
+];
 /// What a table can be told.
-const OF_TABLES: [&str; 2] = ["retention", "description"];
+const OF_TABLES: [&str; 3] = ["retention", "description", DEDUP];
+/// What tells rows apart, of which the last stays: series and time, nothing, or else the KEY where there is one.
+pub(crate) const DEDUP: &str = "dedup";
+/// Rows are only ever added.
+pub(crate) const DEDUP_NONE: &str = "none";
+const DEDUPS: [&str; 2] = ["last", DEDUP_NONE];
 /// What a model can be.
 const MODEL_TYPES: [&str; 2] = ["classification", "regression"];
 
@@ -112,6 +126,8 @@ fn check_value(setting: &Setting) -> Result<()> {
         },
         "threshold" if setting.value.parse::<f64>().is_ok_and(f64::is_finite) => Ok(()),
         "threshold" => wrong(format!("{:?} is no number", setting.value)),
+        DEDUP if DEDUPS.contains(&setting.value.as_str()) => Ok(()),
+        DEDUP => wrong(format!("{:?} is unknown; it is {}", setting.value, DEDUPS.join(" or "))),
         "type" if MODEL_TYPES.contains(&setting.value.as_str()) => Ok(()),
         "type" => wrong(format!("{:?} is unknown; a model is {}", setting.value, MODEL_TYPES.join(" or "))),
         _ => Ok(()),

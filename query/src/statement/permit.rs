@@ -37,20 +37,22 @@ fn permit_ast(ast: &Ast) -> Result<()> {
     match ast {
         Ast::Query(_)
         | Ast::Insert(_)
+        | Ast::Delete(_)
+        | Ast::Truncate(_)
         | Ast::ExplainTable { .. }
         | Ast::ShowTables { .. }
         | Ast::ShowColumns { .. }
         | Ast::ShowFunctions { .. }
         | Ast::ShowCreate { .. }
         | Ast::ShowVariable { .. } => Ok(()),
+        Ast::Explain { statement, .. } if matches!(&**statement, Ast::Delete(_) | Ast::Truncate(_)) => {
+            unsupported("EXPLAIN of a delete", "explain SELECT with the same condition")
+        }
         Ast::Explain { statement, .. } => permit_ast(statement),
         Ast::Set(_) => {
             unsupported("SET", "every statement runs with the server's own settings, and none can be changed")
         }
         Ast::CreateView(_) => unsupported("CREATE VIEW", "write the query where it is needed, or use WITH"),
-        Ast::Delete(_) | Ast::Truncate { .. } => {
-            unsupported(&first_word(ast), "rows are kept; DROP TABLE or DROP MODEL removes all of them")
-        }
         Ast::Update(_) | Ast::Merge { .. } => {
             unsupported(&first_word(ast), "rows are only added; a label is corrected by writing it again")
         }

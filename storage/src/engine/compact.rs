@@ -196,12 +196,13 @@ impl Inner {
         schema: &TableSchema,
         written: Vec<Written>,
     ) -> Result<u64> {
-        let _no_flush = self.flushing.lock();
+        let no_flush = self.flushing.lock();
         let context = Context::new(self);
         let bytes = written.iter().map(|w| w.info.bytes).sum();
         let outputs = open_segments(&context, written.iter().map(|w| w.info.clone()).collect());
         let result = self.hide_again(job, inputs, schema, &outputs).and_then(|hidden| {
             self.publish(
+                &no_flush,
                 |files| next_manifest(files, job, &written, &hidden),
                 |state| state.compacted(job.table, &job.inputs, outputs.clone(), &hidden),
             )

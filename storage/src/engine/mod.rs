@@ -36,7 +36,7 @@ pub use self::status::EngineStatus;
 use crate::batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 use crate::budget::MemoryBudget;
 use crate::catalog::{self, Catalog};
-use crate::change::{Change, Filter};
+use crate::change::{Change, Filter, Predicate};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, CHANGES_MAX, COMMIT_QUEUE_MAX};
@@ -145,6 +145,15 @@ impl Engine {
         drop(queue);
         let lost = || StorageError::OutcomeUnknown { reason: "the commit thread stopped".into() };
         answer.recv().map_err(|_| lost())?
+    }
+
+    /// Deletes the rows of a table for which a condition is true; how many a reader saw just before. Rows that others
+    /// write meanwhile may go too, and are not counted.
+    pub fn delete(&self, table: TableId, predicate: Predicate) -> Result<u64> {
+        let rows = self.snapshot().count_where(table, &predicate)?;
+        let changes = vec![Change::Delete { table, predicate }];
+        self.write(WriteBatch { changes, ..WriteBatch::default() })?;
+        Ok(rows)
     }
 
     /// This moment of all tables.

@@ -19,6 +19,8 @@ use crate::segment::{SegmentReader, hash_boolean, hash_double, hash_integer, has
 /// The option by which rows without a key are told apart by series and time.
 const DEDUP_OPTION: &str = "dedup";
 const DEDUP_LAST: &str = "last";
+/// No rows are told apart: each stays, keys or not.
+const DEDUP_NONE: &str = "none";
 
 /// Which columns beside the series tell the rows of a table apart.
 #[derive(Clone, Debug)]
@@ -28,10 +30,15 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// None for a table whose rows are only ever added: it has no KEY and not the option `dedup = 'last'`.
+    /// None for a table whose rows are only ever added: it has no KEY and not the option `dedup = 'last'`, or it has
+    /// `dedup = 'none'`.
     pub(crate) fn of(schema: &TableSchema) -> Option<Self> {
         let keys: Vec<Column> = schema.columns.iter().filter(|c| c.role == Role::Key).cloned().collect();
-        let dedup = schema.options.get(DEDUP_OPTION).is_some_and(|o| o.eq_ignore_ascii_case(DEDUP_LAST));
+        let is = |value| schema.options.get(DEDUP_OPTION).is_some_and(|o| o.eq_ignore_ascii_case(value));
+        if is(DEDUP_NONE) {
+            return None;
+        }
+        let dedup = is(DEDUP_LAST);
         let time = schema.columns.iter().find(|c| c.role == Role::Time)?.clone();
         (dedup || !keys.is_empty()).then_some(Self { time, keys })
     }

@@ -174,6 +174,7 @@ impl Inner {
         let fresh = write_segments(&Context::new(self), &frozen.tables, &before, &Fresh::default())?;
         let tables: Vec<TableId> = frozen.tables.iter().map(|table| table.schema.id).collect();
         self.publish(
+            series,
             |files| Ok(next_manifest(files, frozen, &fresh, places)),
             |state| state.flushed(&tables, fresh.segments.clone(), &fresh.hidden),
         )?;
@@ -183,8 +184,11 @@ impl Inner {
 
     /// Publishes the manifest that follows the one in force, then changes what is visible; `change` gives the
     /// segments that left. Files that no manifest names any more go.
+    ///
+    /// Only for who holds the series files: what another flush has written and not yet named would be taken for garbage.
     pub(super) fn publish(
         &self,
+        _held: &SeriesFiles,
         next: impl FnOnce(&Files) -> Result<Manifest>,
         change: impl FnOnce(&mut State) -> Vec<Arc<SegmentReader>>,
     ) -> Result<()> {
