@@ -1,5 +1,6 @@
 //! Conditions of SQL as conditions of the engine.
 
+use arrow::datatypes::DataType;
 use datafusion::common::Column;
 use datafusion::logical_expr::expr::{Between, InList};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
@@ -62,7 +63,36 @@ fn comparison(
         Some(Operator::GtEq) => Comparison::GreaterOrEqual,
         _ => return Err(unsaid(whole)),
     };
-    compare(whole, column, by, value, table)
+    match (as_double(column), value) {
+        (Some(integers), ScalarValue::Float64(Some(bound))) => {
+            let (by, value) = among_integers(by, *bound).ok_or_else(|| unsaid(whole))?;
+            compare(whole, integers, by, &ScalarValue::Int64(Some(value)), table)
+        }
+        _ => compare(whole, column, by, value, table),
+    }
+}
+
+/// What is cast to DOUBLE.
+fn as_double(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::Cast(cast) if cast.field.data_type() == &DataType::Float64 => Some(&cast.expr),
+        _ => None,
+    }
+}
+
+/// The comparison of a BIGINT that a comparison of it as a DOUBLE comes to. None beyond 2^53, where different numbers
+/// become one DOUBLE.
+fn among_integers(by: Comparison, bound: f64) -> Option<(Comparison, i64)> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_whole = bound.trunc() == bound;
+    (bound.abs() < EXACT).then_some(match by {
+        Comparison::Greater | Comparison::LessOrEqual => (by, bound.floor() as i64),
+        Comparison::GreaterOrEqual | Comparison::Less => (by, bound.ceil() as i64),
+        Comparison::Equal | Comparison::NotEqual if is_whole => (by, bound as i64),
+        // Never, and always; unknown of a null all the same.
+        Comparison::Equal => (Comparison::Less, i64::MIN),
+        Comparison::NotEqual => (Comparison::GreaterOrEqual, i64::MIN),
+    })
 }
 
 fn read_between(whole: &Expr, between: &Between, table: &TableSchema) -> Result<Predicate> {

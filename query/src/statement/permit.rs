@@ -13,7 +13,10 @@ use crate::error::{QueryError, Result};
 pub(crate) fn permit(statement: &SqlStatement, access: Access) -> Result<()> {
     match statement {
         SqlStatement::Statement(ast) => permit_ast(ast),
-        SqlStatement::Explain(explain) => permit(&explain.statement, access),
+        SqlStatement::Explain(explain) => match &*explain.statement {
+            SqlStatement::Statement(ast) => permit_explained(ast),
+            other => permit(other, access),
+        },
         SqlStatement::CreateExternalTable(_) => files("CREATE EXTERNAL TABLE", access),
         SqlStatement::CopyTo(_) => files("COPY", access),
         SqlStatement::Reset(_) => unsupported(
@@ -45,10 +48,7 @@ fn permit_ast(ast: &Ast) -> Result<()> {
         | Ast::ShowFunctions { .. }
         | Ast::ShowCreate { .. }
         | Ast::ShowVariable { .. } => Ok(()),
-        Ast::Explain { statement, .. } if matches!(&**statement, Ast::Delete(_) | Ast::Truncate(_)) => {
-            unsupported("EXPLAIN of a delete", "explain SELECT with the same condition")
-        }
-        Ast::Explain { statement, .. } => permit_ast(statement),
+        Ast::Explain { statement, .. } => permit_explained(statement),
         Ast::Set(_) => {
             unsupported("SET", "every statement runs with the server's own settings, and none can be changed")
         }
@@ -66,6 +66,15 @@ fn permit_ast(ast: &Ast) -> Result<()> {
             unsupported(&first_word(ast), "prepare statements through a client, which keeps them")
         }
         other => unsupported(&first_word(other), "see the documentation for the statements there are"),
+    }
+}
+
+fn permit_explained(ast: &Ast) -> Result<()> {
+    match ast {
+        Ast::Delete(_) | Ast::Truncate(_) => {
+            unsupported("EXPLAIN of a delete", "explain SELECT with the same condition")
+        }
+        ast => permit_ast(ast),
     }
 }
 

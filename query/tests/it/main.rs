@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod baseline;
+mod delete;
 mod functions;
 mod golden;
 mod label;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use arrow_arith::boolean::{and_kleene, is_null, not, or_kleene};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Datum, Float64Array, Int64Array, RecordBatch, Scalar, StringArray,
     TimestampNanosecondArray,
@@ -20,8 +22,8 @@ use crate::segment::TimeRange;
 pub enum Predicate {
     /// Every row.
     True,
-    /// A column against a constant; unknown where the column is null. DOUBLE compares in the total order: NaN equals
-    /// itself and is greater than every number.
+    /// A column against a constant; unknown where the column is null. NaN equals itself and is greater than every
+    /// number; the zeros are equal.
     Compare {
         /// The column: any but a VECTOR or DISTRIBUTION.
         column: ColumnId,
@@ -79,7 +81,7 @@ impl Value {
             (Self::Boolean(v), ColumnType::Boolean) => std::sync::Arc::new(BooleanArray::from(vec![*v])),
             (Self::BigInt(v), ColumnType::BigInt) => std::sync::Arc::new(Int64Array::from(vec![*v])),
             (Self::BigInt(v), ColumnType::Double) => std::sync::Arc::new(Float64Array::from(vec![*v as f64])),
-            (Self::Double(v), ColumnType::Double) => std::sync::Arc::new(Float64Array::from(vec![*v])),
+            (Self::Double(v), ColumnType::Double) => std::sync::Arc::new(Float64Array::from(vec![*v + 0.0])),
             (Self::Text(v), ColumnType::Text | ColumnType::Json) => {
                 std::sync::Arc::new(StringArray::from(vec![v.as_str()]))
             }
@@ -154,6 +156,11 @@ impl Comparison {
             Self::GreaterOrEqual => cmp::gt_eq(left, right),
         }
     }
+}
+
+/// Both zeros are one to SQL, two to the total order.
+fn one_zero(array: &ArrayRef) -> Float64Array {
+    array.as_primitive::<Float64Type>().unary(|value| value + 0.0)
 }
 
 /// Empty (`min > max`) where the two share nothing.
@@ -274,7 +281,10 @@ impl Filter {
         let unknown = || Ok(BooleanArray::new_null(rows.num_rows()));
         let Some((column, array)) = self.array(rows, id) else { return unknown() };
         let Some(value) = value.for_type(column.ty) else { return unknown() };
-        by.apply(array, &value)
+        match column.ty {
+            ColumnType::Double => by.apply(&one_zero(array), &value),
+            _ => by.apply(array, &value),
+        }
     }
 }
 

@@ -38,12 +38,18 @@ fn unknown_is_neither_true_nor_its_opposite() {
 }
 
 #[test]
-fn doubles_compare_in_the_total_order() {
+fn nan_is_the_greatest_and_zero_is_one() {
     let doubles: ArrayRef = std::sync::Arc::new(Float64Array::from(vec![f64::NAN, 1.0, f64::INFINITY]));
     let is_nan = compare(2, Comparison::Equal, Value::Double(f64::NAN));
     assert_eq!(matches(is_nan, doubles.clone()), [true, false, false]);
     let large = compare(2, Comparison::Greater, Value::Double(f64::INFINITY));
     assert_eq!(matches(large, doubles), [true, false, false]);
+    let zeros: ArrayRef = std::sync::Arc::new(Float64Array::from(vec![0.0, -0.0]));
+    for zero in [0.0, -0.0] {
+        let equal = compare(2, Comparison::Equal, Value::Double(zero));
+        assert_eq!(matches(equal, zeros.clone()), [true, true]);
+        assert_eq!(matches(compare(2, Comparison::Less, Value::Double(zero)), zeros.clone()), [false, false]);
+    }
 }
 
 #[test]
