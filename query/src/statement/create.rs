@@ -1,7 +1,8 @@
 //! What CREATE and DROP of models and tables write. Each is one batch: all of it happens or nothing.
 
 use driftline_storage::{
-    CatalogChange, Column, ColumnType, Role, Snapshot, TIME_COLUMN, TableId, TableSchema, WriteBatch,
+    CatalogChange, Column, ColumnType, RETENTION_BYTES_OPTION, RETENTION_OPTION, Role, Snapshot, TIME_COLUMN,
+    TableId, TableSchema, WriteBatch,
 };
 
 use super::option::{DEDUP, DEDUP_NONE};
@@ -31,8 +32,10 @@ pub(super) fn table(ingest: &Ingest, create: &Create) -> Result<()> {
 pub(super) fn model(ingest: &Ingest, create: &Create) -> Result<()> {
     let options = option::of_model(&create.options)?;
     let mut predictions = TableSchema::new(&create.name, columns("model", create)?);
-    if let Some(kept) = options.get("retention") {
-        predictions.options.insert("retention".to_owned(), kept.clone());
+    // What the engine goes by belongs to the table.
+    for name in [RETENTION_OPTION, RETENTION_BYTES_OPTION, DEDUP] {
+        let value = options.get(name).map(|value| (name.to_owned(), value.clone()));
+        predictions.options.extend(value);
     }
     let labels = labels(&predictions)?;
     let value =
@@ -140,5 +143,8 @@ fn labels(predictions: &TableSchema) -> Result<Option<TableSchema>> {
     let mut labels = TableSchema::new(labels_table(&predictions.name), columns);
     // Each label stays, also where it has the time and key of one before it: a null leaves that one standing.
     labels.options.insert(DEDUP.to_owned(), DEDUP_NONE.to_owned());
+    // A label is no older than its prediction, so it goes no earlier.
+    let retention = predictions.options.get(RETENTION_OPTION);
+    labels.options.extend(retention.map(|retention| (RETENTION_OPTION.to_owned(), retention.clone())));
     Ok(Some(labels))
 }

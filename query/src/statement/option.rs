@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
+use driftline_storage::{RETENTION_BYTES_OPTION, size_bytes};
 
 use super::parser::{Parser, wrong_at};
 use crate::duration;
 use crate::error::Result;
 
 /// What a model can be told.
-const OF_MODELS: [&str; 9] = [
+const OF_MODELS: [&str; 10] = [
     "type",
     "positive",
     "threshold",
@@ -19,9 +20,10 @@ const OF_MODELS: [&str; 9] = [
     "owner",
     "description",
     DEDUP,
+    RETENTION_BYTES_OPTION,
 ];
 /// What a table can be told.
-const OF_TABLES: [&str; 3] = ["retention", "description", DEDUP];
+const OF_TABLES: [&str; 4] = ["retention", "description", DEDUP, RETENTION_BYTES_OPTION];
 /// What tells rows apart, of which the last stays: series and time, nothing, or else the KEY where there is one.
 pub(crate) const DEDUP: &str = "dedup";
 /// Rows are only ever added.
@@ -126,6 +128,11 @@ fn check_value(setting: &Setting) -> Result<()> {
         },
         "threshold" if setting.value.parse::<f64>().is_ok_and(f64::is_finite) => Ok(()),
         "threshold" => wrong(format!("{:?} is no number", setting.value)),
+        RETENTION_BYTES_OPTION if size_bytes(&setting.value).is_some() => Ok(()),
+        RETENTION_BYTES_OPTION => wrong(format!(
+            "{:?} is no size; write a whole number and a unit, such as '500 MB' or '2 GiB'",
+            setting.value
+        )),
         DEDUP if DEDUPS.contains(&setting.value.as_str()) => Ok(()),
         DEDUP => wrong(format!("{:?} is unknown; it is {}", setting.value, DEDUPS.join(" or "))),
         "type" if MODEL_TYPES.contains(&setting.value.as_str()) => Ok(()),
