@@ -250,9 +250,15 @@ fn moved(
         // Without an identity nothing tells which row of an output one of an input has become.
         let identity = Identity::of(schema).ok_or(StorageError::Cancelled)?;
         let wanted = Named::at(&now.segment, &fresh, &identity)?;
+        let mut found = 0;
         for output in outputs {
-            let found = set_of(&find(output, &wanted, &identity)?);
-            *sets.entry(output.info().id).or_default() |= found;
+            let rows = set_of(&find(output, &wanted, &identity)?);
+            found += rows.len();
+            *sets.entry(output.info().id).or_default() |= rows;
+        }
+        // A row without a key was deleted: it cannot be found by one.
+        if found != fresh.len() {
+            return Err(StorageError::Cancelled);
         }
     }
     let set = |(segment, rows): (u64, RoaringBitmap)| (schema.id, segment, Arc::new(rows));

@@ -9,7 +9,7 @@ use arrow_array::types::{Int64Type, TimestampNanosecondType};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use driftline_storage::{
     CatalogChange, Change, Column, ColumnType, Comparison, Engine, EngineOptions, Predicate, Role, SimDisk,
-    TIME_COLUMN, TableSchema, TimeRange, Value, WriteBatch,
+    StorageError, TIME_COLUMN, TableSchema, TimeRange, Value, WriteBatch,
 };
 
 use crate::sample::{cases, mix, seed};
@@ -20,6 +20,8 @@ use crate::workload::NOW;
 const LIVES: u64 = 256;
 const LIVES_STEP: u64 = 8;
 const STEPS: u64 = 40;
+/// Compactions beside which rows are written and deleted.
+const MERGES: u64 = 20;
 const HOUR: i64 = 3_600_000_000_000;
 
 /// Numbers from a seed.
@@ -292,5 +294,39 @@ fn tables_show_what_plain_maps_would() {
             tables.step();
             tables.check(&format!("seed {seed}, life {life}, step {step}"));
         }
+    }
+}
+
+/// Rows are replaced and deleted, and that is written down for segments, while these segments are being merged.
+#[test]
+fn what_is_hidden_during_a_compaction_stays_hidden() {
+    let seed = seed();
+    for life in cases(1_024, 16, seed) {
+        let mut tables = Life::new(seed ^ mix(life));
+        let engine = tables.engine.clone();
+        std::thread::scope(|scope| {
+            let merging = scope.spawn(move || {
+                for _ in 0..MERGES {
+                    // One that is overtaken again and again gives up in the end; it must not leave anything wrong.
+                    match engine.compact() {
+                        Ok(()) | Err(StorageError::Cancelled) => {}
+                        Err(error) => panic!("seed {seed}, life {life}: {error}"),
+                    }
+                }
+            });
+            for step in 0.. {
+                let what = if step % 5 == 4 { tables.delete() } else { tables.write() };
+                tables.history.push(what);
+                tables.engine.flush().unwrap();
+                tables.check(&format!("seed {seed}, life {life}, step {step}"));
+                if merging.is_finished() {
+                    break;
+                }
+            }
+        });
+        tables.engine.compact().unwrap();
+        tables.check(&format!("seed {seed}, life {life}, merged"));
+        tables.reopen();
+        tables.check(&format!("seed {seed}, life {life}, reopened"));
     }
 }
