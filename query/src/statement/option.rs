@@ -3,16 +3,34 @@
 use std::collections::BTreeMap;
 
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
+use driftline_storage::{SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION};
 
 use super::parser::{Parser, wrong_at};
 use crate::duration;
-use crate::error::Result;
+use crate::error::{QueryError, Result};
+use crate::write::{DIVERT, ON_BAD_ROW, REFUSE};
 
 /// What a model can be told.
-const OF_MODELS: [&str; 8] =
-    ["type", "positive", "threshold", "label_delay", "primary_metric", "retention", "owner", "description"];
+const OF_MODELS: [&str; 11] = [
+    "type",
+    "positive",
+    "threshold",
+    "label_delay",
+    "primary_metric",
+    "retention",
+    "owner",
+    "description",
+    ON_BAD_ROW,
+    SERIES_MAX_OPTION,
+    TAG_VALUES_MAX_OPTION,
+];
 /// What a table can be told.
-const OF_TABLES: [&str; 2] = ["retention", "description"];
+const OF_TABLES: [&str; 5] =
+    ["retention", "description", ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
+/// What a model is told for the table of its predictions.
+const OF_PREDICTIONS: [&str; 4] = ["retention", ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
+/// What becomes of rows that do not fit.
+const BAD_ROWS: [&str; 2] = [REFUSE, DIVERT];
 /// What a model can be.
 const MODEL_TYPES: [&str; 2] = ["classification", "regression"];
 
@@ -26,17 +44,28 @@ pub(crate) struct Setting {
 
 /// `[WITH (name = value, ..)]`.
 pub(super) fn list(parser: &mut Parser<'_>) -> Result<Vec<Setting>> {
-    let mut settings = Vec::new();
-    if !parser.eat(&["WITH"]) {
-        return Ok(settings);
-    }
+    if parser.eat(&["WITH"]) { in_parens(parser) } else { Ok(Vec::new()) }
+}
+
+/// `(name = value, ..)`.
+pub(super) fn in_parens(parser: &mut Parser<'_>) -> Result<Vec<Setting>> {
+    listed(parser, setting)
+}
+
+/// `(name, ..)`.
+pub(super) fn names_in_parens(parser: &mut Parser<'_>) -> Result<Vec<String>> {
+    listed(parser, name)
+}
+
+fn listed<T>(parser: &mut Parser<'_>, item: fn(&mut Parser<'_>) -> Result<T>) -> Result<Vec<T>> {
     if !parser.take(&Token::LParen) {
         return Err(parser.expected("( and the options"));
     }
+    let mut items = Vec::new();
     loop {
-        settings.push(setting(parser)?);
+        items.push(item(parser)?);
         if parser.take(&Token::RParen) {
-            return Ok(settings);
+            return Ok(items);
         }
         if !parser.take(&Token::Comma) {
             return Err(parser.expected("a comma or )"));
@@ -46,6 +75,14 @@ pub(super) fn list(parser: &mut Parser<'_>) -> Result<Vec<Setting>> {
 
 fn setting(parser: &mut Parser<'_>) -> Result<Setting> {
     let at = parser.peek().span.start;
+    let name = name(parser)?;
+    if !parser.take(&Token::Eq) {
+        return Err(parser.expected("="));
+    }
+    Ok(Setting { name, value: value(parser)?, at })
+}
+
+fn name(parser: &mut Parser<'_>) -> Result<String> {
     let name = match parser.peek().token {
         Token::SingleQuotedString(name) => {
             parser.next();
@@ -53,10 +90,7 @@ fn setting(parser: &mut Parser<'_>) -> Result<Setting> {
         }
         _ => parser.identifier("the name of an option")?,
     };
-    if !parser.take(&Token::Eq) {
-        return Err(parser.expected("="));
-    }
-    Ok(Setting { name: name.to_lowercase(), value: value(parser)?, at })
+    Ok(name.to_lowercase())
 }
 
 fn value(parser: &mut Parser<'_>) -> Result<String> {
@@ -88,12 +122,30 @@ pub(super) fn of_table(settings: &[Setting]) -> Result<BTreeMap<String, String>>
     checked("table", &OF_TABLES, settings)
 }
 
+/// Refuses a name that is no option of a model or table.
+pub(super) fn check_name(of_model: bool, name: &str) -> Result<()> {
+    let (what, known): (_, &[&str]) = if of_model { ("model", &OF_MODELS) } else { ("table", &OF_TABLES) };
+    match known.contains(&name) {
+        true => Ok(()),
+        false => Err(QueryError::Invalid(unknown(name, what, known))),
+    }
+}
+
+/// Those options of a model that are for the table of its predictions.
+pub(super) fn of_predictions(options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let kept = options.iter().filter(|(name, _)| OF_PREDICTIONS.contains(&name.as_str()));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn unknown(name: &str, what: &str, known: &[&str]) -> String {
+    format!("unknown option {name} of a {what}; it has {}", known.join(", "))
+}
+
 fn checked(what: &str, known: &[&str], settings: &[Setting]) -> Result<BTreeMap<String, String>> {
     let mut options = BTreeMap::new();
     for setting in settings {
         if !known.contains(&setting.name.as_str()) {
-            let message = format!("unknown option {} of a {what}; it has {}", setting.name, known.join(", "));
-            return Err(wrong_at(&message, setting.at));
+            return Err(wrong_at(&unknown(&setting.name, what, known), setting.at));
         }
         check_value(setting)?;
         if options.insert(setting.name.clone(), setting.value.clone()).is_some() {
@@ -114,6 +166,12 @@ fn check_value(setting: &Setting) -> Result<()> {
         "threshold" => wrong(format!("{:?} is no number", setting.value)),
         "type" if MODEL_TYPES.contains(&setting.value.as_str()) => Ok(()),
         "type" => wrong(format!("{:?} is unknown; a model is {}", setting.value, MODEL_TYPES.join(" or "))),
+        ON_BAD_ROW if BAD_ROWS.contains(&setting.value.as_str()) => Ok(()),
+        ON_BAD_ROW => wrong(format!("{:?} is unknown; it is {}", setting.value, BAD_ROWS.join(" or "))),
+        SERIES_MAX_OPTION | TAG_VALUES_MAX_OPTION => match setting.value.parse::<u64>() {
+            Ok(1..) => Ok(()),
+            _ => wrong(format!("{:?} is no whole number above 0", setting.value)),
+        },
         _ => Ok(()),
     }
 }
