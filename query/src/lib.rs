@@ -42,6 +42,7 @@ mod duration;
 pub mod egress;
 mod error;
 mod function;
+mod limits;
 mod memory;
 mod model;
 mod prepared;
@@ -57,7 +58,7 @@ pub use catalog::CatalogView;
 pub use database::{Access, Database, DatabaseOptions, Prepared};
 pub use error::{QueryError, Result};
 pub use model::{Baseline, Model};
-pub use write::{Write, WritePart, WriteTarget};
+pub use write::{Write, WritePart, WriteTarget, Written};
 
 pub use datafusion;
 pub use driftline_storage as storage;

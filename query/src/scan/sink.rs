@@ -66,7 +66,7 @@ impl DataSink for RowSink {
         let write = Write { writer: None, parts: vec![part] };
         let ingest = Arc::clone(&self.ingest);
         let done = tokio::task::spawn_blocking(move || ingest.write(write)).await;
-        done.map_err(QueryError::from)??;
-        Ok(count)
+        let written = done.map_err(QueryError::from)??;
+        Ok(count.saturating_sub(written.diverted))
     }
 }

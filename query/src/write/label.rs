@@ -40,6 +40,11 @@ impl Target {
         Ok(Self { model: model.to_owned(), labels: Arc::clone(labels) })
     }
 
+    /// The same with a newer schema of the labels table.
+    pub(super) fn with(self, labels: TableSchema) -> Self {
+        Self { labels: Arc::new(labels), ..self }
+    }
+
     /// The rows in the Arrow schema of the labels table.
     pub(super) fn fit(&self, rows: &RecordBatch, now_nanos: i64, received_at: i64) -> Result<RecordBatch> {
         self.check_columns(rows)?;
@@ -124,7 +129,7 @@ impl Target {
     }
 
     fn filled(&self, times: &ArrayRef, received_at: i64) -> Result<ArrayRef> {
-        let place = super::coerce::Place { table: &self.labels.name, column: TIME_COLUMN };
+        let place = super::coerce::Place { table: &self.labels.name, column: TIME_COLUMN, first_row: 0 };
         let times = super::coerce::to(times, driftline_storage::ColumnType::Timestamp, &place)?;
         let times = times.as_primitive::<TimestampNanosecondType>().iter();
         let filled: TimestampNanosecondArray = times.map(|time| Some(time.unwrap_or(received_at))).collect();
