@@ -55,7 +55,9 @@ fn storage_code(error: &StorageError) -> Code {
         StorageError::NewerFormat { .. } | StorageError::InUse { .. } => Code::FailedPrecondition,
         StorageError::OutcomeUnknown { .. } => Code::Aborted,
         StorageError::Closed => Code::Unavailable,
-        StorageError::TooLarge { .. } => Code::ResourceExhausted,
+        StorageError::TooLarge { .. }
+        | StorageError::TooManySeries { .. }
+        | StorageError::TooManyTagValues { .. } => Code::ResourceExhausted,
         StorageError::Invalid(_) => Code::InvalidArgument,
         StorageError::UnknownTable(_) => Code::NotFound,
         StorageError::TableExists(_) | StorageError::SequenceReused { .. } => Code::AlreadyExists,

@@ -173,6 +173,11 @@ impl ScanPart {
         }
     }
 
+    /// Whether its rows are in no segment yet.
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.0, Part::Chunk(..))
+    }
+
     /// Event times in it.
     pub fn time(&self) -> TimeRange {
         match &self.0 {

@@ -112,11 +112,11 @@ fn are_exact(statistics: &CellStatistics) -> bool {
 }
 
 /// The first in batches of the column and the time.
-fn in_batches(batches: &[RecordBatch], where_: &str) -> Option<Inexact> {
+fn in_batches(batches: &[RecordBatch], store: &str) -> Option<Inexact> {
     batches.iter().find_map(|batch| {
         let (row, value) = first(batch.columns().first()?)?;
         let time = batch.columns().get(1).map_or_else(String::new, |times| coerce::shown(times, row));
-        Some(Inexact { value, place: format!("the row of {time} in {where_}") })
+        Some(Inexact { value, place: format!("the row of {time} in {store}") })
     })
 }
 

@@ -168,7 +168,9 @@ impl<'a> WritePlan<'a> {
             let Some(column) = table.columns.get(at).cloned() else { continue };
             let partner = self.partner(table, &column);
             let mut inexact = self.inexact(table, &column)?;
-            if let (None, Some((partner, column))) = (&inexact, &partner) {
+            if inexact.is_none()
+                && let Some((partner, column)) = &partner
+            {
                 inexact = self.inexact(partner, column)?;
             }
             match inexact {
