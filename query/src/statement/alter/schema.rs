@@ -57,7 +57,7 @@ impl Target<'_> {
         let names = self.table.columns.iter().map(|column| column.name.as_str());
         match self.find(wanted)? {
             Some(column) => Ok(column),
-            None => Err(name::missing(&format!("column of {}", self.shown()), wanted, names, "")),
+            None => Err(name::missing(&format!("{}: column", self.shown()), wanted, names, "")),
         }
     }
 
