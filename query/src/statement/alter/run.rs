@@ -66,8 +66,8 @@ fn changes(
 
 /// A name that nothing else has, by which alone statements could tell the two.
 fn refuse_taken(snapshot: &Snapshot, from: &str, to: &str) -> Result<()> {
-    let others = snapshot.tables().keys().filter(|name| *name != from && !is_reserved(name));
-    match others.into_iter().find(|other| name::same(other, to)) {
+    let mut others = snapshot.tables().keys().filter(|name| *name != from && !is_reserved(name));
+    match others.find(|other| name::same(other, to)) {
         Some(other) => {
             let is_model = snapshot.entries().contains_key(&model_key(other));
             let what = if is_model { "model" } else { "table" };

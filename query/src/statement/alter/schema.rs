@@ -141,8 +141,8 @@ impl Target<'_> {
 
     /// Names that differ only in case are one name: otherwise no statement could name either without quotes.
     fn refuse_taken(&self, wanted: &str, but: Option<&Column>) -> Result<()> {
-        let others = self.table.columns.iter().filter(|column| but.is_none_or(|but| but.id != column.id));
-        match others.into_iter().find(|column| name::same(&column.name, wanted)) {
+        let mut others = self.table.columns.iter().filter(|column| but.is_none_or(|but| but.id != column.id));
+        match others.find(|column| name::same(&column.name, wanted)) {
             Some(taken) => {
                 Err(QueryError::Exists(format!("{} has a column {} already", self.shown(), taken.name)))
             }
