@@ -93,13 +93,17 @@ impl Ingest {
 
     /// Writes rows; durable and visible when it returns.
     pub(crate) fn write(&self, write: Write) -> Result<Written> {
-        let mut exactness = Exactness::default();
+        let mut exactness = Exactness::put_off();
         {
             let _shared = self.catalog.read();
             let planned = self.plan(&write, &mut exactness)?;
             if planned.batch.catalog.is_empty() {
                 return self.commit(planned);
             }
+        }
+        if exactness.now() {
+            // Reads what is stored while others write on: alone, only what came since is left to read.
+            self.plan(&write, &mut exactness)?;
         }
         // Changes of tables: once more, alone, since another writer may have made them meanwhile.
         let _alone = self.catalog.write();

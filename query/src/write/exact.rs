@@ -36,9 +36,21 @@ impl fmt::Display for Inexact {
 #[derive(Debug, Default)]
 pub(crate) struct Exactness {
     checked: HashSet<(TableId, ColumnId, u64)>,
+    /// None: every look is taken. Some: none is for now, and whether one was wanted.
+    put_off: Option<bool>,
 }
 
 impl Exactness {
+    /// Takes every value as exact until [`Self::now`]: looking takes long, and must not hold up others.
+    pub(super) fn put_off() -> Self {
+        Self { put_off: Some(false), ..Self::default() }
+    }
+
+    /// Takes looks from now on; whether one was wanted before.
+    pub(super) fn now(&mut self) -> bool {
+        self.put_off.take().unwrap_or(false)
+    }
+
     /// Refuses a new version of a table that would turn a BIGINT into a DOUBLE which it is not.
     pub(crate) fn check_widened(&mut self, snapshot: &Snapshot, after: &TableSchema) -> Result<()> {
         let before = snapshot.table(&after.name).filter(|before| before.id == after.id);
@@ -62,6 +74,10 @@ impl Exactness {
         table: &TableSchema,
         column: &Column,
     ) -> Result<Option<Inexact>> {
+        if let Some(wanted) = &mut self.put_off {
+            *wanted = true;
+            return Ok(None);
+        }
         let time = table.columns.iter().find(|column| column.role == Role::Time);
         let wanted: Vec<Column> = std::iter::once(column).chain(time).cloned().collect();
         for segment in snapshot.segments(table.id) {
