@@ -11,8 +11,8 @@ pub(crate) use provider::{CATALOG, PUBLIC, SYSTEM, catalogs};
 
 use crate::error::Result;
 use crate::model::{
-    BASELINE_PREFIX, Baseline, MODEL_PREFIX, Model, decode_baseline, decode_model, is_reserved,
-    labels_table, model_key,
+    BASELINE_PREFIX, Baseline, MODEL_PREFIX, Model, decode_baseline, decode_model, is_reserved, labels_table,
+    model_key,
 };
 use crate::scan::Table;
 use crate::write::Ingest;

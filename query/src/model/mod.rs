@@ -54,7 +54,8 @@ pub struct Baseline {
 impl Model {
     /// A model with these options, which were checked; what they leave out is as it is by default.
     pub(crate) fn new(name: &str, options: BTreeMap<String, String>, created_at: i64) -> Self {
-        let value = |name: &str, default: &str| options.get(name).map_or_else(|| default.to_owned(), Clone::clone);
+        let value =
+            |name: &str, default: &str| options.get(name).map_or_else(|| default.to_owned(), Clone::clone);
         Self {
             name: name.to_owned(),
             kind: value("type", "classification"),

@@ -74,12 +74,8 @@ pub(super) fn find<'a>(
         return if if_exists { Ok(None) } else { Err(name::missing(what, wanted, known, "")) };
     };
     match (is_model(found), model_wanted) {
-        (true, false) => {
-            Err(QueryError::Invalid(format!("{found} is a model; use {verb} MODEL {found}")))
-        }
-        (false, true) => {
-            Err(QueryError::Invalid(format!("{found} is a table; use {verb} TABLE {found}")))
-        }
+        (true, false) => Err(QueryError::Invalid(format!("{found} is a model; use {verb} MODEL {found}"))),
+        (false, true) => Err(QueryError::Invalid(format!("{found} is a table; use {verb} TABLE {found}"))),
         _ => Ok(Some(found)),
     }
 }

@@ -324,11 +324,9 @@ impl Resolver<'_> {
 fn refuse_system(table: &ObjectName) -> Result<()> {
     let schema = table.0.len().checked_sub(2).and_then(|at| table.0.get(at));
     match schema {
-        Some(ObjectNamePart::Identifier(schema)) if lowered(schema) == SYSTEM => {
-            Err(QueryError::Invalid(format!(
-                "{table} is not written to: schema {SYSTEM} shows what the database knows about itself"
-            )))
-        }
+        Some(ObjectNamePart::Identifier(schema)) if lowered(schema) == SYSTEM => Err(QueryError::Invalid(
+            format!("{table} is not written to: schema {SYSTEM} shows what the database knows about itself"),
+        )),
         _ => Ok(()),
     }
 }

@@ -109,12 +109,7 @@ pub(super) fn misfits(
 }
 
 /// What to say of values that do not fit: column, both types, and the first row that shows it.
-pub(super) fn conflict(
-    values: &ArrayRef,
-    row: Option<usize>,
-    ty: ColumnType,
-    place: &Place<'_>,
-) -> String {
+pub(super) fn conflict(values: &ArrayRef, row: Option<usize>, ty: ColumnType, place: &Place<'_>) -> String {
     let row = row.or_else(|| (0..values.len()).find(|row| values.is_valid(*row)));
     let shown = row.map_or(String::new(), |row| {
         format!(": row {} is {}", place.first_row + row + 1, shown(values, row))
@@ -193,8 +188,9 @@ pub(super) fn first_beyond_bigint(floats: &ArrayRef) -> Result<Option<usize>> {
 /// The integer that a double is, where no other integer rounds to the same double.
 fn exact_integer(value: f64) -> Option<i64> {
     // A minus zero would lose its sign.
-    let exact =
-        value.fract() == 0.0 && value.abs() <= EXACT_MAX as f64 && !(value == 0.0 && value.is_sign_negative());
+    let exact = value.fract() == 0.0
+        && value.abs() <= EXACT_MAX as f64
+        && !(value == 0.0 && value.is_sign_negative());
     exact.then_some(value as i64)
 }
 

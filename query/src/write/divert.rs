@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, NullArray, StringArray, TimestampNanosecondArray};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Int64Array, NullArray, StringArray, TimestampNanosecondArray,
+};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
@@ -75,12 +77,8 @@ pub(super) fn fit(
         let row = *places.get(at)?;
         Some((row, row::of_row(table, row, &what)))
     }));
-    let rejected = |(row, reason)| Rejected {
-        table: table.name.clone(),
-        row,
-        reason,
-        data: json::of_row(rows, row),
-    };
+    let rejected =
+        |(row, reason)| Rejected { table: table.name.clone(), row, reason, data: json::of_row(rows, row) };
     Ok((fitted, reasons.into_iter().map(rejected).collect()))
 }
 

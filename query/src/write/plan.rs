@@ -60,7 +60,8 @@ impl<'a> WritePlan<'a> {
 
     /// Adds rows for a table.
     pub(super) fn add_rows(&mut self, name: &str, rows: &RecordBatch) -> Result<()> {
-        let mut table = self.now(&self.table(name, rows)?);
+        let found = self.table(name, rows)?;
+        let mut table = self.now(&found);
         let has_new = row::add_new_columns(&mut table, rows)?;
         let is_wider = self.widen(&mut table, rows)?;
         let fitted = if divert::is_on(&table) {

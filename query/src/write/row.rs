@@ -112,12 +112,7 @@ pub(super) fn misfits(table: &TableSchema, rows: &RecordBatch) -> Result<BTreeMa
     Ok(found)
 }
 
-fn fit_column(
-    table: &TableSchema,
-    column: &Column,
-    values: &ArrayRef,
-    first_row: usize,
-) -> Result<ArrayRef> {
+fn fit_column(table: &TableSchema, column: &Column, values: &ArrayRef, first_row: usize) -> Result<ArrayRef> {
     let place = Place { table: &table.name, column: &column.name, first_row };
     match column.role {
         Role::Tag => coerce::to_tag(values, &place),
@@ -231,7 +226,10 @@ impl<'a> Times<'a> {
         let times = self.at.and_then(|at| fitted.columns().get(at));
         let times = times.and_then(|times| times.as_primitive_opt::<TimestampNanosecondType>());
         times.into_iter().flat_map(move |times| {
-            times.iter().enumerate().filter_map(move |(row, time)| Some((row, self.wrong_time(times, row, time)?)))
+            times
+                .iter()
+                .enumerate()
+                .filter_map(move |(row, time)| Some((row, self.wrong_time(times, row, time)?)))
         })
     }
 

@@ -53,7 +53,9 @@ async fn an_added_column_is_null_in_the_rows_before_it() {
     let db = Database::open(&path).unwrap();
     table(&db).await;
     db.sql("ALTER TABLE T ADD COLUMN x DOUBLE; ALTER TABLE t ADD COLUMN version TEXT TAG").await.unwrap();
-    db.sql("ALTER TABLE t ADD COLUMN IF NOT EXISTS X TEXT; ALTER TABLE t ADD user_id TEXT FIELD INDEX").await.unwrap();
+    db.sql("ALTER TABLE t ADD COLUMN IF NOT EXISTS X TEXT; ALTER TABLE t ADD user_id TEXT FIELD INDEX")
+        .await
+        .unwrap();
     db.sql("INSERT INTO t VALUES ('2026-01-04', 'eu', 'd', 4, 'z', 0.5, 'v2', 'u')").await.unwrap();
     let sql = "SELECT id, region, x, version, user_id FROM t ORDER BY time";
     let expected: [&[&str]; 4] = [
@@ -77,14 +79,21 @@ async fn a_dropped_column_is_gone_and_another_of_its_name_begins_empty() {
         .unwrap();
     let gone = error(&db, "SELECT s FROM t").await;
     assert!(matches!(gone, QueryError::NotFound(_)), "{gone:?}");
-    let db = stays(db, &path, "SELECT * FROM t ORDER BY time", &[
-        &["2026-01-01T00:00:00Z", "a", "1"],
-        &["2026-01-02T00:00:00Z", "b", "null"],
-        &["2026-01-03T00:00:00Z", "c", "-3"],
-    ])
+    let db = stays(
+        db,
+        &path,
+        "SELECT * FROM t ORDER BY time",
+        &[
+            &["2026-01-01T00:00:00Z", "a", "1"],
+            &["2026-01-02T00:00:00Z", "b", "null"],
+            &["2026-01-03T00:00:00Z", "c", "-3"],
+        ],
+    )
     .await;
     let before = db.engine().snapshot().table("t").unwrap().next_column_id;
-    db.sql("ALTER TABLE t ADD COLUMN s BIGINT; INSERT INTO t (time, id, s) VALUES ('2026-01-04', 'd', 7)").await.unwrap();
+    db.sql("ALTER TABLE t ADD COLUMN s BIGINT; INSERT INTO t (time, id, s) VALUES ('2026-01-04', 'd', 7)")
+        .await
+        .unwrap();
     assert_eq!(db.engine().snapshot().table("t").unwrap().column_named("s").unwrap().id, before);
     let expected: [&[&str]; 4] = [&["a", "null"], &["b", "null"], &["c", "null"], &["d", "7"]];
     stays(db, &path, "SELECT id, s FROM t ORDER BY time", &expected).await;
@@ -99,12 +108,17 @@ async fn a_renamed_column_keeps_its_values() {
     db.sql("ALTER TABLE t RENAME s TO n").await.unwrap();
     db.sql("INSERT INTO t VALUES ('2026-01-04', 'eu', 'd', 4, 'z')").await.unwrap();
     let sql = "SELECT id, \"Region\", amount, n FROM t ORDER BY time";
-    stays(db, &path, sql, &[
-        &["a", "eu", "1", "x"],
-        &["b", "us", "null", "y"],
-        &["c", "null", "-3", "null"],
-        &["d", "eu", "4", "z"],
-    ])
+    stays(
+        db,
+        &path,
+        sql,
+        &[
+            &["a", "eu", "1", "x"],
+            &["b", "us", "null", "y"],
+            &["c", "null", "-3", "null"],
+            &["d", "eu", "4", "z"],
+        ],
+    )
     .await;
 }
 
@@ -116,9 +130,12 @@ async fn a_widened_column_converts_what_is_stored() {
     db.sql("ALTER TABLE t ALTER COLUMN n TYPE DOUBLE; ALTER TABLE t ALTER n SET DATA TYPE DOUBLE PRECISION")
         .await
         .unwrap();
-    db.write(to_table("t", batch([("time", times(&[4])), ("n", Arc::new(Float64Array::from(vec![0.5])) as ArrayRef)])))
-        .await
-        .unwrap();
+    db.write(to_table(
+        "t",
+        batch([("time", times(&[4])), ("n", Arc::new(Float64Array::from(vec![0.5])) as ArrayRef)]),
+    ))
+    .await
+    .unwrap();
     let expected: [&[&str]; 4] = [&["0.5"], &["1.0"], &["null"], &["-3.0"]];
     let db = stays(db, &path, "SELECT n FROM t ORDER BY time", &expected).await;
     assert_eq!(one(&db, "SELECT sum(n) FROM t").await, "-1.5");
@@ -128,7 +145,9 @@ async fn a_widened_column_converts_what_is_stored() {
 #[tokio::test]
 async fn a_value_that_no_double_is_keeps_its_column_from_becoming_one() {
     let largest = 1_i64 << 53;
-    for (value, is_well) in [(largest, true), (-largest, true), (largest + 1, false), (-largest - 1, false), (i64::MIN, false)] {
+    for (value, is_well) in
+        [(largest, true), (-largest, true), (largest + 1, false), (-largest - 1, false), (i64::MIN, false)]
+    {
         for flushed in [false, true] {
             let db = Database::open_in_memory().unwrap();
             db.sql("CREATE TABLE t (n BIGINT)").await.unwrap();
@@ -142,8 +161,16 @@ async fn a_value_that_no_double_is_keeps_its_column_from_becoming_one() {
                 Err(error) => {
                     let place = if flushed { "in seg/" } else { "in memory" };
                     let text = error.to_string();
-                    assert!(!is_well && text.contains(&format!("holds {value},")) && text.contains(place), "{text}");
-                    assert!(text.starts_with("column n of table t cannot become DOUBLE: the row of 1970-01-01T00:00:03Z"), "{text}");
+                    assert!(
+                        !is_well && text.contains(&format!("holds {value},")) && text.contains(place),
+                        "{text}"
+                    );
+                    assert!(
+                        text.starts_with(
+                            "column n of table t cannot become DOUBLE: the row of 1970-01-01T00:00:03Z"
+                        ),
+                        "{text}"
+                    );
                 }
             }
         }
@@ -157,7 +184,10 @@ async fn statistics_tell_that_a_column_can_become_double() {
     db.sql("CREATE TABLE t (n BIGINT)").await.unwrap();
     let seconds: Vec<i64> = (0..5_000).collect();
     let write = |values: Vec<i64>| {
-        to_table("t", batch([("time", times(&seconds)), ("n", Arc::new(Int64Array::from(values)) as ArrayRef)]))
+        to_table(
+            "t",
+            batch([("time", times(&seconds)), ("n", Arc::new(Int64Array::from(values)) as ArrayRef)]),
+        )
     };
     db.write(write(seconds.clone())).await.unwrap();
     db.flush().await.unwrap();
@@ -170,7 +200,10 @@ async fn statistics_tell_that_a_column_can_become_double() {
     db.write(write(values)).await.unwrap();
     db.flush().await.unwrap();
     let refused = error(&db, "ALTER TABLE t ALTER COLUMN n TYPE DOUBLE").await.to_string();
-    assert!(refused.contains("the row of 1970-01-01T01:12:01Z") && refused.contains("9223372036854775807"), "{refused}");
+    assert!(
+        refused.contains("the row of 1970-01-01T01:12:01Z") && refused.contains("9223372036854775807"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -183,7 +216,10 @@ async fn a_renamed_table_takes_its_rows_with_it() {
     let db = stays(db, &path, "SELECT id FROM u ORDER BY time", &[&["a"], &["b"], &["c"], &["d"]]).await;
     assert_eq!(one(&db, "SELECT count(*) FROM t").await, "0");
     let taken = error(&db, "ALTER TABLE u RENAME TO T").await;
-    assert!(matches!(taken, QueryError::Exists(_)) && taken.to_string() == "table t exists already", "{taken:?}");
+    assert!(
+        matches!(taken, QueryError::Exists(_)) && taken.to_string() == "table t exists already",
+        "{taken:?}"
+    );
     db.sql("DROP TABLE t; ALTER TABLE u RENAME TO U").await.unwrap();
     assert_eq!(rows(&db, "SELECT name FROM system.tables").await, [["U"]]);
 }
@@ -208,20 +244,35 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         .await
         .unwrap();
     for (sql, expected) in [
-        ("ALTER TABLE t DROP COLUMN time", "column time of table t cannot be dropped: every row has the time"),
+        (
+            "ALTER TABLE t DROP COLUMN time",
+            "column time of table t cannot be dropped: every row has the time",
+        ),
         ("ALTER TABLE t DROP COLUMN nothing", "table t: column nothing does not exist"),
         ("ALTER TABLE t DROP COLUMN reg", "table t: column reg does not exist"),
         ("ALTER TABLE t ADD COLUMN N TEXT", "table t has a column n already"),
-        ("ALTER TABLE t ADD COLUMN other TEXT KEY", "table t has 2 KEY columns, id and other; it can have one"),
+        (
+            "ALTER TABLE t ADD COLUMN other TEXT KEY",
+            "table t has 2 KEY columns, id and other; it can have one",
+        ),
         ("ALTER TABLE t ADD COLUMN x DUBBLE", "unknown type DUBBLE"),
         ("ALTER TABLE t ADD COLUMN x DOUBLE FEETURE", "unknown role FEETURE"),
         ("ALTER TABLE t RENAME COLUMN n TO S", "table t has a column s already"),
         ("ALTER TABLE t RENAME COLUMN time TO t", "column time of table t cannot be renamed"),
         ("ALTER TABLE t RENAME TO m", "model m exists already"),
         ("ALTER TABLE t RENAME TO \"a$b\"", "cannot be a name"),
-        ("ALTER TABLE t ALTER COLUMN s TYPE DOUBLE", "column s of table t is TEXT and cannot become DOUBLE: a BIGINT can"),
-        ("ALTER TABLE t ALTER COLUMN n TYPE TEXT", "column n of table t is BIGINT and cannot become TEXT: a BIGINT can"),
-        ("ALTER TABLE b ALTER COLUMN who TYPE DOUBLE", "cannot become DOUBLE: KEY and SUBJECT are of type TEXT or BIGINT"),
+        (
+            "ALTER TABLE t ALTER COLUMN s TYPE DOUBLE",
+            "column s of table t is TEXT and cannot become DOUBLE: a BIGINT can",
+        ),
+        (
+            "ALTER TABLE t ALTER COLUMN n TYPE TEXT",
+            "column n of table t is BIGINT and cannot become TEXT: a BIGINT can",
+        ),
+        (
+            "ALTER TABLE b ALTER COLUMN who TYPE DOUBLE",
+            "cannot become DOUBLE: KEY and SUBJECT are of type TEXT or BIGINT",
+        ),
         ("ALTER MODEL m ALTER COLUMN k TYPE DOUBLE", "cannot become DOUBLE: its values are categories"),
         ("ALTER TABLE t ALTER COLUMN s TYPE TEXT TAG", "the role of a column cannot change"),
         ("ALTER TABLE t ALTER COLUMN s TAG", "the role of a column cannot change"),

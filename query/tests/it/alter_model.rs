@@ -27,9 +27,11 @@ async fn labels_are_found_by_the_new_names_of_key_and_label() {
     let db = fraud().await;
     db.write(label("id", "a", "label", "ok")).await.unwrap();
     db.flush().await.unwrap();
-    db.sql("ALTER MODEL Fraud RENAME COLUMN ID TO prediction_id; ALTER MODEL fraud RENAME COLUMN label TO truth")
-        .await
-        .unwrap();
+    db.sql(
+        "ALTER MODEL Fraud RENAME COLUMN ID TO prediction_id; ALTER MODEL fraud RENAME COLUMN label TO truth",
+    )
+    .await
+    .unwrap();
     assert_eq!(names(labels_schema(&db, "fraud")), ["time", "prediction_id", "truth", "received_at"]);
     db.write(label("prediction_id", "b", "truth", "fraud")).await.unwrap();
     let sql = "SELECT prediction_id, truth FROM fraud ORDER BY 1";
@@ -68,7 +70,10 @@ async fn label_columns_come_and_go() {
     assert_eq!(names(labels_schema(&db, "fraud")), ["time", "k", "label", "received_at"]);
     db.sql("INSERT INTO fraud (time, k) VALUES ('2026-01-05', 'new')").await.unwrap();
     db.write(label("k", "new", "label", "late")).await.unwrap();
-    assert_eq!(rows(&db, "SELECT label, count(*) FROM fraud GROUP BY 1 ORDER BY 1").await, [["late", "1"], ["null", "3"]]);
+    assert_eq!(
+        rows(&db, "SELECT label, count(*) FROM fraud GROUP BY 1 ORDER BY 1").await,
+        [["late", "1"], ["null", "3"]]
+    );
 }
 
 #[tokio::test]
@@ -97,7 +102,10 @@ async fn a_label_is_widened_on_both_sides() {
     db.write(stars("b", (1 << 53) + 1)).await.unwrap();
     db.flush().await.unwrap();
     let refused = error(&db, "ALTER MODEL m ALTER COLUMN stars TYPE DOUBLE").await.to_string();
-    assert!(refused.contains("column stars of table m$labels") && refused.contains("9007199254740993"), "{refused}");
+    assert!(
+        refused.contains("column stars of table m$labels") && refused.contains("9007199254740993"),
+        "{refused}"
+    );
     assert_eq!(one(&db, "SELECT stars FROM m WHERE id = 'b'").await, "9007199254740993");
     let fraction = |id: &str| {
         let values: ArrayRef = Arc::new(Float64Array::from(vec![4.5]));
@@ -123,7 +131,9 @@ async fn a_prediction_widens_the_labels_too() {
     let db = Database::open_in_memory().unwrap();
     db.sql("CREATE MODEL m (id TEXT KEY, stars BIGINT LABEL)").await.unwrap();
     let values: ArrayRef = Arc::new(Float64Array::from(vec![0.5]));
-    db.write(to_table("m", batch([("time", times(&[1])), ("id", strings(["a"])), ("stars", values)]))).await.unwrap();
+    db.write(to_table("m", batch([("time", times(&[1])), ("id", strings(["a"])), ("stars", values)])))
+        .await
+        .unwrap();
     assert_eq!(labels_schema(&db, "m").unwrap()[2].1, ColumnType::Double);
     assert_eq!(one(&db, "SELECT stars FROM m").await, "0.5");
 }
@@ -132,7 +142,9 @@ async fn a_prediction_widens_the_labels_too() {
 async fn a_renamed_model_keeps_labels_and_baselines() {
     let db = fraud().await;
     db.write(label("id", "a", "label", "ok")).await.unwrap();
-    db.sql("CREATE BASELINE b FOR MODEL fraud AS SELECT * FROM fraud; CREATE TABLE t (x DOUBLE)").await.unwrap();
+    db.sql("CREATE BASELINE b FOR MODEL fraud AS SELECT * FROM fraud; CREATE TABLE t (x DOUBLE)")
+        .await
+        .unwrap();
     let taken = error(&db, "ALTER MODEL fraud RENAME TO T").await;
     assert!(matches!(taken, QueryError::Exists(_)), "{taken:?}");
     let before = rows(&db, "SELECT feature, psi, n_reference FROM drift('fraud') ORDER BY 1").await;
@@ -151,7 +163,9 @@ async fn a_renamed_model_keeps_labels_and_baselines() {
 async fn baselines_follow_a_renamed_column_and_keep_a_dropped_one() {
     let db = fraud().await;
     db.sql("CREATE BASELINE b FOR MODEL fraud AS SELECT * FROM fraud").await.unwrap();
-    db.sql("ALTER MODEL fraud RENAME COLUMN amount TO Euros; ALTER MODEL fraud DROP COLUMN country").await.unwrap();
+    db.sql("ALTER MODEL fraud RENAME COLUMN amount TO Euros; ALTER MODEL fraud DROP COLUMN country")
+        .await
+        .unwrap();
     let references = "SELECT feature, n_reference FROM drift('fraud') ORDER BY 1";
     assert_eq!(rows(&db, references).await, [["Euros", "2"], ["decision", "3"], ["score", "3"]]);
     assert_eq!(one(&db, "SELECT columns FROM system.baselines").await, "4", "what it has it keeps");
@@ -198,7 +212,12 @@ async fn summaries_go_through_compaction_after_every_change() {
     db.sql("ALTER MODEL m DROP COLUMN gone; ALTER MODEL m RENAME COLUMN kind TO sort; ALTER MODEL m ADD COLUMN x DOUBLE FEATURE")
         .await
         .unwrap();
-    let second = batch([("time", times(&seconds)), ("n", numbers(0.5)), ("sort", strings(kinds)), ("x", numbers(0.0))]);
+    let second = batch([
+        ("time", times(&seconds)),
+        ("n", numbers(0.5)),
+        ("sort", strings(kinds)),
+        ("x", numbers(0.0)),
+    ]);
     db.write(to_table("m", second)).await.unwrap();
     let sql = "SELECT count(*), sum(n), count(x), count(sort), min(n), max(n) FROM m";
     let sum: f64 = seconds.iter().map(|s| 3.0 * (s % 700) as f64 + 0.5).sum();

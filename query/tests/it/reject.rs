@@ -61,10 +61,16 @@ async fn each_bad_row_is_put_aside_with_its_reason_and_the_rest_is_written() {
         assert!(found[0][2].ends_with("is more than 10 minutes ahead of the clock"), "{:?}", found[0]);
         assert!(found[1][2].ends_with("is older than the table's retention of 30 days"), "{:?}", found[1]);
         let data = &found[3][3];
-        assert!(data.contains(r#""n":5"#) && data.contains(r#""region":"us""#) && !data.contains(r#""j""#), "{data}");
+        assert!(
+            data.contains(r#""n":5"#) && data.contains(r#""region":"us""#) && !data.contains(r#""j""#),
+            "{data}"
+        );
     };
     check(&db).await;
-    assert_eq!(one(&db, "SELECT count(*) FROM system.rejected WHERE time > now() - INTERVAL '1 hour'").await, "4");
+    assert_eq!(
+        one(&db, "SELECT count(*) FROM system.rejected WHERE time > now() - INTERVAL '1 hour'").await,
+        "4"
+    );
     db.close().await.unwrap();
     let db = Database::open(&path).unwrap();
     check(&db).await;
@@ -78,7 +84,8 @@ async fn a_row_without_time_is_put_aside() {
     diverting(&db).await;
     let soon = "2026-01-01T00:00:00Z";
     db.sql("ALTER TABLE t RESET (retention)").await.unwrap();
-    let sent = batch([("time", strings([Some(soon), None, Some("soon")])), ("region", strings(["a", "b", "c"]))]);
+    let sent =
+        batch([("time", strings([Some(soon), None, Some("soon")])), ("region", strings(["a", "b", "c"]))]);
     assert_eq!(db.write(to_table("t", sent)).await.unwrap().diverted, 2);
     assert_eq!(rows(&db, "SELECT region FROM t").await, [["a"]]);
     let reasons = rows(&db, "SELECT reason FROM system.rejected ORDER BY row_number").await.concat();
@@ -160,7 +167,8 @@ async fn rows_and_rejected_ones_are_there_together_or_not_at_all() {
     db.write(both).await.unwrap_err();
     assert_eq!(rows(&db, REJECTED).await, Vec::<Vec<String>>::new());
     assert_eq!(db.engine().snapshot().seq(), before);
-    let written = db.write(Write { writer: None, parts: vec![part("t", bad()), part("T", bad())] }).await.unwrap();
+    let written =
+        db.write(Write { writer: None, parts: vec![part("t", bad()), part("T", bad())] }).await.unwrap();
     assert_eq!((written.diverted, written.seq), (2, before + 1), "one batch");
     assert_eq!(rows(&db, "SELECT row_number FROM system.rejected").await, [["2"], ["2"]]);
 }
@@ -172,17 +180,23 @@ async fn rejected_rows_are_a_table_of_schema_system_only() {
     assert_eq!(rows(&db, "SELECT * FROM system.rejected").await, Vec::<Vec<String>>::new());
     let refused = error(&db, "INSERT INTO System.Rejected (time) VALUES (now())").await.to_string();
     assert!(refused.contains("is not written to"), "{refused}");
-    let count = one(&db, "INSERT INTO t (time, region) VALUES (now(), 'a'), (now() + INTERVAL '1 day', 'b')").await;
+    let count =
+        one(&db, "INSERT INTO t (time, region) VALUES (now(), 'a'), (now() + INTERVAL '1 day', 'b')").await;
     assert_eq!(count, "1", "rows that were written");
     assert_eq!(one(&db, "SELECT count(*) FROM system.rejected WHERE table_name = 't'").await, "1");
-    let listed = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_name LIKE '%rejected%'";
+    let listed =
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_name LIKE '%rejected%'";
     assert_eq!(rows(&db, listed).await, [["system", "rejected"]]);
     assert_eq!(rows(&db, "SELECT name FROM system.tables").await, [["t"]]);
     let refused = error(&db, "INSERT INTO system.rejected (time) VALUES (now())").await.to_string();
     assert!(refused.contains("is not written to"), "{refused}");
     let refused = error(&db, "INSERT INTO \"$rejected\" (time) VALUES (now())").await.to_string();
     assert!(refused.contains("system.rejected is not written to"), "{refused}");
-    for sql in ["DROP TABLE \"$rejected\"", "ALTER TABLE \"$rejected\" ADD COLUMN x DOUBLE", "CREATE TABLE \"$rejected\" (x DOUBLE)"] {
+    for sql in [
+        "DROP TABLE \"$rejected\"",
+        "ALTER TABLE \"$rejected\" ADD COLUMN x DOUBLE",
+        "CREATE TABLE \"$rejected\" (x DOUBLE)",
+    ] {
         let refused = error(&db, sql).await.to_string();
         assert!(refused.contains("cannot be a name"), "{sql}: {refused}");
     }

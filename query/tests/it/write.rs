@@ -107,13 +107,17 @@ async fn a_conflict_names_the_column_both_types_and_the_first_row() {
 async fn a_fraction_makes_a_bigint_double_where_all_its_values_are_exact() {
     for flushed in [false, true] {
         let db = wide().await;
-        db.write(to_table("t", batch([("time", times(&[1, 2])), ("i", integers(&[1 << 53, -7]))]))).await.unwrap();
+        db.write(to_table("t", batch([("time", times(&[1, 2])), ("i", integers(&[1 << 53, -7]))])))
+            .await
+            .unwrap();
         if flushed {
             db.flush().await.unwrap();
         }
         db.write(to_table("t", batch([("time", times(&[3])), ("i", doubles(&[8.0]))]))).await.unwrap();
         assert_eq!(one(&db, "SELECT arrow_typeof(i) FROM t LIMIT 1").await, "Int64", "8.0 is an integer");
-        db.write(to_table("t", batch([("time", times(&[4, 5])), ("I", doubles(&[0.5, 1e300]))]))).await.unwrap();
+        db.write(to_table("t", batch([("time", times(&[4, 5])), ("I", doubles(&[0.5, 1e300]))])))
+            .await
+            .unwrap();
         let sql = "SELECT i FROM t ORDER BY time";
         assert_eq!(rows(&db, sql).await.concat(), ["9007199254740992.0", "-7.0", "8.0", "0.5", "1e300"]);
         db.write(to_table("t", batch([("time", times(&[6])), ("i", integers(&[9]))]))).await.unwrap();

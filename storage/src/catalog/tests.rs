@@ -29,7 +29,9 @@ fn a_version_that_does_not_follow_is_refused() {
 
 #[test]
 fn a_bigint_becomes_double_and_nothing_else_changes_its_type() {
-    for (ty, is_well) in [(ColumnType::Double, true), (ColumnType::Text, false), (ColumnType::Timestamp, false)] {
+    for (ty, is_well) in
+        [(ColumnType::Double, true), (ColumnType::Text, false), (ColumnType::Timestamp, false)]
+    {
         let (mut catalog, mut next) = catalog();
         next.columns[1].ty = ty;
         assert_eq!(alter(&mut catalog, next).is_ok(), is_well, "{ty:?}");

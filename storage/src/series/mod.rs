@@ -18,8 +18,8 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, StringArray};
 use parking_lot::RwLock;
 
-pub(crate) use self::files::{SeriesFiles, SeriesPlaces, remove_unnamed};
 use self::bounds::Bounds;
+pub(crate) use self::files::{SeriesFiles, SeriesPlaces, remove_unnamed};
 use self::marks::Marks;
 use self::resolve::Request;
 use self::sets::Sets;

@@ -77,14 +77,15 @@ impl Target<'_> {
             return Ok(None);
         }
         let column = self.column(wanted)?;
-        let refuse = |why: &str| {
-            Err(QueryError::Invalid(format!("column {} of {} {why}", column.name, self.shown())))
-        };
+        let refuse =
+            |why: &str| Err(QueryError::Invalid(format!("column {} of {} {why}", column.name, self.shown())));
         if column.role == Role::Time {
             return refuse("cannot be dropped: every row has the time of its event");
         }
         if column.role == Role::Key && self.has_labels() {
-            return refuse("cannot be dropped: labels find their prediction by it; drop the LABEL columns first");
+            return refuse(
+                "cannot be dropped: labels find their prediction by it; drop the LABEL columns first",
+            );
         }
         let mut after = self.table.clone();
         after.columns.retain(|other| other.id != column.id);
