@@ -147,12 +147,18 @@ async fn a_renamed_model_keeps_labels_and_baselines() {
         .unwrap();
     let taken = error(&db, "ALTER MODEL fraud RENAME TO T").await;
     assert!(matches!(taken, QueryError::Exists(_)), "{taken:?}");
-    let before = rows(&db, "SELECT feature, psi, n_reference FROM drift('fraud') ORDER BY 1").await;
+    let before =
+        rows(&db, "SELECT feature, psi, n_reference FROM drift('fraud', from => '2020-01-01') ORDER BY 1")
+            .await;
     db.sql("ALTER MODEL fraud RENAME TO risk").await.unwrap();
     assert_eq!(rows(&db, "SELECT name, positive FROM system.models").await, [["risk", "fraud"]]);
     assert_eq!(rows(&db, "SELECT model, name FROM system.baselines").await, [["risk", "b"]]);
     assert_eq!(one(&db, "SELECT label FROM risk WHERE id = 'a'").await, "ok");
-    assert_eq!(rows(&db, "SELECT feature, psi, n_reference FROM drift('risk') ORDER BY 1").await, before);
+    assert_eq!(
+        rows(&db, "SELECT feature, psi, n_reference FROM drift('risk', from => '2020-01-01') ORDER BY 1")
+            .await,
+        before
+    );
     let keys = db.engine().snapshot().entries().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys, ["baseline/risk/b", "model/risk"]);
     db.sql("DROP MODEL risk").await.unwrap();
@@ -166,7 +172,7 @@ async fn baselines_follow_a_renamed_column_and_keep_a_dropped_one() {
     db.sql("ALTER MODEL fraud RENAME COLUMN amount TO Euros; ALTER MODEL fraud DROP COLUMN country")
         .await
         .unwrap();
-    let references = "SELECT feature, n_reference FROM drift('fraud') ORDER BY 1";
+    let references = "SELECT feature, n_reference FROM drift('fraud', from => '2020-01-01') ORDER BY 1";
     assert_eq!(rows(&db, references).await, [["Euros", "2"], ["decision", "3"], ["score", "3"]]);
     assert_eq!(one(&db, "SELECT columns FROM system.baselines").await, "4", "what it has it keeps");
 }
