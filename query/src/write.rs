@@ -8,6 +8,7 @@ mod json;
 mod label;
 mod plan;
 mod row;
+mod rules;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

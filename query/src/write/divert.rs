@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{Column, ColumnType, Role, TIME_COLUMN, TableSchema};
 
+use super::rules::Rules;
 use super::{json, row};
 use crate::error::{QueryError, Result};
 use crate::model::REJECTED;
@@ -55,30 +56,33 @@ pub(super) fn is_on(table: &TableSchema) -> bool {
     table.options.get(ON_BAD_ROW).is_some_and(|what| what == DIVERT)
 }
 
-/// The rows that fit `table`, in its Arrow schema, and those that do not.
+/// The rows that fit `table`, in its Arrow schema, and those that do not. `sent` is what they came as.
 ///
 /// # Errors
 /// What is wrong with the batch and not with rows of it: columns that come twice.
 pub(super) fn fit(
     table: &TableSchema,
     rows: &RecordBatch,
-    now_nanos: i64,
+    rules: &Rules<'_>,
+    sent: &RecordBatch,
 ) -> Result<(RecordBatch, Vec<Rejected>)> {
-    if let Ok(fitted) = row::fit(table, rows, now_nanos) {
+    if let Ok(fitted) = row::fit(table, rows, rules) {
         return Ok((fitted, Vec::new()));
     }
     let mut reasons = row::misfits(table, rows)?;
     let places: Vec<usize> = (0..rows.num_rows()).filter(|row| !reasons.contains_key(row)).collect();
-    let convertible = without(rows, &reasons)?;
-    let fitted = row::fit_types(table, &untyped_nulls(&convertible)?)?;
-    let times: BTreeMap<usize, String> = row::Times::new(table, now_nanos)?.wrong(&fitted).collect();
-    let fitted = without(&fitted, &times)?;
-    reasons.extend(times.into_iter().filter_map(|(at, what)| {
+    let convertible = untyped_nulls(&without(rows, &reasons)?)?;
+    let fitted = rules.complete(row::fit_types(table, &convertible)?)?;
+    let wrong: BTreeMap<usize, String> = rules.wrong(&fitted).collect();
+    let fitted = without(&fitted, &wrong)?;
+    reasons.extend(wrong.into_iter().filter_map(|(at, what)| {
         let row = *places.get(at)?;
-        Some((row, row::of_row(table, row, &what)))
+        Some((row, rules.say(row, &what)))
     }));
-    let rejected =
-        |(row, reason)| Rejected { table: table.name.clone(), row, reason, data: json::of_row(rows, row) };
+    let rejected = |(row, reason)| {
+        let data = json::of_row(sent, row);
+        Rejected { table: table.name.clone(), row, reason, data }
+    };
     Ok((fitted, reasons.into_iter().map(rejected).collect()))
 }
 

@@ -11,6 +11,7 @@ use driftline_storage::{
 
 use super::divert::{self, Rejected};
 use super::exact::{self, Exactness, Inexact};
+use super::rules::Rules;
 use super::{is_model, label, row};
 use crate::catalog::name;
 use crate::error::{QueryError, Result};
@@ -62,14 +63,16 @@ impl<'a> WritePlan<'a> {
     pub(super) fn add_rows(&mut self, name: &str, rows: &RecordBatch) -> Result<()> {
         let found = self.table(name, rows)?;
         let mut table = self.now(&found);
+        let diverts = divert::is_on(&table);
         let has_new = row::add_new_columns(&mut table, rows)?;
-        let is_wider = self.widen(&mut table, rows)?;
-        let fitted = if divert::is_on(&table) {
-            let (fitted, rejected) = divert::fit(&table, rows, self.arrival.now_nanos)?;
+        let is_wider = self.widen(&mut table, rows, diverts)?;
+        let rules = Rules::of_table(&table, self.arrival.now_nanos)?;
+        let fitted = if diverts {
+            let (fitted, rejected) = divert::fit(&table, rows, &rules, rows)?;
             self.rejected.extend(rejected);
             fitted
         } else {
-            row::fit(&table, rows, self.arrival.now_nanos)?
+            row::fit(&table, rows, &rules)?
         };
         self.rows.push((table.id, fitted));
         if has_new || is_wider {
@@ -79,13 +82,22 @@ impl<'a> WritePlan<'a> {
     }
 
     /// Adds labels for a model.
-    pub(super) fn add_labels(&mut self, model: &str, rows: &RecordBatch) -> Result<()> {
+    pub(super) fn add_labels(&mut self, model: &str, sent: &RecordBatch) -> Result<()> {
         let target = label::Target::find(&self.snapshot, model)?;
+        let diverts = target.diverts(&self.snapshot);
         let mut labels = self.now(&target.labels);
-        let is_wider = self.widen(&mut labels, rows)?;
+        let is_wider = self.widen(&mut labels, sent, diverts)?;
         let target = target.with(labels.clone());
-        let rows = target.fit(rows, self.arrival.now_nanos, self.arrival.received_at)?;
-        self.rows.push((labels.id, rows));
+        let rows = target.received(sent, self.arrival.received_at)?;
+        let rules = target.rules(self.arrival)?;
+        let fitted = if diverts {
+            let (fitted, rejected) = divert::fit(&labels, &rows, &rules, sent)?;
+            self.rejected.extend(rejected);
+            fitted
+        } else {
+            row::fit(&labels, &rows, &rules)?
+        };
+        self.rows.push((labels.id, fitted));
         if is_wider {
             self.alter(labels);
         }
@@ -163,7 +175,7 @@ impl<'a> WritePlan<'a> {
     ///
     /// Where a value that is there already cannot follow, that is an error, unless bad rows are diverted: then the
     /// column stays as it is, and the rows do not fit.
-    fn widen(&mut self, table: &mut TableSchema, rows: &RecordBatch) -> Result<bool> {
+    fn widen(&mut self, table: &mut TableSchema, rows: &RecordBatch, diverts: bool) -> Result<bool> {
         let mut is_wider = false;
         for row::Misfit { at, conflict } in row::beyond_bigint(table, rows)? {
             let Some(column) = table.columns.get(at).cloned() else { continue };
@@ -175,7 +187,7 @@ impl<'a> WritePlan<'a> {
                 inexact = self.inexact(partner, column)?;
             }
             match inexact {
-                Some(_) if divert::is_on(table) => continue,
+                Some(_) if diverts => continue,
                 Some(found) => {
                     return Err(QueryError::Invalid(format!(
                         "{conflict}; the column cannot become DOUBLE: {found}"

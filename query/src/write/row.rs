@@ -1,18 +1,17 @@
-//! Fits rows to their table: columns by name, types where nothing is lost, times within bounds.
+//! Fits rows to their table: columns by name, types where nothing is lost.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
-use arrow::datatypes::{Field, Float64Type, Int64Type, Schema, SchemaRef, TimestampNanosecondType};
+use arrow::datatypes::{Field, Float64Type, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{Column, ColumnType, Meaning, Role, TIME_COLUMN, TableSchema};
 
 use super::coerce::{self, Place};
+use super::rules::Rules;
 use crate::catalog::name;
-use crate::duration;
 use crate::error::{QueryError, Result};
-use crate::limits::AHEAD_NANOS_MAX;
 
 /// Adds to `table` the columns of `rows` that it lacks; whether there were any. A column of nulls only, without a
 /// type, adds nothing.
@@ -73,21 +72,16 @@ fn is_widened(column: &Column) -> bool {
 }
 
 /// The rows in the Arrow schema of `table`. Row numbers in errors count from 1.
-pub(super) fn fit(table: &TableSchema, rows: &RecordBatch, now_nanos: i64) -> Result<RecordBatch> {
-    let fitted = fit_types(table, rows)?;
-    let wrong = Times::new(table, now_nanos)?.wrong(&fitted).next();
+pub(super) fn fit(table: &TableSchema, rows: &RecordBatch, rules: &Rules<'_>) -> Result<RecordBatch> {
+    let fitted = rules.complete(fit_types(table, rows)?)?;
+    let wrong = rules.wrong(&fitted).next();
     match wrong {
         None => Ok(fitted),
-        Some((row, what)) => Err(QueryError::Invalid(of_row(table, row, &what))),
+        Some((row, what)) => Err(QueryError::Invalid(rules.say(row, &what))),
     }
 }
 
-/// What is wrong with a row, from 0.
-pub(super) fn of_row(table: &TableSchema, row: usize, what: &str) -> String {
-    format!("row {} for table {}: {what}", row + 1, table.name)
-}
-
-/// The same, whatever their times are; where one is missing, the batch says that it may be.
+/// The same before any rule; where a time is missing, the batch says that it may be.
 pub(super) fn fit_types(table: &TableSchema, rows: &RecordBatch) -> Result<RecordBatch> {
     let mut columns = Vec::with_capacity(table.columns.len());
     for (column, source) in table.columns.iter().zip(sources(table, rows)?) {
@@ -198,53 +192,4 @@ fn sources(table: &TableSchema, rows: &RecordBatch) -> Result<Vec<Option<usize>>
         }
     }
     Ok(sources)
-}
-
-/// The times that a table takes.
-pub(super) struct Times<'a> {
-    at: Option<usize>,
-    latest: i64,
-    oldest: i64,
-    retention: &'a str,
-}
-
-impl<'a> Times<'a> {
-    /// Those of a table now.
-    pub(super) fn new(table: &'a TableSchema, now_nanos: i64) -> Result<Self> {
-        let retention = table.options.get("retention");
-        let kept = retention.map(|kept| duration::nanos(kept)).transpose()?;
-        Ok(Self {
-            at: table.columns.iter().position(|column| column.role == Role::Time),
-            latest: now_nanos.saturating_add(AHEAD_NANOS_MAX),
-            oldest: kept.map_or(i64::MIN, |kept| now_nanos.saturating_sub(kept)),
-            retention: retention.map_or("", String::as_str),
-        })
-    }
-
-    /// The fitted rows, from 0, whose time is missing, too far ahead, or older than the table keeps; and what is wrong.
-    pub(super) fn wrong(&self, fitted: &RecordBatch) -> impl Iterator<Item = (usize, String)> {
-        let times = self.at.and_then(|at| fitted.columns().get(at));
-        let times = times.and_then(|times| times.as_primitive_opt::<TimestampNanosecondType>());
-        times.into_iter().flat_map(move |times| {
-            times
-                .iter()
-                .enumerate()
-                .filter_map(move |(row, time)| Some((row, self.wrong_time(times, row, time)?)))
-        })
-    }
-
-    fn wrong_time(&self, times: &dyn Array, row: usize, time: Option<i64>) -> Option<String> {
-        match time {
-            None => Some("time is missing; every row needs the time of its event".to_owned()),
-            Some(time) if time > self.latest => {
-                let shown = coerce::shown(times, row);
-                Some(format!("time {shown} is more than 10 minutes ahead of the clock"))
-            }
-            Some(time) if time < self.oldest => {
-                let shown = coerce::shown(times, row);
-                Some(format!("time {shown} is older than the table's retention of {}", self.retention))
-            }
-            Some(_) => None,
-        }
-    }
 }

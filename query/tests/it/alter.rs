@@ -334,6 +334,13 @@ async fn writers_go_on_while_columns_come_and_go() {
             }
         });
     }
+    let engine = Arc::clone(db.engine());
+    tasks.spawn_blocking(move || {
+        for _ in 0..6 {
+            engine.flush().unwrap();
+            engine.compact().unwrap();
+        }
+    });
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }

@@ -7,7 +7,7 @@ use arrow::datatypes::Float32Type;
 use driftline_query::storage::{StorageError, WriterSequence};
 use driftline_query::{Database, QueryError, Write, WritePart, WriteTarget};
 
-use crate::support::{batch, directory, error, one, rows, strings, times, to_table};
+use crate::support::{batch, directory, error, one, rows, strings, times, to_labels, to_table};
 
 const REJECTED: &str = "SELECT table_name, row_number, reason, data FROM system.rejected ORDER BY row_number";
 
@@ -35,13 +35,13 @@ async fn each_bad_row_is_put_aside_with_its_reason_and_the_rest_is_written() {
     let db = Database::open(&path).unwrap();
     diverting(&db).await;
     let now = now(&db);
-    let seconds = [now, now + 3_600, now - 31 * 86_400, now, now, now];
+    let seconds = [now, now, now + 3_600, now, now - 31 * 86_400, now];
     let sent = batch([
         ("time", times(&seconds)),
         ("region", strings(["eu", "eu", "eu", "us", "us", "us"])),
         ("n", Arc::new(Int64Array::from(vec![1, 2, 3, 4, 5, 6])) as ArrayRef),
-        ("j", strings([Some("{\"a\":1}"), Some("1"), Some("1"), Some("{"), None, Some("[]")])),
-        ("v", vectors(&[2, 2, 2, 2, 3, 2])),
+        ("j", strings([Some("{\"a\":1}"), Some("{"), Some("1"), None, Some("1"), Some("[]")])),
+        ("v", vectors(&[2, 2, 2, 3, 2, 2])),
     ]);
     let written = db.write(to_table("t", sent)).await.unwrap();
     assert_eq!((written.diverted, written.duplicate), (4, false));
@@ -51,18 +51,18 @@ async fn each_bad_row_is_put_aside_with_its_reason_and_the_rest_is_written() {
         let numbers: Vec<&str> = found.iter().map(|row| row[1].as_str()).collect();
         assert_eq!(numbers, ["2", "3", "4", "5"]);
         for (row, reason) in found.iter().zip([
-            "row 2 for table t: time ",
+            "row 2, column j of table t: this is not JSON",
             "row 3 for table t: time ",
-            "row 4, column j of table t: this is not JSON",
-            "row 5, column v of table t: 3 numbers for a VECTOR(2)",
+            "row 4, column v of table t: 3 numbers for a VECTOR(2)",
+            "row 5 for table t: time ",
         ]) {
             assert!(row[0] == "t" && row[2].starts_with(reason), "{row:?}");
         }
-        assert!(found[0][2].ends_with("is more than 10 minutes ahead of the clock"), "{:?}", found[0]);
-        assert!(found[1][2].ends_with("is older than the table's retention of 30 days"), "{:?}", found[1]);
-        let data = &found[3][3];
+        assert!(found[1][2].ends_with("is more than 10 minutes ahead of the clock"), "{:?}", found[1]);
+        assert!(found[3][2].ends_with("is older than the table's retention of 30 days"), "{:?}", found[3]);
+        let data = &found[2][3];
         assert!(
-            data.contains(r#""n":5"#) && data.contains(r#""region":"us""#) && !data.contains(r#""j""#),
+            data.contains(r#""n":4"#) && data.contains(r#""region":"us""#) && !data.contains(r#""j""#),
             "{data}"
         );
     };
@@ -200,6 +200,33 @@ async fn rejected_rows_are_a_table_of_schema_system_only() {
         let refused = error(&db, sql).await.to_string();
         assert!(refused.contains("cannot be a name"), "{sql}: {refused}");
     }
+}
+
+#[tokio::test]
+async fn labels_that_do_not_fit_are_put_aside_too() {
+    let db = Database::open_in_memory().unwrap();
+    db.sql("CREATE MODEL m (id TEXT KEY, stars BIGINT LABEL) WITH (on_bad_row = 'divert')").await.unwrap();
+    db.sql("INSERT INTO m (time, id) VALUES ('2026-01-01', 'a'), ('2026-01-02', 'b')").await.unwrap();
+    let sent = batch([
+        ("id", strings([Some("a"), None, Some("b"), Some("b")])),
+        ("stars", strings([None, None, Some("many"), None])),
+        ("time", strings([Some("2026-01-01"), None, None, Some("soon")])),
+    ]);
+    assert_eq!(db.write(to_labels("m", sent)).await.unwrap().diverted, 3);
+    assert_eq!(one(&db, "SELECT labels FROM system.tables").await, "1");
+    let found = rows(&db, REJECTED).await;
+    let reasons: Vec<&str> = found.iter().map(|row| row[2].as_str()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "row 2 of the labels of model m: id is null; a label needs the key of its prediction",
+            "column stars of table m$labels is BIGINT, the rows have Utf8: row 3 is many",
+            "row 4, column time of table m$labels: \"soon\" is no time like 2026-01-31T12:00:00Z",
+        ]
+    );
+    assert_eq!((found[1][0].as_str(), found[1][3].as_str()), ("m$labels", r#"{"id":"b","stars":"many"}"#));
+    let structural = db.write(to_labels("m", batch([("id", strings(["a"]))]))).await.unwrap_err();
+    assert!(structural.to_string().contains("need one of its label columns"), "{structural}");
 }
 
 #[tokio::test]
