@@ -101,7 +101,7 @@ impl Database {
     ///
     /// All parts are there or none is. An error other than [`StorageError::OutcomeUnknown`] wrote nothing.
     pub async fn write(&self, write: Write) -> Result<Written> {
-        self.blocking(move |ingest| ingest.write(write)).await
+        self.blocking(move |ingest| ingest.write(&write)).await
     }
 
     /// The newest sequence applied for a writer.

@@ -33,7 +33,8 @@
 //! ## The way of rows
 //!
 //! [`Database::write`] checks rows against the catalog (columns by name, types where nothing is lost, times within
-//! bounds) and hands all parts to the engine as one batch: they are on disk and visible together, or not at all.
+//! bounds) and hands all parts to the engine as one batch: they are on disk and visible together, or not at all. Where
+//! a table has `on_bad_row = 'divert'`, rows that do not fit go to `system.rejected` in the same batch.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod catalog;

@@ -20,7 +20,7 @@ use parking_lot::RwLock;
 pub(crate) use self::divert::{DIVERT, ON_BAD_ROW, REFUSE, schema as rejected_schema};
 pub(crate) use self::exact::Exactness;
 use self::plan::{Arrival, Planned, WritePlan};
-use crate::error::Result;
+use crate::error::{QueryError, Result};
 use crate::model::model_key;
 
 /// Rows of several tables and labels of several models, written all together or not at all.
@@ -93,22 +93,39 @@ impl Ingest {
     }
 
     /// Writes rows; durable and visible when it returns.
-    pub(crate) fn write(&self, write: Write) -> Result<Written> {
+    pub(crate) fn write(&self, write: &Write) -> Result<Written> {
+        match self.try_write(write) {
+            Err(error @ (QueryError::Invalid(_) | QueryError::NotFound(_))) => {
+                self.repeat_of(write)?.ok_or(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The answer to a write that was applied before, although it would be refused now: its table was renamed, or its
+    /// rows have become too old.
+    fn repeat_of(&self, write: &Write) -> Result<Option<Written>> {
+        let Some(writer) = &write.writer else { return Ok(None) };
+        let ack = self.engine.applied(writer, fingerprint::of(write)?);
+        Ok(ack.map(|ack| Written { seq: ack.seq, duplicate: true, diverted: 0 }))
+    }
+
+    fn try_write(&self, write: &Write) -> Result<Written> {
         let mut exactness = Exactness::put_off();
         {
             let _shared = self.catalog.read();
-            let planned = self.plan(&write, &mut exactness)?;
+            let planned = self.plan(write, &mut exactness)?;
             if planned.batch.catalog.is_empty() {
                 return self.commit(planned);
             }
         }
         if exactness.now() {
             // Reads what is stored while others write on: alone, only what came since is left to read.
-            self.plan(&write, &mut exactness)?;
+            self.plan(write, &mut exactness)?;
         }
         // Changes of tables: once more, alone, since another writer may have made them meanwhile.
         let _alone = self.catalog.write();
-        let planned = self.plan(&write, &mut exactness)?;
+        let planned = self.plan(write, &mut exactness)?;
         self.commit(planned)
     }
 

@@ -125,4 +125,14 @@ mod tests {
         assert_eq!(status(&error(io::ErrorKind::StorageFull)).code(), Code::ResourceExhausted);
         assert_eq!(status(&error(io::ErrorKind::Other)).code(), Code::Internal);
     }
+
+    #[test]
+    fn too_many_series_or_values_of_a_tag_are_a_limit() {
+        let table = || "t".to_owned();
+        let series = StorageError::TooManySeries { table: table(), size: 2, limit: 1 };
+        let values = StorageError::TooManyTagValues { table: table(), tag: "a".into(), size: 2, limit: 1 };
+        for error in [series, values] {
+            assert_eq!(status(&QueryError::Storage(error)).code(), Code::ResourceExhausted);
+        }
+    }
 }

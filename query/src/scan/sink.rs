@@ -65,7 +65,7 @@ impl DataSink for RowSink {
         let part = WritePart { target: WriteTarget::Table(self.table.clone()), rows };
         let write = Write { writer: None, parts: vec![part] };
         let ingest = Arc::clone(&self.ingest);
-        let done = tokio::task::spawn_blocking(move || ingest.write(write)).await;
+        let done = tokio::task::spawn_blocking(move || ingest.write(&write)).await;
         let written = done.map_err(QueryError::from)??;
         Ok(count.saturating_sub(written.diverted))
     }

@@ -289,6 +289,29 @@ async fn a_batch_sent_again_is_acknowledged_and_not_written_again() {
 }
 
 #[tokio::test]
+async fn a_batch_sent_again_is_acknowledged_although_it_would_be_refused_by_now() {
+    let db = wide().await;
+    let now = db.engine().now_nanos() / 1_000_000_000;
+    let write = |sequence, x: f64| Write {
+        writer: Some(WriterSequence { writer: "w".into(), sequence }),
+        ..to_table("short", batch([("time", times(&[now - 86_400])), ("x", doubles(&[x]))]))
+    };
+    db.write(write(1, 0.5)).await.unwrap();
+    db.sql("ALTER TABLE short SET (retention = '1 hour')").await.unwrap();
+    assert!(
+        db.write(write(1, 0.5)).await.unwrap().duplicate,
+        "its time was within bounds when it came first"
+    );
+    let other = db.write(write(1, 1.5)).await.unwrap_err();
+    assert!(matches!(other, QueryError::Invalid(_)), "{other:?}");
+    db.write(write(2, 0.5)).await.unwrap_err();
+    db.sql("ALTER TABLE short RENAME TO long").await.unwrap();
+    assert!(db.write(write(1, 0.5)).await.unwrap().duplicate, "its table had that name");
+    assert!(matches!(db.write(write(2, 0.5)).await.unwrap_err(), QueryError::NotFound(_)));
+    assert_eq!(one(&db, "SELECT count(*) FROM long").await, "1");
+}
+
+#[tokio::test]
 async fn a_batch_too_large_is_refused_with_the_limit() {
     let db = wide().await;
     let values: Vec<String> = (0..40_u32).map(|n| format!("{n}").repeat(400_000)).collect();
