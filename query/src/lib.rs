@@ -39,6 +39,7 @@
 
 mod catalog;
 mod database;
+mod delete;
 mod duration;
 pub mod egress;
 mod error;

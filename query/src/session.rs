@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::temporal_conversions::timestamp_ns_to_datetime;
+use arrow::array::{ArrayRef, UInt64Array};
+use arrow::record_batch::RecordBatch;
 use datafusion::catalog::MemorySchemaProvider;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -15,7 +17,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+use datafusion::logical_expr::{DdlStatement, DmlStatement, LogicalPlan, WriteOp};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -26,6 +28,7 @@ use futures::FutureExt;
 
 use crate::catalog::{CATALOG, CatalogView, PUBLIC, catalogs};
 use crate::database::Access;
+use crate::delete::Delete;
 use crate::error::{QueryError, Result};
 use crate::limits::SPILL_BYTES_MAX;
 use crate::memory::Budgeted;
@@ -122,9 +125,27 @@ impl Session {
             let done = context.execute_logical_plan(plan).await?;
             return Ok(egress::stream(done.execute_stream().await?));
         }
+        if let LogicalPlan::Dml(dml) = &plan
+            && matches!(dml.op, WriteOp::Delete | WriteOp::Truncate)
+        {
+            return self.delete(dml).await;
+        }
         let physical = guarded(self.state.create_physical_plan(&plan)).await?;
         let rows = execute_stream(physical, self.state.task_ctx())?;
         Ok(egress::stream(stream::guard(rows)))
+    }
+
+    /// Deletes rows; how many.
+    async fn delete(&self, dml: &DmlStatement) -> Result<SendableRecordBatchStream> {
+        let delete = match dml.op {
+            WriteOp::Delete => Delete::of(&self.view, dml, &self.state.optimize(&dml.input)?)?,
+            _ => Delete::all(&self.view, dml)?,
+        };
+        let ingest = Arc::clone(self.view.ingest());
+        let count = tokio::task::spawn_blocking(move || ingest.delete(&delete)).await??;
+        let counts: ArrayRef = Arc::new(UInt64Array::from(vec![count]));
+        let row = RecordBatch::try_from_iter([("count", counts)])?;
+        Ok(stream::of(row.schema(), vec![row]))
     }
 
     /// Plans and starts a statement.

@@ -2,6 +2,7 @@
 
 use arrow_array::RecordBatch;
 
+use crate::change::Change;
 use crate::schema::{TableId, TableSchema};
 
 /// Rows of several tables and changes of the catalog that become durable and visible together.
@@ -14,6 +15,8 @@ pub struct WriteBatch {
     pub fingerprint: Option<u64>,
     /// Changes of the catalog, applied in order before the rows.
     pub catalog: Vec<CatalogChange>,
+    /// Changes of rows that were written before this batch.
+    pub changes: Vec<Change>,
     /// Rows, each batch with exactly the Arrow schema of its table (after the catalog changes).
     pub rows: Vec<(TableId, RecordBatch)>,
 }

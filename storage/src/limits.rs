@@ -135,3 +135,11 @@ pub const SUMMARY_FIELD_CATEGORIES_MAX: usize = 64;
 pub const SUMMARY_CATEGORIES_MAX: usize = 1_024;
 /// Bytes of the summaries of one column of a segment, before zstd: 32 MiB. With more the column has none.
 pub const SUMMARY_COLUMN_BYTES_MAX: usize = 32 << 20;
+/// Parts of the condition of a DELETE.
+pub const PREDICATE_NODES_MAX: usize = 100_000;
+/// How deep the parts of a condition lie within each other.
+pub const PREDICATE_DEPTH_MAX: usize = 64;
+/// Changes in one write batch.
+pub const CHANGES_MAX: usize = 1_024;
+/// Bytes of one block of a patch file: 256 MiB.
+pub const PATCH_BLOCK_BYTES_MAX: u64 = 256 << 20;

@@ -1,8 +1,11 @@
 //! Rows as the engine keeps them: the tags of a row are its series, the other columns are arrays.
 
-use arrow_array::RecordBatch;
+use arrow_array::{BooleanArray, RecordBatch};
 use arrow_buffer::ScalarBuffer;
+use arrow_select::filter::filter_record_batch;
+use roaring::RoaringBitmap;
 
+use crate::error::{Result, StorageError};
 use crate::schema::SeriesId;
 
 /// Rows of one table.
@@ -18,6 +21,16 @@ impl Rows {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.series.len()
+    }
+
+    /// All but some, which are given by their places counted from `first` on.
+    pub(crate) fn without(&self, hidden: &RoaringBitmap, first: u32) -> Result<Self> {
+        let keep: Vec<bool> = (0..self.len()).map(|row| !hidden.contains(first + row as u32)).collect();
+        let series =
+            self.series.iter().zip(&keep).filter_map(|(series, keep)| keep.then_some(*series)).collect();
+        let batch = filter_record_batch(&self.batch, &BooleanArray::from(keep))
+            .map_err(|e| StorageError::Invalid(e.to_string()))?;
+        Ok(Self { series, batch })
     }
 
     /// Some of them, without a copy.

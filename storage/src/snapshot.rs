@@ -6,8 +6,10 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use crate::catalog::Catalog;
+use crate::change::{Filter, Predicate};
 use crate::error::Result;
 use crate::memtable::{Chunk, Memtable};
+use crate::overlay::{Hidden, View};
 use crate::schema::{Column, TableId, TableSchema};
 use crate::segment::{SegmentReader, TimeRange};
 use crate::series::SeriesRegistry;
@@ -28,6 +30,8 @@ struct Moment {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TableData {
     pub(crate) segments: Arc<Vec<Arc<SegmentReader>>>,
+    /// Hidden rows of segments, as flushes wrote them down.
+    pub(crate) hidden: Arc<BTreeMap<u64, Arc<Hidden>>>,
     pub(crate) frozen: Memtable,
     pub(crate) active: Memtable,
 }
@@ -39,15 +43,17 @@ pub struct ScanPart(Part);
 #[derive(Clone, Debug)]
 enum Part {
     /// A row group with its rows and its time.
-    RowGroup(Arc<SegmentReader>, usize, u64, TimeRange),
-    Chunk(Arc<Chunk>, Arc<SeriesRegistry>),
+    RowGroup(Arc<SegmentReader>, usize, u64, TimeRange, Arc<View>),
+    Chunk(Arc<Chunk>, Arc<View>),
 }
 
 /// Sizes of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableSize {
-    /// Rows in segments and memtables.
+    /// Rows in segments and memtables, without those that flushes found to be replaced or deleted.
     pub rows: u64,
+    /// Rows in segments that are replaced or deleted, and go with the next compaction.
+    pub hidden_rows: u64,
     /// Rows not yet in a segment.
     pub memtable_rows: u64,
     /// Bytes of its memtable.
@@ -98,18 +104,39 @@ impl Snapshot {
 
     /// The pieces of a table that may hold rows in `time`, oldest write first.
     pub fn scan(&self, table: TableId, time: TimeRange) -> Result<Vec<ScanPart>> {
-        self.0.catalog.table(table)?;
+        let schema = self.0.catalog.table(table)?;
         let Some(data) = self.0.tables.get(&table) else { return Ok(Vec::new()) };
+        let view = Arc::new(data.view(schema, &self.0.registry));
         let mut parts = Vec::new();
         for segment in data.segments.iter().filter(|s| s.info().time().overlaps(time)) {
             for (index, group) in segment.groups()?.iter().enumerate() {
-                parts.push(ScanPart(Part::RowGroup(segment.clone(), index, group.rows as u64, group.time)));
+                let (rows, time) = (group.rows as u64, group.time);
+                parts.push(ScanPart(Part::RowGroup(segment.clone(), index, rows, time, view.clone())));
             }
         }
-        let chunk = |chunk: &Arc<Chunk>| ScanPart(Part::Chunk(chunk.clone(), self.0.registry.clone()));
+        let chunk = |chunk: &Arc<Chunk>| ScanPart(Part::Chunk(chunk.clone(), view.clone()));
         parts.extend(data.chunks().map(chunk));
         parts.retain(|part| part.time().overlaps(time));
         Ok(parts)
+    }
+
+    /// How many rows of a table a condition is true for. Reads them.
+    pub fn count_where(&self, table: TableId, predicate: &Predicate) -> Result<u64> {
+        let filter = Filter::new(predicate.clone(), self.0.catalog.table(table)?)?;
+        let mut rows = 0;
+        for part in self.scan(table, filter.time())? {
+            for batch in part.read(filter.columns(), filter.time())? {
+                rows += filter.matches(&batch)?.true_count() as u64;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Whether deletes from a table wait for a flush to write them down. Until then they look at its columns as these
+    /// were when the delete came.
+    pub fn has_pending_deletes(&self, table: TableId) -> bool {
+        let data = self.0.tables.get(&table);
+        data.is_some_and(|data| !data.frozen.tombstones().is_empty() || !data.active.tombstones().is_empty())
     }
 
     /// The open segments of a table, oldest write first.
@@ -135,10 +162,17 @@ impl TableData {
         self.frozen.bytes() + self.active.bytes()
     }
 
-    /// The first write with a row in memory.
+    /// The first write of which something is in memory.
     pub(crate) fn first_seq(&self) -> Option<u64> {
         let oldest = if self.frozen.is_empty() { &self.active } else { &self.frozen };
-        oldest.seqs().map(|(first, _)| first)
+        oldest.first_seq()
+    }
+
+    /// What hides rows of it.
+    pub(crate) fn view(&self, schema: &TableSchema, registry: &Arc<SeriesRegistry>) -> View {
+        let tombstones = self.frozen.tombstones().iter().chain(self.active.tombstones());
+        let chunks = self.chunks().cloned().collect();
+        View::new(schema, chunks, tombstones.cloned().collect(), self.hidden.clone(), registry.clone())
     }
 
     fn chunks(&self) -> impl Iterator<Item = &Arc<Chunk>> {
@@ -150,8 +184,10 @@ impl TableData {
         let memtable_rows = self.frozen.rows() + self.active.rows();
         let ranges = self.segments.iter().map(|s| s.info().time());
         let time = ranges.chain(self.chunks().map(|c| c.time)).reduce(TimeRange::union);
+        let hidden_rows: u64 = self.hidden.values().map(|hidden| hidden.place.rows).sum();
         TableSize {
-            rows: sum(|s| s.info().rows) + memtable_rows,
+            rows: (sum(|s| s.info().rows) + memtable_rows).saturating_sub(hidden_rows),
+            hidden_rows,
             memtable_rows,
             memtable_bytes: self.memtable_bytes() as u64,
             segments: self.segments.len() as u64,
@@ -165,32 +201,52 @@ impl TableData {
 }
 
 impl ScanPart {
-    /// Rows in it, before the cut by time.
+    /// Rows in it, before the cut by time, hidden ones too.
     pub fn rows(&self) -> u64 {
         match &self.0 {
-            Part::RowGroup(_, _, rows, _) => *rows,
+            Part::RowGroup(_, _, rows, _, _) => *rows,
             Part::Chunk(chunk, _) => chunk.rows.len() as u64,
         }
     }
 
-    /// Whether its rows are in no segment yet.
-    pub fn is_in_memory(&self) -> bool {
-        matches!(self.0, Part::Chunk(..))
+    /// The segment that its rows are in; None while they are in memory.
+    pub fn segment(&self) -> Option<&Arc<SegmentReader>> {
+        match &self.0 {
+            Part::RowGroup(segment, ..) => Some(segment),
+            Part::Chunk(..) => None,
+        }
+    }
+
+    /// Whether none of its rows can be hidden: then [`Self::rows`] is how many there are. False where only a read would
+    /// tell.
+    pub fn is_clean(&self) -> bool {
+        match &self.0 {
+            Part::RowGroup(segment, _, _, _, view) => view.is_clean_segment(segment),
+            Part::Chunk(chunk, view) => view.is_clean_chunk(chunk),
+        }
     }
 
     /// Event times in it.
     pub fn time(&self) -> TimeRange {
         match &self.0 {
-            Part::RowGroup(_, _, _, time) => *time,
+            Part::RowGroup(_, _, _, time, _) => *time,
             Part::Chunk(chunk, _) => chunk.time,
         }
     }
 
-    /// Its rows whose time lies in `time`, `columns` in the order given. Blocks on the disk.
+    /// Its rows whose time lies in `time`, `columns` in the order given, without those that were replaced or deleted.
+    /// Blocks on the disk.
     pub fn read(&self, columns: &[Column], time: TimeRange) -> Result<Vec<RecordBatch>> {
         match &self.0 {
-            Part::RowGroup(segment, index, _, _) => segment.read(*index, columns, time),
-            Part::Chunk(chunk, registry) => Ok(chunk.read(columns, time, registry)?.into_iter().collect()),
+            Part::RowGroup(segment, index, _, _, view) => {
+                let hidden = view.in_segment(segment)?;
+                segment.read_visible(*index, columns, time, hidden.as_deref())
+            }
+            Part::Chunk(chunk, view) => {
+                let hidden = view.in_chunk(chunk)?;
+                let rows = chunk.read(columns, time, view.registry(), hidden.as_deref())?;
+                Ok(rows.into_iter().collect())
+            }
         }
     }
 }

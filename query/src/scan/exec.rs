@@ -72,7 +72,7 @@ impl ScanExec {
         Ok(Self { table: Arc::clone(table), wanted, partitions, properties: Arc::new(properties), metrics })
     }
 
-    /// Rows, exact unless a part is cut by time.
+    /// Rows, exact unless a part is cut by time or some of its rows may be replaced or deleted.
     fn rows_of(&self, partition: Option<usize>) -> Precision<usize> {
         let parts = || {
             let wanted =
@@ -81,7 +81,8 @@ impl ScanExec {
         };
         let rows = parts().map(|part| part.rows()).fold(0_u64, u64::saturating_add);
         let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-        match parts().all(|part| self.wanted.time.contains(part.time())) && self.wanted.limit.is_none() {
+        let is_whole = |part: &ScanPart| self.wanted.time.contains(part.time()) && part.is_clean();
+        match parts().all(is_whole) && self.wanted.limit.is_none() {
             true => Precision::Exact(rows),
             false => Precision::Inexact(rows.min(self.wanted.limit.unwrap_or(usize::MAX))),
         }
@@ -206,7 +207,8 @@ impl Reader {
 
     fn read(&self, part: &ScanPart) -> Result<Vec<RecordBatch>> {
         let timer = self.metrics.elapsed_compute().timer();
-        let batches = match (self.wanted.columns.is_empty(), self.wanted.time.contains(part.time())) {
+        let is_whole = self.wanted.time.contains(part.time()) && part.is_clean();
+        let batches = match (self.wanted.columns.is_empty(), is_whole) {
             (true, true) => vec![self.shaped(&[], usize::try_from(part.rows()).unwrap_or(usize::MAX))?],
             _ => self.decode(part)?,
         };

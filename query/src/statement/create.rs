@@ -4,6 +4,7 @@ use driftline_storage::{
     CatalogChange, Column, ColumnType, Role, Snapshot, TIME_COLUMN, TableId, TableSchema, WriteBatch,
 };
 
+use super::option::{DEDUP, DEDUP_NONE};
 use super::{Create, Drop, Kind, column, option};
 use crate::catalog::{label_columns, name};
 use crate::error::{QueryError, Result};
@@ -137,5 +138,8 @@ pub(super) fn labels(predictions: &TableSchema) -> Result<Option<TableSchema>> {
         )));
     }
     columns.push(Column::new(RECEIVED_AT, ColumnType::Timestamp, Role::Field));
-    Ok(Some(TableSchema::new(labels_table(&predictions.name), columns)))
+    let mut labels = TableSchema::new(labels_table(&predictions.name), columns);
+    // Each label stays, also where it has the time and key of one before it: a null leaves that one standing.
+    labels.options.insert(DEDUP.to_owned(), DEDUP_NONE.to_owned());
+    Ok(Some(labels))
 }

@@ -11,7 +11,7 @@ use crate::error::{QueryError, Result};
 use crate::write::{DIVERT, ON_BAD_ROW, REFUSE};
 
 /// What a model can be told.
-const OF_MODELS: [&str; 11] = [
+const OF_MODELS: [&str; 12] = [
     "type",
     "positive",
     "threshold",
@@ -20,15 +20,23 @@ const OF_MODELS: [&str; 11] = [
     "retention",
     "owner",
     "description",
+    DEDUP,
     ON_BAD_ROW,
     SERIES_MAX_OPTION,
     TAG_VALUES_MAX_OPTION,
 ];
 /// What a table can be told.
-const OF_TABLES: [&str; 5] =
-    ["retention", "description", ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
+const OF_TABLES: [&str; 6] =
+    ["retention", "description", DEDUP, ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
 /// What a model is told for the table of its predictions.
-const OF_PREDICTIONS: [&str; 4] = ["retention", ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
+const OF_PREDICTIONS: [&str; 5] = ["retention", DEDUP, ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
+/// What tells rows apart, of which the last stays: series and time, nothing, or else the KEY where there is one.
+pub(crate) const DEDUP: &str = "dedup";
+/// Rows are only ever added.
+pub(crate) const DEDUP_NONE: &str = "none";
+/// Series and time tell rows apart, also without a KEY.
+pub(crate) const DEDUP_LAST: &str = "last";
+const DEDUPS: [&str; 2] = [DEDUP_LAST, DEDUP_NONE];
 /// What becomes of rows that do not fit.
 const BAD_ROWS: [&str; 2] = [REFUSE, DIVERT];
 /// What a model can be.
@@ -40,6 +48,13 @@ pub(crate) struct Setting {
     name: String,
     value: String,
     at: Location,
+}
+
+impl Setting {
+    /// Which option it is.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// `[WITH (name = value, ..)]`.
@@ -164,6 +179,8 @@ fn check_value(setting: &Setting) -> Result<()> {
         },
         "threshold" if setting.value.parse::<f64>().is_ok_and(f64::is_finite) => Ok(()),
         "threshold" => wrong(format!("{:?} is no number", setting.value)),
+        DEDUP if DEDUPS.contains(&setting.value.as_str()) => Ok(()),
+        DEDUP => wrong(format!("{:?} is unknown; it is {}", setting.value, DEDUPS.join(" or "))),
         "type" if MODEL_TYPES.contains(&setting.value.as_str()) => Ok(()),
         "type" => wrong(format!("{:?} is unknown; a model is {}", setting.value, MODEL_TYPES.join(" or "))),
         ON_BAD_ROW if BAD_ROWS.contains(&setting.value.as_str()) => Ok(()),

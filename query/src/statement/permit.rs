@@ -13,7 +13,10 @@ use crate::error::{QueryError, Result};
 pub(crate) fn permit(statement: &SqlStatement, access: Access) -> Result<()> {
     match statement {
         SqlStatement::Statement(ast) => permit_ast(ast),
-        SqlStatement::Explain(explain) => permit(&explain.statement, access),
+        SqlStatement::Explain(explain) => match &*explain.statement {
+            SqlStatement::Statement(ast) => permit_explained(ast),
+            other => permit(other, access),
+        },
         SqlStatement::CreateExternalTable(_) => files("CREATE EXTERNAL TABLE", access),
         SqlStatement::CopyTo(_) => files("COPY", access),
         SqlStatement::Reset(_) => unsupported(
@@ -37,20 +40,19 @@ fn permit_ast(ast: &Ast) -> Result<()> {
     match ast {
         Ast::Query(_)
         | Ast::Insert(_)
+        | Ast::Delete(_)
+        | Ast::Truncate(_)
         | Ast::ExplainTable { .. }
         | Ast::ShowTables { .. }
         | Ast::ShowColumns { .. }
         | Ast::ShowFunctions { .. }
         | Ast::ShowCreate { .. }
         | Ast::ShowVariable { .. } => Ok(()),
-        Ast::Explain { statement, .. } => permit_ast(statement),
+        Ast::Explain { statement, .. } => permit_explained(statement),
         Ast::Set(_) => {
             unsupported("SET", "every statement runs with the server's own settings, and none can be changed")
         }
         Ast::CreateView(_) => unsupported("CREATE VIEW", "write the query where it is needed, or use WITH"),
-        Ast::Delete(_) | Ast::Truncate { .. } => {
-            unsupported(&first_word(ast), "rows are kept; DROP TABLE or DROP MODEL removes all of them")
-        }
         Ast::Update(_) | Ast::Merge { .. } => {
             unsupported(&first_word(ast), "rows are only added; a label is corrected by writing it again")
         }
@@ -64,6 +66,15 @@ fn permit_ast(ast: &Ast) -> Result<()> {
             unsupported(&first_word(ast), "prepare statements through a client, which keeps them")
         }
         other => unsupported(&first_word(other), "see the documentation for the statements there are"),
+    }
+}
+
+fn permit_explained(ast: &Ast) -> Result<()> {
+    match ast {
+        Ast::Delete(_) | Ast::Truncate(_) => {
+            unsupported("EXPLAIN of a delete", "explain SELECT with the same condition")
+        }
+        ast => permit_ast(ast),
     }
 }
 

@@ -11,8 +11,8 @@ mod scope;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::sql::parser::{CopyToSource, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast::{
-    Cte, Distinct, ExcludeSelectItem, FunctionArg, GroupByExpr, Ident, Insert, Join, JoinConstraint,
-    JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
+    Cte, Delete, Distinct, ExcludeSelectItem, FromTable, FunctionArg, GroupByExpr, Ident, Insert, Join,
+    JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, Statement as Ast, TableAlias, TableFactor, TableObject,
     TableWithJoins, WildcardAdditionalOptions,
 };
@@ -56,6 +56,10 @@ impl Resolver<'_> {
         match ast {
             Ast::Query(query) => self.query(query, None).map(drop),
             Ast::Insert(insert) => self.insert(insert),
+            Ast::Delete(delete) => self.delete(delete),
+            Ast::Truncate(truncate) => {
+                truncate.table_names.iter_mut().try_for_each(|target| self.table(&mut target.name).map(drop))
+            }
             Ast::Explain { statement, .. } => self.ast(statement),
             Ast::ExplainTable { table_name, .. } => self.table(table_name).map(drop),
             Ast::ShowColumns { show_options, .. } => {
@@ -82,6 +86,15 @@ impl Resolver<'_> {
             Some(query) => self.query(query, None).map(drop),
             None => Ok(()),
         }
+    }
+
+    fn delete(&mut self, delete: &mut Delete) -> Result<()> {
+        let mut scope = Scope::default();
+        let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &mut delete.from;
+        for table in tables.iter_mut().chain(delete.using.iter_mut().flatten()) {
+            self.table_with_joins(table, &mut scope)?;
+        }
+        self.expressions(&mut delete.selection, &scope, Prefer::Columns)
     }
 
     /// Resolves a query; the names of its columns, as far as they are known.

@@ -80,20 +80,25 @@ impl Exactness {
         }
         let time = table.columns.iter().find(|column| column.role == Role::Time);
         let wanted: Vec<Column> = std::iter::once(column).chain(time).cloned().collect();
+        let mut unclear = HashSet::new();
         for segment in snapshot.segments(table.id) {
-            let id = (table.id, column.id, segment.info().id);
-            if !self.checked.contains(&id) {
-                if let Some(found) = in_segment(segment, &wanted)? {
-                    return Ok(Some(found));
-                }
-                self.checked.insert(id);
+            let id = segment.info().id;
+            if !self.checked.contains(&(table.id, column.id, id)) && !is_exact_by_statistics(segment, column)?
+            {
+                unclear.insert(id);
             }
         }
-        for part in snapshot.scan(table.id, TimeRange::ALL)?.iter().filter(|part| part.is_in_memory()) {
-            if let Some(found) = in_batches(&part.read(&wanted, TimeRange::ALL)?, "memory") {
+        // Read as a query reads it: a value that was deleted or replaced is in nobody's way.
+        for part in snapshot.scan(table.id, TimeRange::ALL)? {
+            if part.segment().is_some_and(|segment| !unclear.contains(&segment.info().id)) {
+                continue;
+            }
+            let store = part.segment().map_or_else(|| "memory".to_owned(), |segment| segment.info().path());
+            if let Some(found) = in_batches(&part.read(&wanted, TimeRange::ALL)?, &store) {
                 return Ok(Some(found));
             }
         }
+        self.checked.extend(unclear.into_iter().map(|id| (table.id, column.id, id)));
         Ok(None)
     }
 }
@@ -104,19 +109,8 @@ pub(super) fn in_column(values: &dyn Array) -> Option<Inexact> {
     Some(Inexact { value, place: format!("row {} of the same column in this write", row + 1) })
 }
 
-fn in_segment(segment: &SegmentReader, wanted: &[Column]) -> Result<Option<Inexact>> {
-    let Some(column) = wanted.first() else { return Ok(None) };
-    if segment.statistics(column.id)?.is_some_and(|statistics| are_exact(&statistics)) {
-        return Ok(None);
-    }
-    let path = segment.info().path();
-    for group in 0..segment.row_groups()? {
-        let found = in_batches(&segment.read(group, wanted, TimeRange::ALL)?, &path);
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
+fn is_exact_by_statistics(segment: &SegmentReader, column: &Column) -> Result<bool> {
+    Ok(segment.statistics(column.id)?.is_some_and(|statistics| are_exact(&statistics)))
 }
 
 /// Whether the ends of all cells are exact, and so all between them. In a cell without values the ends are 0.

@@ -120,7 +120,7 @@ impl<'a> WritePlan<'a> {
         };
         let rows = rows.into_iter().map(follow).collect();
         catalog.extend(altered.into_values().map(CatalogChange::AlterTable));
-        let batch = WriteBatch { writer, fingerprint, catalog, rows };
+        let batch = WriteBatch { writer, fingerprint, catalog, rows, ..WriteBatch::default() };
         Ok(Planned { batch, diverted: rejected.len() as u64 })
     }
 

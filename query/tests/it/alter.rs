@@ -240,7 +240,8 @@ async fn options_are_set_and_reset() {
 #[tokio::test]
 async fn what_cannot_be_is_refused_with_the_reason() {
     let db = in_memory().await;
-    db.sql("CREATE MODEL m (id TEXT KEY, k BIGINT FEATURE CATEGORICAL, l TEXT LABEL); CREATE TABLE b (who BIGINT KEY)")
+    db.sql("CREATE MODEL m (id TEXT KEY, k BIGINT FEATURE CATEGORICAL, l TEXT LABEL); CREATE TABLE b (who BIGINT KEY);
+            CREATE TABLE d (x DOUBLE) WITH (dedup = 'last')")
         .await
         .unwrap();
     for (sql, expected) in [
@@ -250,6 +251,19 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         ),
         ("ALTER TABLE t DROP COLUMN nothing", "table t: column nothing does not exist"),
         ("ALTER TABLE t DROP COLUMN reg", "table t: column reg does not exist"),
+        (
+            "ALTER TABLE t DROP COLUMN id",
+            "column id of table t cannot be dropped: rows replace those of their KEY",
+        ),
+        (
+            "ALTER TABLE d ADD COLUMN k TEXT KEY",
+            "table d cannot get a KEY: rows replace those of their series and time",
+        ),
+        (
+            "ALTER TABLE t SET (dedup = 'none')",
+            "option dedup of table t cannot change: rows that were replaced",
+        ),
+        ("ALTER TABLE d RESET (dedup)", "option dedup of table d cannot change"),
         ("ALTER TABLE t ADD COLUMN N TEXT", "table t has a column n already"),
         (
             "ALTER TABLE t ADD COLUMN other TEXT KEY",
@@ -349,4 +363,49 @@ async fn writers_go_on_while_columns_come_and_go() {
     assert_eq!((table.columns.len(), table.version), (5 + 8, 1 + 32));
     let ids: std::collections::BTreeSet<u32> = table.columns.iter().map(|column| column.id).collect();
     assert_eq!(ids.len(), 13, "each id once");
+}
+
+#[tokio::test]
+async fn what_was_deleted_by_a_column_stays_so_when_it_goes_or_changes() {
+    let path = directory("alter-deleted");
+    let db = Database::open(&path).unwrap();
+    table(&db).await;
+    db.sql("DELETE FROM t WHERE s = 'x'; ALTER TABLE t DROP COLUMN s").await.unwrap();
+    db.sql("DELETE FROM t WHERE n = -3; ALTER TABLE t ALTER COLUMN n TYPE DOUBLE").await.unwrap();
+    db.sql("INSERT INTO t (time, id, n) VALUES ('2026-01-04', 'd', -3)").await.unwrap();
+    let db = stays(db, &path, "SELECT id, n FROM t ORDER BY time", &[&["b", "null"], &["d", "-3.0"]]).await;
+    let rows_of = |n: f64| {
+        let values: ArrayRef = Arc::new(Float64Array::from(vec![n]));
+        to_table("t", batch([("time", times(&[9])), ("m", values)]))
+    };
+    db.sql("ALTER TABLE t ADD COLUMN m BIGINT; INSERT INTO t (time, id, m) VALUES ('2026-01-05', 'e', 7)")
+        .await
+        .unwrap();
+    db.sql("DELETE FROM t WHERE m = 7").await.unwrap();
+    db.write(rows_of(0.5)).await.unwrap();
+    stays(
+        db,
+        &path,
+        "SELECT id, m FROM t ORDER BY time",
+        &[&["null", "0.5"], &["b", "null"], &["d", "null"]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_value_is_in_nobodys_way() {
+    for flushed in [false, true] {
+        let db = Database::open_in_memory().unwrap();
+        db.sql("CREATE TABLE t (n BIGINT); INSERT INTO t VALUES ('2026-01-01', 9007199254740993), ('2026-01-02', 2)")
+            .await
+            .unwrap();
+        if flushed {
+            db.flush().await.unwrap();
+        }
+        error(&db, "ALTER TABLE t ALTER COLUMN n TYPE DOUBLE").await;
+        db.sql("DELETE FROM t WHERE n > 2; ALTER TABLE t ALTER COLUMN n TYPE DOUBLE").await.unwrap();
+        assert_eq!(rows(&db, "SELECT n FROM t").await, [["2.0"]]);
+        db.engine().compact().unwrap();
+        assert_eq!(rows(&db, "SELECT n FROM t").await, [["2.0"]]);
+    }
 }

@@ -63,16 +63,29 @@ async fn label_columns_come_and_go() {
     );
     db.sql("ALTER MODEL fraud DROP COLUMN stars").await.unwrap();
     assert_eq!(labels_schema(&db, "fraud"), None, "the last label takes its table with it");
-    db.sql("ALTER MODEL fraud DROP COLUMN id").await.unwrap();
+    let key = error(&db, "ALTER MODEL fraud DROP COLUMN id").await.to_string();
+    assert!(key.contains("rows replace those of their KEY, and what they replaced would come back"), "{key}");
     db.sql("ALTER MODEL fraud ADD COLUMN label TEXT LABEL").await.unwrap();
+    assert_eq!(names(labels_schema(&db, "fraud")), ["time", "id", "label", "received_at"]);
+    assert_eq!(rows(&db, "SELECT label FROM fraud").await, [["null"], ["null"], ["null"]], "it begins empty");
+}
+
+#[tokio::test]
+async fn with_a_key_a_model_takes_labels() {
+    let db = Database::open_in_memory().unwrap();
+    db.sql("CREATE MODEL fraud (label TEXT LABEL); INSERT INTO fraud VALUES ('2026-01-01', 'early')")
+        .await
+        .unwrap();
     assert_eq!(labels_schema(&db, "fraud"), None, "there is no KEY to find predictions by");
     db.sql("ALTER MODEL fraud ADD COLUMN k TEXT KEY").await.unwrap();
     assert_eq!(names(labels_schema(&db, "fraud")), ["time", "k", "label", "received_at"]);
+    let labels = db.engine().snapshot().table("fraud$labels").unwrap().clone();
+    assert_eq!(labels.options["dedup"], "none");
     db.sql("INSERT INTO fraud (time, k) VALUES ('2026-01-05', 'new')").await.unwrap();
     db.write(label("k", "new", "label", "late")).await.unwrap();
     assert_eq!(
-        rows(&db, "SELECT label, count(*) FROM fraud GROUP BY 1 ORDER BY 1").await,
-        [["late", "1"], ["null", "3"]]
+        rows(&db, "SELECT k, label FROM fraud ORDER BY time").await,
+        [["null", "early"], ["new", "late"]]
     );
 }
 

@@ -4,6 +4,7 @@
 mod alter;
 mod alter_model;
 mod baseline;
+mod delete;
 mod functions;
 mod golden;
 mod label;

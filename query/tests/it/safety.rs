@@ -43,9 +43,8 @@ async fn what_would_be_forgotten_or_is_not_there_is_refused_with_a_reason() {
         ("CREATE VIEW v AS SELECT 1", "CREATE VIEW is not supported"),
         ("CREATE TABLE t AS SELECT 1", "CREATE TABLE t AS is not supported"),
         ("CREATE OR REPLACE TABLE t (x INT)", "CREATE OR REPLACE"),
-        ("DELETE FROM fraud", "DELETE FROM is not supported"),
+        ("EXPLAIN DELETE FROM fraud", "EXPLAIN of a delete is not supported"),
         ("UPDATE fraud SET label = 'ok'", "not supported"),
-        ("TRUNCATE TABLE fraud", "TRUNCATE TABLE is not supported"),
         ("BEGIN", "each statement is a transaction"),
         ("PREPARE p AS SELECT 1", "prepare statements through a client"),
         ("CREATE SCHEMA s", "CREATE SCHEMA"),
@@ -70,7 +69,9 @@ async fn the_embedding_program_may_read_and_write_files() {
     let declare = format!("CREATE EXTERNAL TABLE Archive STORED AS PARQUET LOCATION '{}'", file.display());
     db.sql(&declare).await.unwrap();
     assert_eq!(one(&db, "SELECT count(*) FROM archive").await, "3");
-    db.sql("INSERT INTO fraud SELECT * FROM Archive").await.unwrap();
+    // Moved on in time: a row with the time and key of one that is there takes its place.
+    let later = "time + INTERVAL '1 hour', id, amount, country, score, decision, label";
+    db.sql(&format!("INSERT INTO fraud SELECT {later} FROM Archive")).await.unwrap();
     assert_eq!(one(&db, "SELECT count(*) FROM fraud").await, "6");
     let network = refused(&db, "SELECT count(*) FROM archive").await;
     assert!(matches!(network, QueryError::NotFound(_)), "{network:?}");

@@ -45,10 +45,16 @@ pub(crate) trait Input {
     /// What the manifest says of it.
     fn info(&self) -> &SegmentInfo;
 
-    /// Its row groups in order.
+    /// Rows of it that are merged: all but the hidden ones.
+    fn shown_rows(&self) -> u64 {
+        self.info().rows
+    }
+
+    /// Its row groups in order, counted without hidden rows.
     fn groups(&self, schema: &TableSchema) -> Result<Vec<Group>>;
 
-    /// The rows of a row group with the stored columns of `schema`: nulls where a column came later, BIGINT widened.
+    /// The rows of a row group that are not hidden, with the stored columns of `schema`: nulls where a column came later,
+    /// BIGINT widened.
     fn rows(&self, group: usize, schema: &TableSchema) -> Result<Rows>;
 }
 
@@ -85,7 +91,7 @@ pub(crate) fn run<I: Input, O: Outputs<I>>(
     outputs: &mut O,
     control: &Control<'_>,
 ) -> Result<Vec<O::Written>> {
-    let before = inputs.iter().map(|input| input.info().rows).sum();
+    let before = inputs.iter().map(Input::shown_rows).sum();
     let mut merge = Merge::new(job, inputs, schema, control)?;
     let (mut written, mut after) = (Vec::new(), 0);
     while merge.has_more() {

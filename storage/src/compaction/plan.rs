@@ -16,6 +16,8 @@ use crate::segment::SegmentInfo;
 /// Flushed segments are folded into the runs once they hold this share of the bytes they would rewrite. Before that
 /// they are gathered among themselves, so that a partition much larger than a flush is not rewritten every few flushes.
 const FOLD_SHARE: f64 = 0.25;
+/// A run is rewritten for its hidden rows alone once they are this share of it.
+const HIDDEN_SHARE: f64 = 0.25;
 /// What lies before the interval that is still being written becomes a run of its own where it has this part of one.
 const OPEN_PART: u64 = 4;
 /// Fewer neighbours than this are not worth gathering.
@@ -24,7 +26,7 @@ const GATHER_MIN: usize = 4;
 const WIDTH_ROUNDS_MAX: usize = 4;
 
 /// When to compact.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PlanOptions {
     /// So many flushed segments of a partition make a job.
     pub(crate) runs_max: usize,
@@ -38,6 +40,8 @@ pub(crate) struct PlanOptions {
     pub(crate) quiet: bool,
     /// Somebody asked: everything becomes disjoint runs, as few as the limit allows.
     pub(crate) force: bool,
+    /// How many rows of a segment are hidden, where any are.
+    pub(crate) hidden: BTreeMap<u64, u64>,
 }
 
 impl Default for PlanOptions {
@@ -49,6 +53,7 @@ impl Default for PlanOptions {
             group_rows: ROW_GROUP_ROWS_MAX,
             quiet: false,
             force: false,
+            hidden: BTreeMap::new(),
         }
     }
 }
@@ -157,7 +162,8 @@ fn bytes_of(segments: &[&SegmentInfo]) -> u64 {
 impl<'a> Stretch<'a> {
     fn job(&self, options: &PlanOptions, width: &mut ChooseWidth<'_>) -> Result<Option<Job>> {
         if self.flushed.is_empty() {
-            return self.join_small(options, width);
+            let joined = self.join_small(options, width)?;
+            return if joined.is_some() { Ok(joined) } else { self.shed(options, width) };
         }
         let (flushed, runs) = (bytes_of(&self.flushed), bytes_of(&self.runs));
         let late = options.quiet && flushed as f64 > options.late_share * runs as f64;
@@ -233,6 +239,17 @@ impl<'a> Stretch<'a> {
         };
         let Some(runs) = self.small_neighbours(at_least, options.run_bytes_max) else { return Ok(None) };
         let (inputs, width) = self.with_touched(runs, &[], width)?;
+        Ok(Some(self.make(inputs, width, 1, options)))
+    }
+
+    /// A run is rewritten without its hidden rows: any such when asked, else where they are many.
+    fn shed(&self, options: &PlanOptions, width: &mut ChooseWidth<'_>) -> Result<Option<Job>> {
+        let is_worth_it = |run: &&&SegmentInfo| {
+            let hidden = options.hidden.get(&run.id).copied().unwrap_or(0);
+            hidden > 0 && (options.force || hidden as f64 >= HIDDEN_SHARE * run.rows as f64)
+        };
+        let Some(run) = self.runs.iter().find(is_worth_it) else { return Ok(None) };
+        let (inputs, width) = self.with_touched(&[run], &[], width)?;
         Ok(Some(self.make(inputs, width, 1, options)))
     }
 

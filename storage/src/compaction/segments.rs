@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 use super::control::Control;
 use super::merge::{self, Fill, Group, Input, Output, Outputs};
 use super::plan::Job;
@@ -16,8 +18,8 @@ use crate::partition::{Partition, Width};
 use crate::rows::Rows;
 use crate::schema::{ColumnId, SeriesId, TableSchema};
 use crate::segment::{
-    CellTable, SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec, SegmentWriter,
-    Written,
+    CellTable, GroupInfo, SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec,
+    SegmentWriter, Written,
 };
 use crate::series::SeriesRegistry;
 
@@ -47,56 +49,85 @@ impl fmt::Debug for Target<'_> {
 /// error no file of it is left, as far as the disk lets itself be cleaned; open removes the rest.
 pub(crate) fn run(
     job: &Job,
-    inputs: &[Arc<SegmentReader>],
+    inputs: &[Source],
     schema: &Arc<TableSchema>,
     target: &Target<'_>,
     control: &Control<'_>,
 ) -> Result<Vec<Written>> {
     let named = |id: &u64| inputs.iter().find(|input| input.info().id == *id).cloned();
-    let ordered: Vec<Arc<SegmentReader>> = job.inputs.iter().filter_map(named).collect();
+    let ordered: Vec<Source> = job.inputs.iter().filter_map(named).collect();
     if ordered.len() != job.inputs.len() {
         // A segment went with its table or its partition since the job was planned.
         return Err(crate::error::StorageError::Cancelled);
     }
     let mut files = Files { target, schema, lattices: target.lattices.clone(), numbers: Vec::new() };
+    let readers: Vec<_> = ordered.iter().map(|source| source.segment.clone()).collect();
     let written = merge::run(job, &ordered, schema, &mut files, control)
-        .and_then(|written| summaries::check_all(&written, &ordered, schema, control).map(|()| written));
+        .and_then(|written| summaries::check_all(&written, &readers, schema, control).map(|()| written));
     if written.is_err() {
         files.remove();
     }
     written
 }
 
-impl Input for Arc<SegmentReader> {
-    fn info(&self) -> &SegmentInfo {
-        SegmentReader::info(self)
-    }
+/// A segment with the rows of it that are hidden.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) segment: Arc<SegmentReader>,
+    pub(crate) hidden: Option<Arc<RoaringBitmap>>,
+}
 
-    fn groups(&self, schema: &TableSchema) -> Result<Vec<Group>> {
-        let level = SegmentReader::info(self).level;
-        let same_columns = SegmentReader::info(self).schema_version == schema.version;
-        let group = |group: &crate::segment::GroupInfo| Group {
-            rows: group.rows as u64,
-            first: group.first_key,
-            last: group.last_key,
-            copyable: level > 0 && same_columns && group.compacted && group.whole_cells,
-            bytes: group.bytes,
-        };
-        Ok(SegmentReader::groups(self)?.iter().map(group).collect())
-    }
-
-    fn rows(&self, group: usize, schema: &TableSchema) -> Result<Rows> {
-        self.read_rows(group, schema)
+impl Source {
+    /// How many rows of a row group are hidden.
+    fn hidden_in(&self, group: &GroupInfo) -> u64 {
+        // A segment has fewer rows than a u32 can count.
+        let (first, end) = (group.first_row as u32, (group.first_row + group.rows as u64) as u32);
+        self.hidden.as_ref().map_or(0, |hidden| hidden.range_cardinality(first..end))
     }
 }
 
-impl Output<Arc<SegmentReader>> for SegmentWriter<'_> {
+impl Input for Source {
+    fn info(&self) -> &SegmentInfo {
+        self.segment.info()
+    }
+
+    fn shown_rows(&self) -> u64 {
+        self.info().rows - self.hidden.as_ref().map_or(0, |hidden| hidden.len())
+    }
+
+    fn groups(&self, schema: &TableSchema) -> Result<Vec<Group>> {
+        let same_columns = self.info().schema_version == schema.version;
+        let may_copy = self.info().level > 0 && same_columns;
+        let group = |group: &GroupInfo| {
+            let hidden = self.hidden_in(group);
+            Group {
+                rows: group.rows as u64 - hidden,
+                first: group.first_key,
+                last: group.last_key,
+                copyable: may_copy && group.compacted && group.whole_cells && hidden == 0,
+                bytes: group.bytes,
+            }
+        };
+        Ok(self.segment.groups()?.iter().map(group).collect())
+    }
+
+    fn rows(&self, group: usize, schema: &TableSchema) -> Result<Rows> {
+        let rows = self.segment.read_rows(group, schema)?;
+        let info = self.segment.groups()?.get(group).filter(|info| self.hidden_in(info) > 0);
+        match (info, &self.hidden) {
+            (Some(info), Some(hidden)) => rows.without(hidden, info.first_row as u32),
+            _ => Ok(rows),
+        }
+    }
+}
+
+impl Output<Source> for SegmentWriter<'_> {
     fn push(&mut self, rows: Rows) -> Result<()> {
         Self::push(self, rows)
     }
 
-    fn copy(&mut self, input: &Arc<SegmentReader>, group: usize) -> Result<()> {
-        Self::copy(self, input, group..group + 1)
+    fn copy(&mut self, input: &Source, group: usize) -> Result<()> {
+        Self::copy(self, &input.segment, group..group + 1)
     }
 
     fn bytes(&self) -> u64 {
@@ -112,10 +143,10 @@ struct Files<'a> {
     numbers: Vec<u64>,
 }
 
-impl Outputs<Arc<SegmentReader>> for Files<'_> {
+impl Outputs<Source> for Files<'_> {
     type Written = Written;
 
-    fn write(&mut self, job: &Job, fill: &mut Fill<'_, Arc<SegmentReader>>) -> Result<(Written, u64)> {
+    fn write(&mut self, job: &Job, fill: &mut Fill<'_, Source>) -> Result<(Written, u64)> {
         let number = (self.target.take_id)();
         self.numbers.push(number);
         let mut file = SegmentFileWriter::create(self.target.disk, number)?;

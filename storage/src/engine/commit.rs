@@ -8,12 +8,13 @@ use super::Inner;
 use super::options::SyncPolicy;
 use crate::batch::{CatalogChange, WriteAck, WriterSequence};
 use crate::catalog::Catalog;
+use crate::change::Filter;
 use crate::error::{Result, StorageError};
 use crate::limits::{COMMIT_GROUP_BYTES_MAX, SERIES_DEFINITIONS_BYTES_MAX};
 use crate::rows::Rows;
-use crate::schema::{SeriesId, TableSchema};
+use crate::schema::{SeriesId, TableId, TableSchema};
 use crate::series::SeriesRegistry;
-use crate::wal::{RotateError, WalWriter};
+use crate::wal::{Piece, RotateError, WalWriter};
 use crate::writers::{Verdict, Writers};
 
 /// A batch on its way to the log.
@@ -22,6 +23,7 @@ pub(super) struct Pending {
     pub(super) writer: Option<(WriterSequence, u64)>,
     pub(super) written_at: i64,
     pub(super) catalog: Vec<CatalogChange>,
+    pub(super) deletes: Vec<(TableId, Filter)>,
     pub(super) rows: Vec<(Arc<TableSchema>, Rows)>,
     pub(super) payload: Vec<u8>,
     /// Series that its frame has to define, and their definitions; empty before its turn comes.
@@ -86,7 +88,7 @@ impl Committer {
         if self.wal.must_rotate(file_bytes_max) {
             self.rotate()?;
         }
-        let pieces = group.iter().map(|p| (p.definitions.as_slice(), p.payload.as_slice()));
+        let pieces = group.iter().map(Pending::piece);
         let Err(error) = self.wal.append(pieces) else {
             group.iter().for_each(|pending| registry.mark_logged(&pending.fresh));
             return Ok(());
@@ -100,6 +102,11 @@ impl Committer {
 }
 
 impl Pending {
+    fn piece(&self) -> Piece<'_> {
+        let (definitions, batch) = (self.definitions.as_slice(), self.payload.as_slice());
+        Piece { definitions, batch, has_changes: !self.deletes.is_empty() }
+    }
+
     /// Prepares the definitions of its series that neither the log nor a series file has. Only when its turn comes: of
     /// the batches that were to define a series first, one may have been refused.
     fn define(&mut self, registry: &SeriesRegistry) -> Result<()> {
@@ -220,8 +227,9 @@ fn judge(inner: &Inner, writers: &Writers, catalog: &mut Catalog, pending: &mut 
     }
     let mut trial = catalog.clone();
     pending.catalog.iter().try_for_each(|change| trial.apply(change))?;
-    for (schema, _) in &pending.rows {
-        trial.table(schema.id)?;
+    let tables = pending.rows.iter().map(|(schema, _)| schema.id);
+    for table in tables.chain(pending.deletes.iter().map(|(table, _)| *table)) {
+        trial.table(table)?;
     }
     pending.define(&inner.registry)?;
     *catalog = trial;
@@ -266,7 +274,8 @@ fn publish(inner: &Inner, committer: &mut Committer, admitted: Vec<Pending>, fir
                 committer.writers.applied(id, *fingerprint, pending.written_at);
             }
             let rows = std::mem::take(&mut pending.rows);
-            let result = state.apply(seq, &pending.catalog, rows);
+            let deletes = std::mem::take(&mut pending.deletes);
+            let result = state.apply(seq, &pending.catalog, deletes, rows);
             answers.push((pending, result.map(|()| WriteAck { seq, duplicate: false })));
         }
     }

@@ -6,17 +6,22 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use roaring::RoaringBitmap;
 
 use super::Inner;
-use super::flush::{Context, open_segments};
+use super::flush::{Context, open_segments, write_sets};
 use super::open::Files;
-use crate::compaction::{self, Control, Job, PlanOptions, Target, choose_width, plan};
+use crate::compaction::{self, Control, Job, PlanOptions, Source, Target, choose_width, plan};
 use crate::error::{Result, StorageError};
 use crate::limits::{COMPACTION_IDLE_CHECK_SECONDS, QUIET_NANOS};
 use crate::manifest::Manifest;
+use crate::overlay::{Hidden, Identity, Named, find, set_of};
 use crate::partition::{Partition, Width};
-use crate::schema::TableId;
+use crate::schema::{TableId, TableSchema};
 use crate::segment::{SegmentInfo, SegmentReader, Written};
+
+/// How often a compaction that was asked for begins anew.
+const CANCELLED_MAX: u32 = 16;
 
 /// How the thread is woken, and that it runs one job at a time.
 #[derive(Debug, Default)]
@@ -67,8 +72,18 @@ impl Inner {
     /// Brings all that is written now into compacted runs; what comes meanwhile is left, or this might never end.
     pub(super) fn compact_all(&self) -> Result<()> {
         let until = self.state.lock().seq;
-        while self.compact_once(Some(until))? {}
-        Ok(())
+        let mut cancelled = 0;
+        loop {
+            match self.compact_once(Some(until)) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                // A flush that hid rows of its inputs, or emptied one, takes the ground from under a job.
+                Err(StorageError::Cancelled) if !self.is_closed() && cancelled < CANCELLED_MAX => {
+                    cancelled += 1
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Runs the next job, if there is one worth it; with `force` any job over rows up to that write.
@@ -88,6 +103,7 @@ impl Inner {
             run_bytes_max: self.options.run_bytes_max,
             quiet: idle >= QUIET_NANOS,
             force: force.is_some(),
+            hidden: manifest.hidden.iter().map(|(segment, hidden)| (*segment, hidden.rows)).collect(),
             ..PlanOptions::default()
         };
         let mut tables: BTreeMap<TableId, Vec<SegmentInfo>> = BTreeMap::new();
@@ -120,7 +136,7 @@ impl Inner {
     /// Merges the inputs and publishes; the bytes written.
     fn run(&self, job: &Job, force: bool) -> Result<u64> {
         let context = Context::new(self);
-        let inputs = self.segments_of(job.table, &job.inputs);
+        let inputs = self.sources_of(job)?;
         let Some(schema) = self.state.lock().catalog.by_id.get(&job.table).cloned() else {
             return Err(StorageError::Cancelled);
         };
@@ -136,7 +152,7 @@ impl Inner {
             threads: context.threads,
         };
         let written = compaction::run(job, &inputs, &schema, &target, &control)?;
-        self.put_in_force(job, &context, written)
+        self.put_in_force(job, &inputs, &schema, written)
     }
 
     /// Leaves the machine to writers for a while after some work, as long as there are any; a flush, which brings more
@@ -160,23 +176,88 @@ impl Inner {
         ids.iter().filter_map(open).collect()
     }
 
-    fn put_in_force(&self, job: &Job, context: &Context<'_>, written: Vec<Written>) -> Result<u64> {
+    /// The inputs of a job, with the rows of them that are hidden by now.
+    fn sources_of(&self, job: &Job) -> Result<Vec<Source>> {
+        let hidden = self.state.lock().tables.get(&job.table).map(|data| data.hidden.clone());
+        let source = |segment: Arc<SegmentReader>| {
+            let hidden = hidden.as_ref().and_then(|all| all.get(&segment.info().id));
+            let hidden = hidden.map(|hidden| hidden.rows()).transpose()?;
+            Ok(Source { segment, hidden })
+        };
+        self.segments_of(job.table, &job.inputs).into_iter().map(source).collect()
+    }
+
+    /// Rows of the inputs that a flush hid while they were merged are hidden in the outputs too; none comes while this
+    /// is made sure of.
+    fn put_in_force(
+        &self,
+        job: &Job,
+        inputs: &[Source],
+        schema: &TableSchema,
+        written: Vec<Written>,
+    ) -> Result<u64> {
+        let no_flush = self.flushing.lock();
+        let context = Context::new(self);
         let bytes = written.iter().map(|w| w.info.bytes).sum();
-        let outputs = open_segments(context, written.iter().map(|w| w.info.clone()).collect());
-        let result = self.publish(
-            |files| next_manifest(files, job, &written),
-            |state| state.compacted(job.table, &job.inputs, outputs.clone()),
-        );
+        let outputs = open_segments(&context, written.iter().map(|w| w.info.clone()).collect());
+        let result = self.hide_again(job, inputs, schema, &outputs).and_then(|hidden| {
+            self.publish(
+                &no_flush,
+                |files| next_manifest(files, job, &written, &hidden),
+                |state| state.compacted(job.table, &job.inputs, outputs.clone(), &hidden),
+            )
+        });
         if matches!(result, Err(StorageError::Cancelled)) {
             // No manifest will ever name these files.
             outputs.iter().for_each(|segment| segment.file().obsolete());
         }
         result.map(|()| bytes)
     }
+
+    fn hide_again(
+        &self,
+        job: &Job,
+        inputs: &[Source],
+        schema: &TableSchema,
+        outputs: &[Arc<SegmentReader>],
+    ) -> Result<Vec<Arc<Hidden>>> {
+        let now = self.sources_of(job)?;
+        if now.len() != inputs.len() {
+            // One went with its table, or because all its rows are hidden.
+            return Err(StorageError::Cancelled);
+        }
+        write_sets(&Context::new(self), &moved(&now, inputs, schema, outputs)?)
+    }
+}
+
+/// The rows of some segments that are hidden now and were not when they were merged, as rows of the outputs.
+fn moved(
+    now: &[Source],
+    then: &[Source],
+    schema: &TableSchema,
+    outputs: &[Arc<SegmentReader>],
+) -> Result<Vec<(TableId, u64, Arc<RoaringBitmap>)>> {
+    let mut sets: BTreeMap<u64, RoaringBitmap> = BTreeMap::new();
+    for (now, then) in now.iter().zip(then) {
+        let Some(mut fresh) = now.hidden.as_deref().cloned() else { continue };
+        then.hidden.iter().for_each(|known| fresh -= known.as_ref());
+        if fresh.is_empty() {
+            continue;
+        }
+        // Without an identity nothing tells which row of an output one of an input has become.
+        let identity = Identity::of(schema).ok_or(StorageError::Cancelled)?;
+        let wanted = Named::at(&now.segment, &fresh, &identity)?;
+        for output in outputs {
+            let found = set_of(&find(output, &wanted, &identity)?);
+            *sets.entry(output.info().id).or_default() |= found;
+        }
+    }
+    let set = |(segment, rows): (u64, RoaringBitmap)| (schema.id, segment, Arc::new(rows));
+    Ok(sets.into_iter().filter(|(_, rows)| !rows.is_empty()).map(set).collect())
 }
 
 /// The manifest with the outputs in the place of the inputs; cancelled where these went with their table.
-fn next_manifest(files: &Files, job: &Job, written: &[Written]) -> Result<Manifest> {
+fn next_manifest(files: &Files, job: &Job, written: &[Written], hidden: &[Arc<Hidden>]) -> Result<Manifest> {
     let mut next = (*files.manifest).clone();
     let before = next.segments.len();
     next.segments.retain(|s| !job.inputs.contains(&s.id));
@@ -184,6 +265,8 @@ fn next_manifest(files: &Files, job: &Job, written: &[Written]) -> Result<Manife
         return Err(StorageError::Cancelled);
     }
     next.segments.extend(written.iter().map(|w| w.info.clone()));
+    next.hidden.retain(|segment, _| !job.inputs.contains(segment));
+    next.hidden.extend(hidden.iter().map(|hidden| (hidden.segment(), hidden.place)));
     next.segments.sort_by_key(|s| (s.first_seq, s.id));
     for written in written {
         next.lattices.entry(job.table).or_default().extend(&written.lattices);

@@ -36,9 +36,10 @@ pub use self::status::EngineStatus;
 use crate::batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 use crate::budget::MemoryBudget;
 use crate::catalog::{self, Catalog};
+use crate::change::{Change, Filter, Predicate};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
-use crate::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, COMMIT_QUEUE_MAX};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, CHANGES_MAX, COMMIT_QUEUE_MAX};
 use crate::memtable;
 use crate::rows::Rows;
 use crate::schema::{Role, TableId, TableSchema};
@@ -146,6 +147,15 @@ impl Engine {
         answer.recv().map_err(|_| lost())?
     }
 
+    /// Deletes the rows of a table for which a condition is true; how many a reader saw just before. Rows that others
+    /// write meanwhile may go too, and are not counted.
+    pub fn delete(&self, table: TableId, predicate: Predicate) -> Result<u64> {
+        let rows = self.snapshot().count_where(table, &predicate)?;
+        let changes = vec![Change::Delete { table, predicate }];
+        self.write(WriteBatch { changes, ..WriteBatch::default() })?;
+        Ok(rows)
+    }
+
     /// This moment of all tables.
     pub fn snapshot(&self) -> Snapshot {
         self.inner.state.lock().snapshot()
@@ -221,6 +231,9 @@ enum Encoded {
     Repeat(WriteAck),
 }
 
+/// The deletes of a batch and its rows.
+type Checked = (Vec<(TableId, Filter)>, Vec<(Arc<TableSchema>, Rows)>);
+
 /// Takes the directory for this process.
 fn lock(disk: &dyn Disk) -> Result<Box<dyn Any + Send + Sync>> {
     disk.lock(LOCK_FILE).map_err(|error| match error.kind() {
@@ -287,15 +300,15 @@ impl Inner {
             catalog::check_name("the name of a writer", &id.writer)?;
         }
         batch.rows.retain(|(_, rows)| rows.num_rows() > 0);
-        let hash = || wal::fingerprint(&batch.catalog, &batch.rows);
+        let hash = || wal::fingerprint(&batch.catalog, &batch.changes, &batch.rows);
         let writer = batch.writer.map(|id| (id, batch.fingerprint.unwrap_or_else(hash)));
-        let rows = match self.check(&batch.catalog, batch.rows) {
-            Ok(rows) => rows,
+        let (deletes, rows) = match self.check(&batch.catalog, &batch.changes, batch.rows) {
+            Ok(checked) => checked,
             Err(error) => return self.repeat_of(writer.as_ref()).map(Encoded::Repeat).ok_or(error),
         };
         let written_at = self.options.clock.now_nanos();
         let log_writer = writer.as_ref().map(|(id, fingerprint)| (id, *fingerprint));
-        let payload = wal::encode_batch(log_writer, written_at, &batch.catalog, &rows);
+        let payload = wal::encode_batch(log_writer, written_at, &batch.catalog, &rows, &batch.changes);
         if payload.len() > BATCH_BYTES_MAX {
             return Err(StorageError::TooLarge {
                 what: "the batch's size in bytes",
@@ -306,20 +319,23 @@ impl Inner {
         }
         let (fresh, definitions) = (Vec::new(), Vec::new());
         let catalog = batch.catalog;
-        Ok(Encoded::New(Pending { writer, written_at, catalog, rows, payload, fresh, definitions, reply }))
+        let pending =
+            Pending { writer, written_at, catalog, deletes, rows, payload, fresh, definitions, reply };
+        Ok(Encoded::New(pending))
     }
 
-    /// The rows with the schemas they have after the changes.
+    /// The deletes, and the rows with the schemas they have after the changes of the catalog.
     fn check(
         &self,
-        changes: &[CatalogChange],
+        catalog_changes: &[CatalogChange],
+        changes: &[Change],
         rows: Vec<(TableId, RecordBatch)>,
-    ) -> Result<Vec<(Arc<TableSchema>, Rows)>> {
+    ) -> Result<Checked> {
         let mut catalog = self.state.lock().catalog.clone();
-        changes.iter().try_for_each(|change| catalog.apply(change))?;
+        catalog_changes.iter().try_for_each(|change| catalog.apply(change))?;
         let check =
             |(table, rows): (TableId, RecordBatch)| check_rows(&catalog, table, &rows, &self.registry);
-        rows.into_iter().map(check).collect()
+        Ok((check_changes(&catalog, changes)?, rows.into_iter().map(check).collect::<Result<_>>()?))
     }
 
     /// The answer to a batch that was applied before: it need not fit the catalog any more, since it may itself have
@@ -374,6 +390,23 @@ impl Inner {
         let full_files = committer.wal.number().saturating_sub(first);
         full_files.saturating_mul(self.options.wal_file_bytes_max).saturating_add(committer.wal.len())
     }
+}
+
+fn check_changes(catalog: &Catalog, changes: &[Change]) -> Result<Vec<(TableId, Filter)>> {
+    if changes.len() > CHANGES_MAX {
+        return Err(StorageError::TooLarge {
+            what: "the number of changes in the batch",
+            size: changes.len() as u64,
+            limit: CHANGES_MAX as u64,
+            remedy: "split it",
+        });
+    }
+    let check = |change: &Change| match change {
+        Change::Delete { table, predicate } => {
+            Ok((*table, Filter::new(predicate.clone(), catalog.table(*table)?)?))
+        }
+    };
+    changes.iter().map(check).collect()
 }
 
 /// Rows must have exactly the columns of their table, tags as text or as dictionaries of text, and each row a time.

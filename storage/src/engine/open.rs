@@ -1,12 +1,13 @@
 //! Opening a directory: manifest, segments, WAL, and a flush that makes all of it one again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::commit::Committer;
 use super::flush::{
-    Context, Fresh, frozen, next_manifest, remove_superfluous, remove_wal_below, write_segments,
+    Context, Fresh, frozen, next_manifest, remove_superfluous, remove_unnamed_patches, remove_wal_below,
+    write_segments,
 };
 use super::options::EngineOptions;
 use super::replay::{Replay, Replayed};
@@ -15,6 +16,7 @@ use crate::budget::MemoryBudget;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::manifest::{self, Manifest};
+use crate::patch::{self, PATCH_DIR, PatchFile};
 use crate::schema::TableId;
 use crate::segment::SegmentInfo;
 use crate::series::{SERIES_DIR, SeriesFiles, SeriesRegistry};
@@ -33,6 +35,17 @@ pub(super) struct Files {
     pub(super) manifest_bytes: u64,
     /// The greatest version ever tried: a publication that failed may still be there after a crash.
     pub(super) manifest_version: u64,
+    /// The patch files it names.
+    patches: BTreeMap<u64, Arc<PatchFile>>,
+}
+
+impl Files {
+    /// These patch files are named now; each that is not any more goes with its last reader.
+    pub(super) fn keep_patches(&mut self, named: BTreeMap<u64, Arc<PatchFile>>) {
+        let before = std::mem::replace(&mut self.patches, named);
+        let gone = before.iter().filter(|(number, _)| !self.patches.contains_key(number));
+        gone.for_each(|(_, file)| file.obsolete());
+    }
 }
 
 /// A directory, read whole.
@@ -67,7 +80,7 @@ impl Lasting<'_> {
 
 /// Makes the directories, and a first WAL and manifest where there is none.
 pub(super) fn prepare(disk: &dyn Disk) -> Result<()> {
-    for dir in [WAL_DIR, SEGMENT_DIR, SERIES_DIR] {
+    for dir in [WAL_DIR, SEGMENT_DIR, SERIES_DIR, PATCH_DIR] {
         disk.create_dir(dir).map_err(|e| StorageError::io("create directory", dir, e))?;
     }
     Ok(())
@@ -93,8 +106,12 @@ pub(super) fn load(lasting: &Lasting<'_>) -> Result<Loaded> {
     let (log, replayed) = replay(lasting, &before)?;
     let number = log.greatest_number.saturating_add(1);
     let wal = WalWriter::create(disk.clone(), number, None, log.last_seq + 1)?;
-    let files =
-        Files { manifest_version: before.version, manifest: Arc::new(before), manifest_bytes: before_bytes };
+    let files = Files {
+        manifest_version: before.version,
+        manifest: Arc::new(before),
+        manifest_bytes: before_bytes,
+        patches: BTreeMap::new(),
+    };
     let Replayed { state, writers, next_table_id, spilled } = replayed;
     let committer = Committer {
         wal_files: vec![(number, log.last_seq + 1)],
@@ -113,8 +130,8 @@ pub(super) fn load(lasting: &Lasting<'_>) -> Result<Loaded> {
 fn replay(lasting: &Lasting<'_>, before: &Manifest) -> Result<(Recovered, Replayed)> {
     std::thread::scope(|scope| {
         let mut replay = Replay::new(lasting, before);
-        let mut take = |seq, payload: &[u8], path: &str, offset| {
-            replay.apply(seq, wal::decode_batch(payload, path, offset)?, path, offset)?;
+        let mut take = |logged: wal::Logged<'_>| {
+            replay.apply(logged, wal::decode_batch(logged)?)?;
             replay.spill(scope)
         };
         let log = wal::recover(
@@ -176,7 +193,10 @@ fn segment_files(disk: &dyn Disk) -> Result<Vec<String>> {
 /// An id above those of all files, also of segments that no manifest names.
 fn unused_segment_id(disk: &dyn Disk) -> Result<u64> {
     let id = |name: &String| u64::from_str_radix(name.strip_suffix(".seg")?, 16).ok();
-    Ok(segment_files(disk)?.iter().filter_map(id).max().map_or(0, |id| id.saturating_add(1)))
+    let segments = segment_files(disk)?;
+    let patches = disk.list(PATCH_DIR).map_err(|e| StorageError::io("list", PATCH_DIR, e))?;
+    let patches = patches.iter().filter_map(|name| patch::number_of(name));
+    Ok(segments.iter().filter_map(id).chain(patches).max().map_or(0, |id| id.saturating_add(1)))
 }
 
 /// Removes WAL files that are no longer needed, and moves segments that no manifest names to the trash, where a
@@ -184,6 +204,7 @@ fn unused_segment_id(disk: &dyn Disk) -> Result<u64> {
 pub(super) fn sweep(disk: &dyn Disk, manifest: &Manifest, now: i64) -> Result<()> {
     remove_wal_below(disk, manifest.wal_first)?;
     crate::series::remove_unnamed(disk, &manifest.series)?;
+    remove_unnamed_patches(disk, manifest)?;
     let named: HashSet<String> = manifest.segments.iter().map(SegmentInfo::path).collect();
     let present = segment_files(disk)?;
     let orphans: Vec<String> =
@@ -214,8 +235,8 @@ fn write_state(
 ) -> Result<Fresh> {
     let tables: Vec<TableId> = state.tables.keys().copied().collect();
     state.freeze(&tables);
-    let fresh = write_segments(&lasting.context(), &state.frozen_tables(), manifest, spilled)?;
-    state.flushed(&tables, fresh.segments.clone());
+    let fresh = write_segments(&lasting.context(), &state.frozen_tables(&tables), manifest, spilled)?;
+    state.flushed(&tables, fresh.segments.clone(), &fresh.hidden);
     Ok(fresh)
 }
 
@@ -234,6 +255,7 @@ impl Loaded {
         self.files.manifest_bytes = manifest::publish(&**lasting.disk, &next)?;
         self.series.published(lasting.registry);
         remove_superfluous(&**lasting.disk, &next);
+        self.files.keep_patches(self.state.patches());
         self.files.manifest = Arc::new(next);
         Ok(())
     }

@@ -8,11 +8,14 @@ use super::open::Lasting;
 use super::state::State;
 use crate::batch::CatalogChange;
 use crate::catalog::Catalog;
+use crate::change::{Change, Filter};
 use crate::error::{Result, StorageError};
 use crate::manifest::Manifest;
+use crate::overlay::Hidden;
 use crate::schema::TableId;
+use crate::segment::SegmentInfo;
 use crate::snapshot::TableData;
-use crate::wal::LoggedBatch;
+use crate::wal::{Logged, LoggedBatch};
 use crate::writers::Writers;
 
 /// The state while the log is played onto it.
@@ -50,8 +53,16 @@ impl<'a, 'scope> Replay<'a, 'scope> {
             catalog.put(schema.clone());
         }
         state.catalog = catalog;
-        for segment in open_segments(&lasting.context(), manifest.segments.clone()) {
+        let context = lasting.context();
+        let patches = context.patch_files(manifest);
+        for segment in open_segments(&context, manifest.segments.clone()) {
             let data: &mut TableData = state.tables.entry(segment.info().table).or_default();
+            let SegmentInfo { id, table, .. } = *segment.info();
+            let place = manifest.hidden.get(&id);
+            if let Some((place, file)) = place.and_then(|p| Some((*p, patches.get(&p.place.file)?))) {
+                let hidden = Hidden::new(table, id, place, file.clone());
+                Arc::make_mut(&mut data.hidden).insert(id, hidden);
+            }
             Arc::make_mut(&mut data.segments).push(segment);
         }
         Self {
@@ -66,24 +77,31 @@ impl<'a, 'scope> Replay<'a, 'scope> {
     }
 
     /// Applies one logged batch, each part only above what the manifest already has of it.
-    pub(super) fn apply(&mut self, seq: u64, batch: LoggedBatch, path: &str, offset: u64) -> Result<()> {
+    pub(super) fn apply(&mut self, logged: Logged<'_>, batch: LoggedBatch) -> Result<()> {
+        let Logged { seq, path, offset, .. } = logged;
         let damaged = |error: StorageError| {
             StorageError::corrupt(path, offset, format!("a batch that fits the catalog ({error})"))
         };
         let fresh = seq > self.manifest.catalog_seq;
         let changes = if fresh { batch.catalog } else { Vec::new() };
-        self.state.apply(seq, &changes, Vec::new()).map_err(damaged)?;
+        self.state.apply(seq, &changes, Vec::new(), Vec::new()).map_err(damaged)?;
         for change in &changes {
             if let CatalogChange::CreateTable(schema) | CatalogChange::AlterTable(schema) = change {
                 self.next_table_id = self.next_table_id.max(schema.id.saturating_add(1));
             }
+        }
+        let mut deletes = Vec::with_capacity(batch.changes.len());
+        for change in batch.changes.into_iter().filter(|c| self.is_wanted(c.table(), seq)) {
+            let Change::Delete { table, predicate } = change;
+            let schema = self.state.catalog.table(table).map_err(damaged)?;
+            deletes.push((table, Filter::new(predicate, schema).map_err(damaged)?));
         }
         let mut rows = Vec::with_capacity(batch.rows.len());
         for logged in batch.rows.into_iter().filter(|r| self.is_wanted(r.table, seq)) {
             let schema = self.state.catalog.table(logged.table).map_err(damaged)?.clone();
             rows.push((schema.clone(), logged.to_rows(&schema).map_err(damaged)?));
         }
-        self.state.apply(seq, &[], rows).map_err(damaged)?;
+        self.state.apply(seq, &[], deletes, rows).map_err(damaged)?;
         if let Some((id, fingerprint)) = batch.writer.filter(|_| fresh) {
             self.writers.applied(&id, fingerprint, batch.written_at);
         }
@@ -119,7 +137,7 @@ impl<'a, 'scope> Replay<'a, 'scope> {
         let tables: Vec<TableId> = self.state.tables.keys().copied().collect();
         self.state.freeze(&tables);
         let (lasting, manifest, spilled) = (self.lasting, self.manifest, self.spilled.clone());
-        let frozen = self.state.frozen_tables();
+        let frozen = self.state.frozen_tables(&tables);
         let write = move || write_segments(&lasting.context(), &frozen, manifest, &spilled);
         if is_beside {
             self.spilling = Some(Spilling { tables, bytes, writing: scope.spawn(write) });
@@ -138,7 +156,7 @@ impl<'a, 'scope> Replay<'a, 'scope> {
     }
 
     fn take_over(&mut self, tables: &[TableId], fresh: Fresh) {
-        self.state.flushed(tables, fresh.segments.clone());
+        self.state.flushed(tables, fresh.segments.clone(), &fresh.hidden);
         self.spilled.extend(fresh);
     }
 

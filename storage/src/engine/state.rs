@@ -6,14 +6,28 @@ use std::sync::Arc;
 use crate::batch::CatalogChange;
 use crate::budget::MemoryBudget;
 use crate::catalog::Catalog;
+use crate::change::Filter;
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::memtable::{Chunk, Memtable};
+use crate::overlay::{Hidden, Tombstone};
+use crate::patch::PatchFile;
 use crate::rows::Rows;
 use crate::schema::{TableId, TableSchema};
 use crate::segment::SegmentReader;
 use crate::series::SeriesRegistry;
 use crate::snapshot::{Snapshot, TableData};
+
+/// What a flush takes of a table, and what the rows and deletes in it may hide rows of.
+#[derive(Clone, Debug)]
+pub(super) struct FrozenTable {
+    /// As it is now.
+    pub(super) schema: Arc<TableSchema>,
+    pub(super) memtable: Memtable,
+    /// What was written before.
+    pub(super) segments: Arc<Vec<Arc<SegmentReader>>>,
+    pub(super) hidden: Arc<BTreeMap<u64, Arc<Hidden>>>,
+}
 
 /// The newest moment.
 #[derive(Debug)]
@@ -63,6 +77,7 @@ impl State {
         &mut self,
         seq: u64,
         changes: &[CatalogChange],
+        deletes: Vec<(TableId, Filter)>,
         rows: Vec<(Arc<TableSchema>, Rows)>,
     ) -> Result<()> {
         self.cached = None;
@@ -72,6 +87,13 @@ impl State {
             if let CatalogChange::DropTable(id) = change {
                 self.drop_table(*id);
             }
+        }
+        for (table, filter) in deletes {
+            let active = &mut self.tables.entry(table).or_default().active;
+            let before = active.bytes();
+            active.delete(Tombstone::new(seq, filter));
+            let bytes = self.bytes + active.bytes() - before;
+            self.account(bytes);
         }
         for (schema, rows) in rows {
             let chunk = Chunk::new(schema.clone(), rows, seq, seq)?;
@@ -109,16 +131,28 @@ impl State {
         }
     }
 
-    /// The frozen memtables, with the schemas their tables have now.
-    pub(super) fn frozen_tables(&self) -> Vec<(Arc<TableSchema>, Memtable)> {
-        let table = |(id, data): (&TableId, &TableData)| {
-            Some((self.catalog.by_id.get(id)?.clone(), data.frozen.clone()))
+    /// What is frozen of these tables.
+    pub(super) fn frozen_tables(&self, tables: &[TableId]) -> Vec<FrozenTable> {
+        let table = |id: &TableId| {
+            let data = self.tables.get(id)?;
+            Some(FrozenTable {
+                schema: self.catalog.by_id.get(id)?.clone(),
+                memtable: data.frozen.clone(),
+                segments: data.segments.clone(),
+                hidden: data.hidden.clone(),
+            })
         };
-        self.tables.iter().filter_map(table).collect()
+        tables.iter().filter_map(table).collect()
     }
 
-    /// Puts new segments in the place of what was frozen of these tables.
-    pub(super) fn flushed(&mut self, tables: &[TableId], segments: Vec<Arc<SegmentReader>>) {
+    /// Puts new segments and the hidden rows of older ones in the place of what was frozen of these tables; the segments
+    /// of which all rows are hidden, which leave.
+    pub(super) fn flushed(
+        &mut self,
+        tables: &[TableId],
+        segments: Vec<Arc<SegmentReader>>,
+        hidden: &[Arc<Hidden>],
+    ) -> Vec<Arc<SegmentReader>> {
         self.cached = None;
         let mut gone = 0;
         for id in tables {
@@ -128,14 +162,40 @@ impl State {
         }
         self.account(self.bytes - gone);
         self.add_segments(segments);
+        self.hide(hidden)
     }
 
-    /// Puts the outputs of a compaction in the place of its inputs; the inputs.
+    /// The patch files in use, by number.
+    pub(super) fn patches(&self) -> BTreeMap<u64, Arc<PatchFile>> {
+        let all = self.tables.values().flat_map(|data| data.hidden.values());
+        all.map(|hidden| (hidden.place.place.file, hidden.file().clone())).collect()
+    }
+
+    /// Puts hidden rows in force; the segments of which no row is left.
+    fn hide(&mut self, hidden: &[Arc<Hidden>]) -> Vec<Arc<SegmentReader>> {
+        let mut emptied = Vec::new();
+        for hidden in hidden {
+            let Some(data) = self.tables.get_mut(&hidden.table()) else { continue };
+            let all = Arc::make_mut(&mut data.hidden);
+            all.insert(hidden.segment(), hidden.clone());
+            let is_empty = |s: &Arc<SegmentReader>| {
+                s.info().id == hidden.segment() && s.info().rows == hidden.place.rows
+            };
+            if data.segments.iter().any(is_empty) {
+                all.remove(&hidden.segment());
+                emptied.extend(Arc::make_mut(&mut data.segments).extract_if(.., |s| is_empty(s)));
+            }
+        }
+        emptied
+    }
+
+    /// Puts the outputs of a compaction, with their hidden rows, in the place of its inputs; the inputs.
     pub(super) fn compacted(
         &mut self,
         table: TableId,
         inputs: &[u64],
         outputs: Vec<Arc<SegmentReader>>,
+        hidden: &[Arc<Hidden>],
     ) -> Vec<Arc<SegmentReader>> {
         self.cached = None;
         let is_input = |s: &Arc<SegmentReader>| inputs.contains(&s.info().id);
@@ -146,7 +206,9 @@ impl State {
         };
         let (gone, kept) = data.segments.iter().cloned().partition(is_input);
         data.segments = Arc::new(kept);
+        Arc::make_mut(&mut data.hidden).retain(|segment, _| !inputs.contains(segment));
         self.add_segments(outputs);
+        self.hide(hidden);
         gone
     }
 

@@ -94,6 +94,10 @@ limits! {
     SUMMARY_ROWS_MIN, "rows", "a cell, for it to have a summary";
     SUMMARY_FIELD_CATEGORIES_MAX, "categories", "distinct values of a field without a meaning that has summaries";
     SUMMARY_CATEGORIES_MAX, "categories", "distinct values of a field with a meaning that has summaries";
+    PREDICATE_NODES_MAX, "parts", "the condition of a DELETE";
+    PREDICATE_DEPTH_MAX, "levels", "how deep the parts of a condition lie within each other";
+    CHANGES_MAX, "changes", "changes in one write batch";
+    PATCH_BLOCK_BYTES_MAX, "bytes", "one block of a patch file";
     SUMMARY_COLUMN_BYTES_MAX, "bytes", "summaries of one column of a segment";
 }
 

@@ -7,7 +7,9 @@ use super::Manifest;
 use crate::bytes::{Cursor, Malformed, Put};
 use crate::distribution::Lattice;
 use crate::error::{Result, StorageError};
+use crate::overlay::HiddenPlace;
 use crate::partition::{CellKey, Partition, Width};
+use crate::patch::Place;
 use crate::schema::ColumnId;
 use crate::schema_codec;
 use crate::segment::SegmentInfo;
@@ -22,6 +24,12 @@ const HEADER_BYTES: usize = 36;
 const SECTION_REQUIRED: u16 = 1;
 /// Bytes of one segment's record.
 const SEGMENT_BYTES: usize = 144;
+/// The section that names blocks of patch files. Who passes it by shows rows that were deleted.
+const PATCHES: [u8; 4] = *b"PTCH";
+/// Bytes of one block's record in it.
+const PATCH_BYTES: usize = 48;
+/// A block of hidden rows.
+const PATCH_HIDDEN: u32 = 1;
 
 /// The whole file.
 pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
@@ -67,8 +75,26 @@ fn encode_payload(manifest: &Manifest) -> Vec<u8> {
         out.put_u64(*number);
         out.put_u64(*bytes);
     }
-    // No sections yet, see `decode_sections`.
-    out.put_u32(0);
+    out.put_u32(u32::from(!manifest.hidden.is_empty()));
+    if !manifest.hidden.is_empty() {
+        out.extend_from_slice(&PATCHES);
+        out.put_u16(SECTION_REQUIRED);
+        out.put_bytes(&encode_patches(manifest));
+    }
+    out
+}
+
+fn encode_patches(manifest: &Manifest) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4 + manifest.hidden.len() * PATCH_BYTES);
+    out.put_u32(manifest.hidden.len() as u32);
+    for (segment, HiddenPlace { place, rows }) in &manifest.hidden {
+        out.put_u64(*segment);
+        out.put_u32(PATCH_HIDDEN);
+        out.put_u32(place.crc);
+        for value in [place.file, place.offset, place.bytes, *rows] {
+            out.put_u64(value);
+        }
+    }
     out
 }
 
@@ -186,20 +212,48 @@ fn decode_payload(cursor: &mut Cursor<'_>) -> Result<Manifest, Malformed> {
     for _ in 0..cursor.count(16, "series files")? {
         manifest.series.0.push((cursor.u64("a series file's number")?, cursor.u64("its length")?));
     }
-    decode_sections(cursor)?;
+    decode_sections(cursor, &mut manifest)?;
     Ok(manifest)
 }
 
-/// Passes over what later versions add (label patches, column files, tombstones, the erasure ledger), unless it says
-/// that who does not know it must not go on.
-fn decode_sections(cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+/// Passes over what later versions add, unless it says that who does not know it must not go on.
+fn decode_sections(cursor: &mut Cursor<'_>, manifest: &mut Manifest) -> Result<(), Malformed> {
     for _ in 0..cursor.count(10, "sections")? {
-        let tag = String::from_utf8_lossy(cursor.take(4, "a section's tag")?).into_owned();
+        let tag = cursor.take(4, "a section's tag")?;
         let flags = cursor.u16("a section's flags")?;
+        if tag == PATCHES {
+            let length = cursor.u32("a section's length")? as usize;
+            let end = cursor.remaining().checked_sub(length);
+            decode_patches(cursor, manifest)?;
+            if end != Some(cursor.remaining()) {
+                return cursor.fail("the end of the section PTCH");
+            }
+            continue;
+        }
         cursor.bytes("a section")?;
         if flags & SECTION_REQUIRED != 0 {
+            let tag = String::from_utf8_lossy(tag);
             return cursor.fail(format!("no section {tag}, which only a newer driftline reads"));
         }
+    }
+    Ok(())
+}
+
+fn decode_patches(cursor: &mut Cursor<'_>, manifest: &mut Manifest) -> Result<(), Malformed> {
+    for _ in 0..cursor.count(PATCH_BYTES, "blocks of patch files")? {
+        let segment = cursor.u64("a patched segment")?;
+        let kind = cursor.u32("a kind of block")?;
+        let crc = cursor.u32("a block's checksum")?;
+        let (file, offset) = (cursor.u64("a patch file")?, cursor.u64("a block's offset")?);
+        let (bytes, rows) = (cursor.u64("a block's length")?, cursor.u64("a number of hidden rows")?);
+        if kind != PATCH_HIDDEN {
+            return cursor.fail(format!("blocks of kind {PATCH_HIDDEN}, found {kind}"));
+        }
+        let all = manifest.segments.iter().find(|s| s.id == segment).map_or(0, |s| s.rows);
+        if rows == 0 || rows > all {
+            return cursor.fail(format!("hidden rows of segment {segment}, from 1 to {all}, found {rows}"));
+        }
+        manifest.hidden.insert(segment, HiddenPlace { place: Place { file, offset, bytes, crc }, rows });
     }
     Ok(())
 }

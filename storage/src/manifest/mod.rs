@@ -5,12 +5,13 @@
 
 mod codec;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::disk::Disk;
 use crate::distribution::Lattice;
 use crate::error::{Result, StorageError};
+use crate::overlay::HiddenPlace;
 use crate::schema::{ColumnId, TableId, TableSchema};
 use crate::segment::SegmentInfo;
 use crate::series::SeriesPlaces;
@@ -42,6 +43,15 @@ pub(crate) struct Manifest {
     pub(crate) lattices: BTreeMap<TableId, BTreeMap<ColumnId, Lattice>>,
     /// Which bytes of which series files count.
     pub(crate) series: SeriesPlaces,
+    /// Where the hidden rows of segments are written down, by segment.
+    pub(crate) hidden: BTreeMap<u64, HiddenPlace>,
+}
+
+impl Manifest {
+    /// The numbers of the patch files it names.
+    pub(crate) fn patch_files(&self) -> BTreeSet<u64> {
+        self.hidden.values().map(|hidden| hidden.place.file).collect()
+    }
 }
 
 fn path_of(version: u64) -> String {

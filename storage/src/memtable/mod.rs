@@ -1,6 +1,7 @@
 //! Rows that are in the WAL but in no segment yet.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampNanosecondType};
@@ -8,9 +9,11 @@ use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, RecordBatchOptions
 use arrow_schema::Schema;
 use arrow_select::concat::{concat, concat_batches};
 use arrow_select::filter::filter_record_batch;
+use roaring::RoaringBitmap;
 
 use crate::error::{Result, StorageError};
 use crate::limits::{PAGE_ROWS_MAX, ROW_GROUP_ROWS_MAX};
+use crate::overlay::{Supersede, Tombstone};
 use crate::rows::Rows;
 use crate::schema::{Column, ColumnType, Role, SeriesId, TableSchema};
 use crate::segment::TimeRange;
@@ -25,12 +28,21 @@ pub(crate) struct Chunk {
     pub(crate) bytes: usize,
     pub(crate) first_seq: u64,
     pub(crate) last_seq: u64,
+    /// Tells it from every other chunk of this process.
+    id: u64,
+    /// What is known of the rows it hides.
+    pub(crate) supersede: Supersede,
 }
+
+/// The number of the next chunk.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// The chunks of one table, oldest write first. A clone is cheap and stays as it was.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memtable {
     chunks: Arc<Vec<Arc<Chunk>>>,
+    /// Deletes, each of rows written before it, in the order of writing.
+    tombstones: Arc<Vec<Arc<Tombstone>>>,
     rows: u64,
     bytes: usize,
 }
@@ -43,23 +55,41 @@ impl Chunk {
         let columns = rows.batch.columns().iter();
         let bytes: usize = columns.map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum();
         let bytes = bytes + size_of_val(&*rows.series);
-        Ok(Self { schema, rows, time, bytes, first_seq, last_seq })
+        let (id, supersede) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), Supersede::default());
+        Ok(Self { schema, rows, time, bytes, first_seq, last_seq, id, supersede })
     }
 
-    /// The given columns of the rows whose time lies in `time`, tags as `registry` knows them.
+    /// Tells it from every other chunk of this process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Some of the columns that are no tags, in the order given.
+    pub(crate) fn stored_columns(&self, columns: &[Column]) -> Result<RecordBatch> {
+        let arrays = columns.iter().map(|column| stored(&self.schema, &self.rows, column)).collect();
+        let fields: Vec<_> = columns.iter().map(Column::arrow).collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+            .map_err(|e| StorageError::Invalid(e.to_string()))
+    }
+
+    /// The given columns of the rows whose time lies in `time` and which are not among the hidden, tags as `registry`
+    /// knows them.
     pub(crate) fn read(
         &self,
         columns: &[Column],
         time: TimeRange,
         registry: &SeriesRegistry,
+        hidden: Option<&RoaringBitmap>,
     ) -> Result<Option<RecordBatch>> {
         let invalid = |e: arrow_schema::ArrowError| StorageError::Invalid(e.to_string());
         let rows = self.project(columns, registry)?;
-        if time.contains(self.time) {
+        if time.contains(self.time) && hidden.is_none() {
             return Ok(Some(rows));
         }
         let times = times(&self.schema, &self.rows)?;
-        let keep = times.iter().map(|t| Some(time.min <= *t && *t <= time.max)).collect();
+        let is_hidden = |row: usize| hidden.is_some_and(|hidden| hidden.contains(row as u32));
+        let is_kept = |(row, t): (usize, &i64)| time.min <= *t && *t <= time.max && !is_hidden(row);
+        let keep = times.iter().enumerate().map(|row| Some(is_kept(row))).collect();
         let kept = filter_record_batch(&rows, &keep).map_err(invalid)?;
         Ok((kept.num_rows() > 0).then_some(kept))
     }
@@ -109,9 +139,14 @@ impl Memtable {
         &self.chunks
     }
 
-    /// Whether there are none.
+    /// The deletes, oldest write first.
+    pub(crate) fn tombstones(&self) -> &[Arc<Tombstone>] {
+        &self.tombstones
+    }
+
+    /// Whether there are neither rows nor deletes.
     pub(crate) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.chunks.is_empty() && self.tombstones.is_empty()
     }
 
     /// Rows in it.
@@ -132,6 +167,9 @@ impl Memtable {
         let chunks = Arc::make_mut(&mut self.chunks);
         let mut newest = Arc::new(chunk);
         // Joining only saves memory: where it fails (more than 2 GiB of text) the chunks stay apart.
+        // A delete stands between rows that were written before it and those that came later.
+        let sealed = self.tombstones.last().map_or(0, |tombstone| tombstone.seq);
+        let joins = |before: &Chunk, after: &Chunk| joins(before, after) && before.first_seq >= sealed;
         while let Some(joined) =
             chunks.last().filter(|b| joins(b, &newest)).and_then(|b| join(b, &newest).ok())
         {
@@ -141,16 +179,29 @@ impl Memtable {
         chunks.push(newest);
     }
 
-    /// Adds the chunks of a newer memtable behind its own.
+    /// Adds a delete of rows written before it.
+    pub(crate) fn delete(&mut self, tombstone: Tombstone) {
+        self.bytes += tombstone.bytes();
+        Arc::make_mut(&mut self.tombstones).push(Arc::new(tombstone));
+    }
+
+    /// Adds what is in a newer memtable behind its own.
     pub(crate) fn extend(&mut self, newer: Self) {
         Arc::make_mut(&mut self.chunks).extend(newer.chunks.iter().cloned());
+        Arc::make_mut(&mut self.tombstones).extend(newer.tombstones.iter().cloned());
         self.rows += newer.rows;
         self.bytes += newer.bytes;
     }
 
-    /// The first and the last write in it.
+    /// The first and the last write with rows in it.
     pub(crate) fn seqs(&self) -> Option<(u64, u64)> {
         Some((self.chunks.first()?.first_seq, self.chunks.last()?.last_seq))
+    }
+
+    /// The first write in it.
+    pub(crate) fn first_seq(&self) -> Option<u64> {
+        let rows = self.chunks.first().map(|chunk| chunk.first_seq);
+        rows.into_iter().chain(self.tombstones.first().map(|tombstone| tombstone.seq)).min()
     }
 }
 

@@ -22,7 +22,7 @@ use super::{GroupInfo, SegmentFile, SegmentInfo, TimeRange, once, summary};
 use crate::encoding::Encoding;
 use crate::error::{Result, StorageError};
 use crate::rows::Rows;
-use crate::schema::{Column, ColumnId, TableSchema};
+use crate::schema::{Column, ColumnId, SeriesId, TableSchema};
 use crate::series::SeriesRegistry;
 
 /// A segment. Cheap to share; each part is read and verified on first use, pages whenever they are read.
@@ -175,8 +175,19 @@ impl SegmentReader {
     /// added after the segment was written comes back as nulls, BIGINT read as DOUBLE is widened, and tags are
     /// those of the rows' series.
     pub fn read(&self, row_group: usize, columns: &[Column], time: TimeRange) -> Result<Vec<RecordBatch>> {
+        self.read_visible(row_group, columns, time, None)
+    }
+
+    /// The same without hidden rows, which are given by their places in the segment.
+    pub(crate) fn read_visible(
+        &self,
+        row_group: usize,
+        columns: &[Column],
+        time: TimeRange,
+        hidden: Option<&RoaringBitmap>,
+    ) -> Result<Vec<RecordBatch>> {
         let (group, chunks) = self.group_and_chunks(row_group)?;
-        let mut scan = GroupScan::new(self, group, chunks, columns)?;
+        let mut scan = GroupScan::new(self, group, chunks, columns)?.without(hidden);
         let pages = (0..group.page_rows.len()).map(|page| scan.read_page(page, time));
         pages.filter_map(Result::transpose).collect()
     }
@@ -185,13 +196,34 @@ impl SegmentReader {
     pub(crate) fn read_rows(&self, row_group: usize, schema: &TableSchema) -> Result<Rows> {
         let columns: Vec<Column> = schema.stored_columns().cloned().collect();
         let batch = self.read_whole(row_group, &columns)?;
+        Ok(Rows { series: self.series_of_group(row_group)?.into(), batch })
+    }
+
+    /// The series of each row of a row group.
+    pub(crate) fn series_of_group(&self, row_group: usize) -> Result<Vec<SeriesId>> {
         let (group, _) = self.group_and_chunks(row_group)?;
         let rows = group.info.first_row..group.info.first_row + group.info.rows as u64;
-        Ok(Rows { series: self.cells()?.series_of_rows(&rows).into(), batch })
+        Ok(self.cells()?.series_of_rows(&rows))
+    }
+
+    /// For each hash of a value in a column whether a row group may hold it, as [`Self::may_contain`] tells of one. Of no
+    /// hash nothing is known.
+    pub(crate) fn may_contain_each(
+        &self,
+        row_group: usize,
+        column: ColumnId,
+        hashes: &[Option<u64>],
+    ) -> Result<Vec<bool>> {
+        let Some(extent) = self.filters()?.find(row_group, column) else {
+            return Ok(vec![true; hashes.len()]);
+        };
+        let bytes = self.source.read_checked(extent)?;
+        let filter = Bloom::decode(&bytes).map_err(self.source.malformed(extent.offset))?;
+        Ok(hashes.iter().map(|hash| hash.is_none_or(|hash| filter.may_contain(hash))).collect())
     }
 
     /// All rows of a row group as one batch.
-    pub(super) fn read_whole(&self, row_group: usize, columns: &[Column]) -> Result<RecordBatch> {
+    pub(crate) fn read_whole(&self, row_group: usize, columns: &[Column]) -> Result<RecordBatch> {
         let pages = self.read(row_group, columns, TimeRange::ALL)?;
         let schema = Arc::new(Schema::new(columns.iter().map(Column::arrow).collect::<Vec<_>>()));
         concat_batches(&schema, &pages)

@@ -13,6 +13,7 @@ use arrow_schema::{ArrowError, Schema, SchemaRef};
 use arrow_select::concat::{concat, concat_batches};
 use arrow_select::filter::filter;
 use arrow_select::take::take_record_batch;
+use roaring::RoaringBitmap;
 
 use super::index::{Chunk, Columns, RowGroup, StoredColumn};
 use super::last::{EncodedLast, LastRows};
@@ -34,6 +35,8 @@ pub(super) struct GroupScan<'a> {
     schema: SchemaRef,
     wanted: Vec<Wanted>,
     decoders: BTreeMap<usize, ChunkDecoder>,
+    /// Rows to leave out, by their places in the segment.
+    hidden: Option<&'a RoaringBitmap>,
 }
 
 /// Where a column of the output comes from.
@@ -53,8 +56,8 @@ enum Wanted {
 enum Selection {
     None,
     All,
-    /// Some; the times were decoded to tell which, and may be wanted again.
-    Some(BooleanArray, ArrayRef),
+    /// Some; where the times were decoded to tell which, they may be wanted again.
+    Some(BooleanArray, Option<ArrayRef>),
 }
 
 impl<'a> GroupScan<'a> {
@@ -67,16 +70,46 @@ impl<'a> GroupScan<'a> {
         let (source, stored) = (segment.source(), &segment.footer()?.columns);
         let wanted = columns.iter().map(|c| find(source, &stored.list, c)).collect::<Result<_>>()?;
         let schema = Arc::new(Schema::new(columns.iter().map(Column::arrow).collect::<Vec<_>>()));
-        Ok(Self { segment, source, stored, group, chunks, schema, wanted, decoders: BTreeMap::new() })
+        let decoders = BTreeMap::new();
+        Ok(Self { segment, source, stored, group, chunks, schema, wanted, decoders, hidden: None })
+    }
+
+    /// Leaves rows out, which are given by their places in the segment.
+    pub(super) fn without(mut self, hidden: Option<&'a RoaringBitmap>) -> Self {
+        self.hidden = hidden;
+        self
     }
 
     /// The rows of a page that lie in `time`; none where there are none.
     pub(super) fn read_page(&mut self, page: usize, time: TimeRange) -> Result<Option<RecordBatch>> {
-        match self.select(page, time)? {
+        let in_time = self.select(page, time)?;
+        match self.visible(page, in_time)? {
             Selection::None => Ok(None),
             Selection::All => self.batch(page, None).map(Some),
-            Selection::Some(rows, times) => self.batch(page, Some((&rows, &times))).map(Some),
+            Selection::Some(rows, times) => self.batch(page, Some((&rows, times.as_ref()))).map(Some),
         }
+    }
+
+    /// Without the hidden rows of the page.
+    fn visible(&self, page: usize, in_time: Selection) -> Result<Selection> {
+        let before: usize = self.group.page_rows.iter().take(page).sum();
+        // A segment has fewer rows than a u32 can count.
+        let first = (self.group.info.first_row + before as u64) as u32;
+        let rows = self.rows(page)?;
+        let Some(hidden) =
+            self.hidden.filter(|hidden| hidden.range_cardinality(first..first + rows as u32) > 0)
+        else {
+            return Ok(in_time);
+        };
+        let is_shown = |row: usize| !hidden.contains(first + row as u32);
+        let (shown, times): (BooleanArray, _) = match in_time {
+            Selection::None => return Ok(Selection::None),
+            Selection::All => ((0..rows).map(|row| Some(is_shown(row))).collect(), None),
+            Selection::Some(kept, times) => {
+                ((0..rows).map(|row| Some(kept.value(row) && is_shown(row))).collect(), times)
+            }
+        };
+        Ok(if shown.true_count() == 0 { Selection::None } else { Selection::Some(shown, times) })
     }
 
     /// Reads the times only of a page that the range cuts.
@@ -93,16 +126,20 @@ impl<'a> GroupScan<'a> {
         let within = |t: &i64| (time.min..=time.max).contains(t);
         let rows: Vec<bool> =
             times.as_primitive::<TimestampNanosecondType>().values().iter().map(within).collect();
-        Ok(if rows.contains(&true) { Selection::Some(rows.into(), times) } else { Selection::None })
+        Ok(if rows.contains(&true) { Selection::Some(rows.into(), Some(times)) } else { Selection::None })
     }
 
-    fn batch(&mut self, page: usize, some: Option<(&BooleanArray, &ArrayRef)>) -> Result<RecordBatch> {
+    fn batch(
+        &mut self,
+        page: usize,
+        some: Option<(&BooleanArray, Option<&ArrayRef>)>,
+    ) -> Result<RecordBatch> {
         let mut arrays = Vec::with_capacity(self.wanted.len());
         for wanted in self.wanted.clone() {
             arrays.push(match some {
                 None => self.array(wanted, page, None)?,
                 Some((rows, times)) => {
-                    let array = self.array(wanted, page, Some(times))?;
+                    let array = self.array(wanted, page, times)?;
                     filter(&array, rows).map_err(|e| StorageError::Invalid(e.to_string()))?
                 }
             });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{WAL_DIR, frame, path_of};
+use super::{Piece, WAL_DIR, frame, path_of};
 use crate::bytes::{Cursor, Put};
 use crate::disk::{AppendFile, Disk};
 use crate::error::{Result, StorageError};
@@ -147,12 +147,12 @@ impl WalWriter {
 
     /// Appends a frame for each batch and the definitions of the series it is the first to need, with sequences from
     /// `next_seq` on. After an error none of them is in the log: the next file will say that this one ended before them.
-    pub(crate) fn append<'a>(&mut self, batches: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Result<()> {
+    pub(crate) fn append<'a>(&mut self, pieces: impl Iterator<Item = Piece<'a>>) -> Result<()> {
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();
         let mut seq = self.next_seq;
-        for (definitions, batch) in batches {
-            frame::write(&mut bytes, self.header.salt, seq, self.durable_seq, definitions, batch);
+        for piece in pieces {
+            frame::write(&mut bytes, self.header.salt, seq, self.durable_seq, piece);
             seq += 1;
         }
         self.file.append(&bytes).map_err(|e| {

@@ -7,8 +7,10 @@ use crate::limits::{BATCH_BYTES_MAX, SERIES_DEFINITIONS_BYTES_MAX};
 pub(super) const FRAME_HEAD: usize = 32;
 /// Frames begin at multiples of this, so that recovery can look for one after damage.
 pub(super) const FRAME_ALIGN: usize = 8;
-/// A write batch, the only kind of frame in format 1. 2 is kept for label patches, 3 for tombstones.
+/// A write batch.
 pub(super) const KIND_BATCH: u8 = 1;
+/// A write batch with changes of older rows behind its own.
+pub(super) const KIND_CHANGES: u8 = 2;
 /// A frame's payload is the definitions of new series and a batch: a new series takes more bytes in its definition
 /// than its first row may, but no row defines more than one.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 4 + SERIES_DEFINITIONS_BYTES_MAX + BATCH_BYTES_MAX;
@@ -25,15 +27,20 @@ pub(super) struct Frame<'a> {
     pub(super) length: usize,
 }
 
+/// What a frame is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    /// Definitions of new series.
+    pub(crate) definitions: &'a [u8],
+    /// The batch.
+    pub(crate) batch: &'a [u8],
+    /// Whether changes follow the rows in it.
+    pub(crate) has_changes: bool,
+}
+
 /// Appends a frame to `out`; its payload is the definitions as a byte string, then the batch.
-pub(super) fn write(
-    out: &mut Vec<u8>,
-    salt: u64,
-    seq: u64,
-    durable_seq: u64,
-    definitions: &[u8],
-    batch: &[u8],
-) {
+pub(super) fn write(out: &mut Vec<u8>, salt: u64, seq: u64, durable_seq: u64, piece: Piece<'_>) {
+    let Piece { definitions, batch, has_changes } = piece;
     let start = out.len();
     let length = 4 + definitions.len() + batch.len();
     out.reserve(padded(length));
@@ -41,7 +48,7 @@ pub(super) fn write(
     out.put_u32(0);
     out.put_u64(seq);
     out.put_u64(durable_seq);
-    out.put_u8(KIND_BATCH);
+    out.put_u8(if has_changes { KIND_CHANGES } else { KIND_BATCH });
     out.extend_from_slice(&[0; 7]);
     out.put_bytes(definitions);
     out.extend_from_slice(batch);
@@ -86,7 +93,8 @@ mod tests {
     #[test]
     fn a_frame_reads_back_and_no_flipped_byte_passes() {
         let mut bytes = Vec::new();
-        write(&mut bytes, 42, 7, 6, b"new", b"payload");
+        let piece = Piece { definitions: b"new", batch: b"payload", has_changes: false };
+        write(&mut bytes, 42, 7, 6, piece);
         let frame = read(&bytes, 42).unwrap();
         assert_eq!((frame.seq, frame.durable_seq, frame.payload), (7, 6, b"\x03\0\0\0newpayload".as_slice()));
         assert_eq!(frame.length, bytes.len());

@@ -8,8 +8,9 @@ mod payload;
 mod recovery;
 
 pub(crate) use file::{HEADER_BYTES, RotateError, WalWriter};
+pub(crate) use frame::Piece;
 pub(crate) use payload::{LoggedBatch, decode_batch, encode_batch, fingerprint};
-pub(crate) use recovery::{Recovered, recover};
+pub(crate) use recovery::{Logged, Recovered, recover};
 
 /// Where the WAL files lie.
 pub(crate) const WAL_DIR: &str = "wal";

@@ -15,8 +15,10 @@ use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuf
 use arrow_schema::{DataType, Field, TimeUnit};
 use arrow_select::take::take;
 
+use super::Logged;
 use crate::batch::{CatalogChange, WriterSequence};
 use crate::bytes::{Cursor, Malformed, Put};
+use crate::change::{self, Change};
 use crate::error::{Result, StorageError};
 use crate::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
 use crate::memtable::widen;
@@ -31,6 +33,7 @@ pub(crate) struct LoggedBatch {
     /// When it was written, for the expiry of writers.
     pub(crate) written_at: i64,
     pub(crate) catalog: Vec<CatalogChange>,
+    pub(crate) changes: Vec<Change>,
     pub(crate) rows: Vec<LoggedRows>,
 }
 
@@ -64,6 +67,7 @@ pub(crate) fn encode_batch(
     written_at: i64,
     catalog: &[CatalogChange],
     rows: &[(Arc<TableSchema>, Rows)],
+    changes: &[Change],
 ) -> Vec<u8> {
     let sizes = rows.iter().flat_map(|(_, rows)| rows.batch.columns()).map(|c| c.get_buffer_memory_size());
     let series: usize = rows.iter().map(|(_, rows)| size_of_val(&*rows.series)).sum();
@@ -84,14 +88,21 @@ pub(crate) fn encode_batch(
     for (schema, batch) in rows {
         encode_rows(schema, batch, &mut out);
     }
+    if !changes.is_empty() {
+        change::encode(changes, &mut out);
+    }
     out
 }
 
 /// A hash of a batch as it came, for callers that give none of their own. It does not ask the catalog, so that a
 /// repeat is known although its table was altered or dropped meanwhile; columns that hold only nulls do not count, so
 /// that rows padded for a new column are known too.
-pub(crate) fn fingerprint(catalog: &[CatalogChange], rows: &[(TableId, RecordBatch)]) -> u64 {
-    let mut bytes = encode_batch(None, 0, catalog, &[]);
+pub(crate) fn fingerprint(
+    catalog: &[CatalogChange],
+    changes: &[Change],
+    rows: &[(TableId, RecordBatch)],
+) -> u64 {
+    let mut bytes = encode_batch(None, 0, catalog, &[], changes);
     for (table, batch) in rows {
         bytes.put_u32(*table);
         bytes.put_u32(batch.num_rows() as u32);
@@ -251,10 +262,14 @@ fn put_texts<'a>(texts: impl Iterator<Item = &'a [u8]> + Clone, out: &mut Vec<u8
     }
 }
 
-/// Reads a payload; `path` and `base` tell where it lies, for the message.
-pub(crate) fn decode_batch(payload: &[u8], path: &str, base: u64) -> Result<LoggedBatch> {
+/// Reads a payload; damage names where it lies.
+pub(crate) fn decode_batch(logged: Logged<'_>) -> Result<LoggedBatch> {
+    let Logged { payload, has_changes, path, offset: base, .. } = logged;
     let mut cursor = Cursor::new(payload);
-    let batch = decode(&mut cursor).map_err(|e| e.at(path, base))?;
+    let mut batch = decode(&mut cursor).map_err(|e| e.at(path, base))?;
+    if has_changes {
+        batch.changes = change::decode(&mut cursor).map_err(|e| e.at(path, base))?;
+    }
     cursor.end("the batch").map_err(|e| e.at(path, base))?;
     Ok(batch)
 }
@@ -272,7 +287,7 @@ fn decode(cursor: &mut Cursor<'_>) -> Result<LoggedBatch, Malformed> {
     let catalog =
         (0..cursor.count(5, "catalog changes")?).map(|_| decode_change(cursor)).collect::<Result<_, _>>()?;
     let rows = (0..cursor.count(12, "tables")?).map(|_| decode_rows(cursor)).collect::<Result<_, _>>()?;
-    Ok(LoggedBatch { writer, written_at, catalog, rows })
+    Ok(LoggedBatch { writer, written_at, catalog, changes: Vec::new(), rows })
 }
 
 fn decode_change(cursor: &mut Cursor<'_>) -> Result<CatalogChange, Malformed> {

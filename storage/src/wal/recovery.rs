@@ -4,15 +4,28 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::file::{HEADER_BYTES, Header, HeaderState, WAL_VERSION};
-use super::frame::{self, FRAME_ALIGN, FRAME_HEAD, Frame, KIND_BATCH};
+use super::frame::{self, FRAME_ALIGN, FRAME_HEAD, Frame, KIND_BATCH, KIND_CHANGES};
 use super::{WAL_DIR, number_of, path_of};
 use crate::bytes::Cursor;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::series::SeriesRegistry;
 
-/// What takes a frame: its sequence, its payload, the file's path and the payload's offset in it.
-pub(crate) type Apply<'a> = dyn FnMut(u64, &[u8], &str, u64) -> Result<()> + 'a;
+/// A batch in the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Logged<'a> {
+    pub(crate) seq: u64,
+    pub(crate) payload: &'a [u8],
+    /// Whether changes follow the rows in it.
+    pub(crate) has_changes: bool,
+    /// The file it lies in.
+    pub(crate) path: &'a str,
+    /// Where the payload begins there.
+    pub(crate) offset: u64,
+}
+
+/// What takes the batches of the log, one after the other.
+pub(crate) type Apply<'a> = dyn FnMut(Logged<'_>) -> Result<()> + 'a;
 
 /// Where the log stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +161,7 @@ fn take(
     registry: &SeriesRegistry,
     apply: &mut Apply<'_>,
 ) -> Result<()> {
-    if frame.kind != KIND_BATCH {
+    if !matches!(frame.kind, KIND_BATCH | KIND_CHANGES) {
         return Err(StorageError::UnknownFrame { path: path.into(), offset, kind: frame.kind });
     }
     let base = offset + FRAME_HEAD as u64;
@@ -158,7 +171,13 @@ fn take(
         registry.define(definitions).map_err(|e| e.at(path, base + 4))?;
     }
     let at = cursor.offset() as usize;
-    apply(frame.seq, &frame.payload[at..], path, base + at as u64)
+    apply(Logged {
+        seq: frame.seq,
+        payload: &frame.payload[at..],
+        has_changes: frame.kind == KIND_CHANGES,
+        path,
+        offset: base + at as u64,
+    })
 }
 
 /// Replays one file.

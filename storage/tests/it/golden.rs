@@ -14,8 +14,8 @@ use arrow_array::{
 use arrow_schema::{DataType, Field};
 use driftline_storage::distribution::{Distribution, Numeric};
 use driftline_storage::{
-    CatalogChange, Column, ColumnType, Disk, Engine, Meaning, Role, SimDisk, StorageError, TIME_COLUMN,
-    TableSchema, WriteBatch, WriterSequence,
+    CatalogChange, Change, Column, ColumnType, Comparison, Disk, Engine, Meaning, Predicate, Role, SimDisk,
+    StorageError, TIME_COLUMN, TableSchema, Value, WriteBatch, WriterSequence,
 };
 
 use crate::sample::mix;
@@ -112,6 +112,7 @@ const KINDS: &[Kind] = &[
     Kind { start: "series/", checksum: 20, rest: usize::MAX },
     Kind { start: "wal/", checksum: 68, rest: usize::MAX },
     Kind { start: "seg/", checksum: 28, rest: usize::MAX },
+    Kind { start: "patch/", checksum: 12, rest: usize::MAX },
 ];
 
 impl Kind {
@@ -173,7 +174,15 @@ fn write() -> Golden {
     engine.flush().unwrap();
     engine.compact().unwrap();
     send("app", 5, vec![put("model/churn")], vec![(every.id, rows(&every, 240..260))]);
+    let delete = |table: &TableSchema, column: &str, by, value| {
+        let column = engine.snapshot().table(&table.name).unwrap().column_named(column).unwrap().id;
+        let change = Change::Delete { table: table.id, predicate: Predicate::Compare { column, by, value } };
+        engine.write(WriteBatch { changes: vec![change], ..WriteBatch::default() }).unwrap();
+    };
+    delete(&every, "id", Comparison::Equal, Value::Text("p7".into()));
+    delete(&plain, TIME_COLUMN, Comparison::Less, Value::Timestamp(NOW + 5 * HOUR / 3_600));
     engine.flush().unwrap();
+    delete(&every, "age", Comparison::Greater, Value::BigInt(66));
     send(
         "app",
         6,

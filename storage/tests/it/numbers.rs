@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, TimestampNanosecondArray};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use driftline_storage::{
     CatalogChange, Column, ColumnType, Engine, Result, Role, TIME_COLUMN, TableId, TableSchema, TimeRange,
     WriteBatch, WriterSequence,
@@ -78,4 +78,48 @@ pub fn sequences_in(engine: &Engine, table: &str) -> Result<Vec<u64>> {
     whole.sort_unstable();
     assert_eq!(values, whole, "C2 broken: a batch is there in part");
     Ok(found)
+}
+
+/// A table in which every batch is a series of its own, made where it is missing.
+pub fn create_tagged(engine: &Engine) -> Arc<TableSchema> {
+    if let Some(schema) = engine.snapshot().table("tagged") {
+        return schema.clone();
+    }
+    let mut columns = columns();
+    columns.push(Column::new("batch", ColumnType::Text, Role::Tag));
+    let schema = TableSchema { id: engine.allocate_table_id(), ..TableSchema::new("tagged", columns) };
+    let catalog = vec![CatalogChange::CreateTable(schema)];
+    engine.write(WriteBatch { catalog, ..WriteBatch::default() }).unwrap();
+    engine.snapshot().table("tagged").unwrap().clone()
+}
+
+/// Writes the batch of a number to it: one row.
+pub fn send_tagged(engine: &Engine, schema: &TableSchema, batch: i64) {
+    let times = TimestampNanosecondArray::from(vec![NOW + batch]).with_timezone("UTC");
+    let arrays: Vec<ArrayRef> = vec![
+        Arc::new(times),
+        Arc::new(Int64Array::from(vec![batch])),
+        Arc::new(StringArray::from(vec![format!("batch-{batch}")])),
+    ];
+    let rows = vec![(schema.id, RecordBatch::try_new(schema.arrow(), arrays).unwrap())];
+    engine.write(WriteBatch { rows, ..WriteBatch::default() }).unwrap();
+}
+
+/// The batches that are there; panics where a row has another's tag.
+pub fn tagged(engine: &Engine) -> Vec<i64> {
+    let snapshot = engine.snapshot();
+    let Some(schema) = snapshot.table("tagged") else { return Vec::new() };
+    let mut found = Vec::new();
+    for part in snapshot.scan(schema.id, TimeRange::ALL).unwrap() {
+        for rows in part.read(&schema.columns[1..], TimeRange::ALL).unwrap() {
+            let (values, tags) =
+                (rows.column(0).as_primitive::<Int64Type>(), rows.column(1).as_string::<i32>());
+            for row in 0..rows.num_rows() {
+                assert_eq!(tags.value(row), format!("batch-{}", values.value(row)));
+                found.push(values.value(row));
+            }
+        }
+    }
+    found.sort_unstable();
+    found
 }

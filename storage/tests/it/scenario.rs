@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use driftline_storage::{Engine, EngineOptions, Fault, Result, SimAction, SimCall, SimDisk, StorageError};
 
-use crate::numbers::{create, create_named, send, send_to, sequences, sequences_in};
-use crate::sample::mix;
+use crate::numbers::{
+    create, create_named, create_tagged, send, send_tagged, send_to, sequences, sequences_in, tagged,
+};
+use crate::sample::{exhaustive, mix};
 use crate::session::{names_file, options};
 
 /// Power cuts tried at each place.
@@ -268,5 +270,25 @@ fn a_log_larger_than_memory_is_written_out_on_the_way() {
         assert!(cut.is_some() || segments(opened.unwrap()) > 1, "all at once with {threads} threads");
         let engine = open(&disk.restart(8)).unwrap();
         assert_eq!(sequences(&engine).unwrap(), sent, "{threads} threads, cut at call {cut:?}");
+    }
+}
+
+/// The first flush after opening begins a series file, and a compaction may publish before that flush does: what the one
+/// is about to name, the other must not take for garbage.
+#[test]
+fn a_compaction_leaves_the_files_of_a_flush_alone() {
+    let disk = SimDisk::new(9);
+    let options = || EngineOptions { background_compaction: true, compaction_runs_max: 2, ..options() };
+    let mut sent = 0;
+    for _ in 0..if exhaustive() { 512 } else { 64 } {
+        let engine = Engine::open(Arc::new(disk.clone()), options()).unwrap();
+        assert_eq!(tagged(&engine), (0..sent).collect::<Vec<_>>());
+        let schema = create_tagged(&engine);
+        for _ in 0..3 {
+            send_tagged(&engine, &schema, sent);
+            engine.flush().unwrap();
+            sent += 1;
+        }
+        engine.close().unwrap();
     }
 }

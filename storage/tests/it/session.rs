@@ -33,7 +33,7 @@ impl Default for Session {
 }
 
 /// Where the files of the database lie.
-const KNOWN: [&str; 6] = ["manifest.", "wal/", "seg/", "series/", "trash/", "reserve"];
+const KNOWN: [&str; 7] = ["manifest.", "wal/", "seg/", "patch/", "series/", "trash/", "reserve"];
 /// The manifest in force and two for people who look.
 const MANIFESTS_MAX: usize = 3;
 
@@ -112,9 +112,9 @@ impl Session {
         match step {
             Step::Send(parts) => {
                 let id = self.next_id();
-                self.send(|engine, number| build(engine, number, parts, Some(id)))
+                self.send(|engine, sent| build(engine, sent, parts, Some(id)))
             }
-            Step::Anonymous(parts) => self.send(|engine, number| build(engine, number, parts, None)),
+            Step::Anonymous(parts) => self.send(|engine, sent| build(engine, sent, parts, None)),
             Step::Repeat(back) => self.repeat(self.acked - back),
             Step::Flush => {
                 self.engine().flush()?;
@@ -138,9 +138,9 @@ impl Session {
     }
 
     /// Sends the next batch, or the one that lacks its answer.
-    fn send(&mut self, build: impl FnOnce(&Engine, u64) -> WriteBatch) -> Result<()> {
+    fn send(&mut self, build: impl FnOnce(&Engine, &[WriteBatch]) -> WriteBatch) -> Result<()> {
         if self.sent.len() == self.acked {
-            let batch = build(self.engine(), self.acked as u64 + 1);
+            let batch = build(self.engine(), &self.sent);
             self.sent.push(batch);
         }
         self.engine().write(self.sent[self.acked].clone())?;

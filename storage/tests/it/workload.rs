@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampNanosecondArray, new_null_array,
 };
 use driftline_storage::{
-    CatalogChange, Column, ColumnType, Engine, Meaning, Role, TIME_COLUMN, TableSchema, WriteBatch,
-    WriterSequence,
+    CatalogChange, Change, Column, ColumnType, Comparison, Engine, Meaning, Predicate, Role, TIME_COLUMN,
+    TableSchema, Value, WriteBatch, WriterSequence,
 };
 
 use crate::sample::mix;
@@ -52,13 +53,17 @@ pub enum Part {
     Rows(&'static str, usize),
     /// So many rows for a table, spread over the four days before.
     Late(&'static str, usize),
+    /// Some rows of the batch before that, with other values: each takes the place of the first.
+    Again(&'static str, usize),
+    /// Rows of early batches go, but not those of this one.
+    Delete(&'static str),
     /// Sets an entry.
     Put(&'static str),
     /// Takes an entry away.
     Remove(&'static str),
 }
 
-use Part::{Create, Drop, Late, Put, Remove, Rows, Tag, Widen};
+use Part::{Again, Create, Delete, Drop, Late, Put, Remove, Rows, Tag, Widen};
 use Step::{Anonymous, Compact, Flush, Reopen, Repeat, Send};
 
 /// The workload. `load` has tags, `calls` a tag and a key, `plain` has neither; each makes other files.
@@ -70,6 +75,7 @@ pub const WORKLOAD: &[Step] = &[
     Anonymous(&[Rows("plain", 16), Late("calls", 4)]),
     Send(&[Late("load", 12), Rows("calls", 6)]),
     Repeat(1),
+    Send(&[Again("calls", 3), Delete("plain")]),
     Flush,
     Send(&[Widen("load"), Rows("load", 10)]),
     Send(&[Rows("load", 5), Late("load", 3), Rows("plain", 4)]),
@@ -80,7 +86,8 @@ pub const WORKLOAD: &[Step] = &[
     Send(&[Rows("gone", 6), Remove("model/1"), Put("model/2")]),
     Send(&[Tag("calls"), Rows("calls", 12)]),
     Flush,
-    Send(&[Late("load", 8), Late("plain", 8), Late("calls", 8)]),
+    Send(&[Late("load", 8), Late("plain", 8), Late("calls", 8), Delete("load")]),
+    Send(&[Again("calls", 5), Delete("calls")]),
     Flush,
     Send(&[Drop("gone"), Rows("plain", 6)]),
     Repeat(3),
@@ -92,7 +99,9 @@ pub const WORKLOAD: &[Step] = &[
     Flush,
     Send(&[Late("gone", 5), Widen("plain"), Rows("plain", 5)]),
     Compact,
-    Send(&[Rows("load", 24), Late("plain", 4)]),
+    Send(&[Delete("gone"), Again("calls", 2)]),
+    Flush,
+    Send(&[Rows("load", 24), Late("plain", 4), Delete("plain")]),
     // The last file of the log holds several batches, so that damage to all but the last can be told from a torn tail.
     Send(&[Put("model/2"), Remove("model/3"), Rows("calls", 6), Rows("load", 2)]),
     Send(&[Rows("plain", 3)]),
@@ -100,11 +109,18 @@ pub const WORKLOAD: &[Step] = &[
     Send(&[Rows("plain", 2), Put("model/4")]),
 ];
 
-/// The batch of number `number`, counted from 1, for what the engine holds now.
-pub fn build(engine: &Engine, number: u64, parts: &[Part], writer: Option<WriterSequence>) -> WriteBatch {
+/// The batch that comes after those sent, for what the engine holds now.
+pub fn build(
+    engine: &Engine,
+    sent: &[WriteBatch],
+    parts: &[Part],
+    writer: Option<WriterSequence>,
+) -> WriteBatch {
+    let number = sent.len() as u64 + 1;
     let snapshot = engine.snapshot();
     let tables = snapshot.tables().iter().map(|(name, schema)| (name.clone(), schema.as_ref().clone()));
-    let mut builder = Builder { engine, number, tables: tables.collect(), batch: WriteBatch::default() };
+    let mut builder =
+        Builder { engine, sent, number, tables: tables.collect(), batch: WriteBatch::default() };
     for part in parts {
         builder.add(*part);
     }
@@ -113,6 +129,8 @@ pub fn build(engine: &Engine, number: u64, parts: &[Part], writer: Option<Writer
 
 struct Builder<'a> {
     engine: &'a Engine,
+    /// The batches before it.
+    sent: &'a [WriteBatch],
     number: u64,
     tables: BTreeMap<String, TableSchema>,
     batch: WriteBatch,
@@ -134,12 +152,29 @@ impl Builder<'_> {
             }
             Rows(name, count) => self.rows(name, count, 1),
             Late(name, count) => self.rows(name, count, 4),
+            Again(name, count) => self.again(name, count),
+            Delete(name) => self.delete(name),
             Put(key) => {
                 let value = format!("{key} as batch {} set it", self.number).into_bytes();
                 self.batch.catalog.push(CatalogChange::PutEntry { key: key.to_owned(), value });
             }
             Remove(key) => self.batch.catalog.push(CatalogChange::RemoveEntry { key: key.to_owned() }),
         }
+    }
+
+    fn again(&mut self, name: &str, count: usize) {
+        let schema = &self.tables[name];
+        let written = self.sent.iter().rev().flat_map(|batch| &batch.rows);
+        let (_, before) = written.into_iter().find(|(table, _)| *table == schema.id).unwrap();
+        self.batch.rows.push((schema.id, again(schema, before, count, self.number)));
+    }
+
+    fn delete(&mut self, name: &str) {
+        let schema = &self.tables[name];
+        let column = schema.column_named("batch").unwrap().id;
+        let value = Value::BigInt(self.number as i64 * 2 / 3);
+        let predicate = Predicate::Compare { column, by: Comparison::Less, value };
+        self.batch.changes.push(Change::Delete { table: schema.id, predicate });
     }
 
     fn alter(&mut self, name: &str, column: Column) {
@@ -154,6 +189,20 @@ impl Builder<'_> {
         let schema = &self.tables[name];
         self.batch.rows.push((schema.id, rows(schema, self.number, salt, count, days)));
     }
+}
+
+/// The rows again that the batch before wrote first, as the batch of this number.
+fn again(schema: &TableSchema, before: &RecordBatch, count: usize, number: u64) -> RecordBatch {
+    let columns = schema.columns.iter().map(|column| {
+        let old = before.column_by_name(&column.name);
+        let old = old.map(|old| old.slice(0, count.min(old.len())));
+        match (column.name.as_str(), old) {
+            ("batch", Some(old)) => Arc::new(Int64Array::from(vec![number as i64; old.len()])) as ArrayRef,
+            (_, Some(old)) => old,
+            (_, None) => new_null_array(&column.ty.arrow(), count.min(before.num_rows())),
+        }
+    });
+    RecordBatch::try_new(schema.arrow(), columns.collect()).unwrap()
 }
 
 fn new_table(name: &str) -> TableSchema {

@@ -2,6 +2,7 @@
 
 use driftline_storage::{Column, ColumnType, Meaning, Role, TableSchema};
 
+use super::option::{DEDUP, DEDUP_LAST, DEDUP_NONE};
 use super::{Change, column, option};
 use crate::catalog::{label_columns, name};
 use crate::error::{QueryError, Result};
@@ -19,6 +20,7 @@ impl Target<'_> {
     /// The schema after the change, its version not raised yet; None where there is nothing to do. Options are those
     /// of the table: what else a model has is its entry's.
     pub(super) fn changed(&self, change: &Change) -> Result<Option<TableSchema>> {
+        self.refuse_dedup(change)?;
         match change {
             Change::Add { column, if_not_exists } => self.add(column, *if_not_exists),
             Change::Drop { name, if_exists } => self.drop(name, *if_exists),
@@ -66,6 +68,12 @@ impl Target<'_> {
             return Ok(None);
         }
         self.refuse_taken(&new.name, None)?;
+        if new.role == Role::Key && self.table.options.get(DEDUP).is_some_and(|what| what == DEDUP_LAST) {
+            return Err(QueryError::Invalid(format!(
+                "{} cannot get a KEY: rows replace those of their series and time, and what they replaced would come back",
+                self.shown()
+            )));
+        }
         let mut after = self.table.clone();
         after.columns.push(new.clone());
         column::check_together(&self.shown(), &after.columns)?;
@@ -85,6 +93,11 @@ impl Target<'_> {
         if column.role == Role::Key && self.has_labels() {
             return refuse(
                 "cannot be dropped: labels find their prediction by it; drop the LABEL columns first",
+            );
+        }
+        if column.role == Role::Key && self.table.options.get(DEDUP).is_none_or(|what| what != DEDUP_NONE) {
+            return refuse(
+                "cannot be dropped: rows replace those of their KEY, and what they replaced would come back",
             );
         }
         let mut after = self.table.clone();
@@ -148,6 +161,23 @@ impl Target<'_> {
                 Err(QueryError::Exists(format!("{} has a column {} already", self.shown(), taken.name)))
             }
             None => Ok(()),
+        }
+    }
+
+    /// Which rows were replaced is worked out again and again: with another answer some would come back, or go.
+    fn refuse_dedup(&self, change: &Change) -> Result<()> {
+        let is_named = match change {
+            Change::Set(settings) => settings.iter().any(|setting| setting.name() == DEDUP),
+            Change::Reset(names) => names.iter().any(|name| name == DEDUP),
+            _ => false,
+        };
+        match is_named {
+            true => Err(QueryError::Invalid(format!(
+                "option {DEDUP} of {} cannot change: rows that were replaced would come back, or others go; it is set \
+                 when the table is made",
+                self.shown()
+            ))),
+            false => Ok(()),
         }
     }
 

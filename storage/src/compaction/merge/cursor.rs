@@ -19,7 +19,8 @@ pub(super) struct Cursor<'a, I> {
     input: &'a I,
     schema: &'a TableSchema,
     keys: Keys,
-    groups: Vec<Group>,
+    /// Those with rows to merge, by their numbers in the input.
+    groups: Vec<(usize, Group)>,
     /// The row group that is read next.
     next: usize,
     /// The rows being taken, and the first that was not.
@@ -30,7 +31,8 @@ pub(super) struct Cursor<'a, I> {
 
 impl<'a, I: Input> Cursor<'a, I> {
     pub(super) fn new(input: &'a I, schema: &'a TableSchema, keys: Keys) -> Result<Self> {
-        let groups = input.groups(schema)?;
+        let groups =
+            input.groups(schema)?.into_iter().enumerate().filter(|(_, group)| group.rows > 0).collect();
         Ok(Self { input, schema, keys, groups, next: 0, block: None, ahead: None })
     }
 
@@ -42,7 +44,7 @@ impl<'a, I: Input> Cursor<'a, I> {
         if let Some(ahead) = &self.ahead {
             return Some(self.bound(self.keys.head(ahead, 0).time));
         }
-        let group = self.groups.get(self.next)?;
+        let (_, group) = self.groups.get(self.next)?;
         match self.same_width() {
             true => Some(Head { cell: group.first, time: i64::MIN }),
             false => Some(self.bound(group.first.interval)),
@@ -66,7 +68,7 @@ impl<'a, I: Input> Cursor<'a, I> {
     /// The row group that comes next as a whole, with its number.
     pub(super) fn next_group(&self) -> Option<(usize, Group)> {
         let whole = self.block.is_none() && self.same_width();
-        self.groups.get(self.next).filter(|_| whole).map(|group| (self.next, *group))
+        self.groups.get(self.next).filter(|_| whole).copied()
     }
 
     /// Goes past a row group that was copied.
@@ -85,11 +87,11 @@ impl<'a, I: Input> Cursor<'a, I> {
     }
 
     fn read_group(&mut self) -> Result<Option<Rows>> {
-        let Some(group) = self.groups.get(self.next) else { return Ok(None) };
-        let rows = self.input.rows(self.next, self.schema)?;
+        let Some((number, group)) = self.groups.get(self.next) else { return Ok(None) };
+        let rows = self.input.rows(*number, self.schema)?;
         if rows.len() as u64 != group.rows {
             let info = self.input.info();
-            let expected = format!("{} rows in row group {}, found {}", group.rows, self.next, rows.len());
+            let expected = format!("{} rows in row group {number}, found {}", group.rows, rows.len());
             return Err(StorageError::corrupt(info.path(), info.offset, expected));
         }
         self.next += 1;

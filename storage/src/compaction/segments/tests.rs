@@ -31,6 +31,10 @@ fn rows(schema: &TableSchema, start: i64, number: i64) -> Rows {
     Rows { series: vec![NO_TAGS; 500].into(), batch }
 }
 
+fn sources(segments: &[Arc<SegmentReader>]) -> Vec<Source> {
+    segments.iter().map(|segment| Source { segment: segment.clone(), hidden: None }).collect()
+}
+
 #[test]
 fn segments_on_disk_become_a_run_with_their_rows_in_order() {
     let (schema, disk, series) =
@@ -47,9 +51,7 @@ fn segments_on_disk_become_a_run_with_their_rows_in_order() {
         let mut files =
             Files { target: &target, schema: &schema, lattices: BTreeMap::new(), numbers: Vec::new() };
         let job = Job { level: 0, first_seq: seq, last_seq: seq, ..blank(partition) };
-        let fill = &mut |output: &mut dyn Output<Arc<SegmentReader>>| {
-            output.push(rows(&schema, 0, seq as i64 * 1_000))
-        };
+        let fill = &mut |output: &mut dyn Output<Source>| output.push(rows(&schema, 0, seq as i64 * 1_000));
         inputs.push(open(files.write(&job, fill).unwrap().0.info));
     }
     let infos: Vec<SegmentInfo> = inputs.iter().map(|input| input.info().clone()).collect();
@@ -57,7 +59,8 @@ fn segments_on_disk_become_a_run_with_their_rows_in_order() {
     let options = PlanOptions { force: true, ..PlanOptions::default() };
     let job = plan(&infos, &options, &mut |_| Ok(width)).unwrap().unwrap();
     let clock = ManualClock::at(0);
-    let written = run(&job, &inputs, &schema, &target, &Control::new(&clock, &|| false, &|_| ())).unwrap();
+    let written =
+        run(&job, &sources(&inputs), &schema, &target, &Control::new(&clock, &|| false, &|_| ())).unwrap();
     assert_eq!(written.len(), 1);
     let read = open(written[0].info.clone()).read_rows(0, &schema).unwrap();
     let numbers = read.batch.column(1).as_primitive::<Int64Type>().values().to_vec();
@@ -159,7 +162,7 @@ fn merge_two(shift: f64, forged: bool) -> Merged {
             Files { target: &target, schema: &schema, lattices: given.clone(), numbers: Vec::new() };
         let job = Job { level: 0, first_seq: seq, last_seq: seq, ..blank(partition) };
         let rows = scores(&schema, &CELLS, seq as usize * 9_000, shift);
-        let fill = &mut |output: &mut dyn Output<Arc<SegmentReader>>| output.push(rows.clone());
+        let fill = &mut |output: &mut dyn Output<Source>| output.push(rows.clone());
         let written = files.write(&job, fill).unwrap().0;
         lattices.extend(written.lattices);
         written.info
@@ -177,7 +180,7 @@ fn merge_two(shift: f64, forged: bool) -> Merged {
     }
     let target = Target { disk: &*disk, take_id: &take_id, series: &series, lattices: &lattices, threads: 1 };
     let clock = ManualClock::at(0);
-    let output = run(&job, &inputs, &schema, &target, &Control::new(&clock, &|| false, &|_| ()));
+    let output = run(&job, &sources(&inputs), &schema, &target, &Control::new(&clock, &|| false, &|_| ()));
     inputs[1] = told;
     let files = disk.list("seg").unwrap().len();
     Merged { schema, inputs, output, files }

@@ -1,5 +1,6 @@
 //! Flush: memtables become segments, the manifest names them, the WAL before them goes.
 
+mod hide;
 mod layout;
 mod order;
 mod write;
@@ -8,18 +9,20 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub(super) use self::hide::write_sets;
 pub(super) use self::write::{Context, Fresh, open_segments, write_segments};
 use super::Inner;
 use super::commit::Committer;
 use super::open::Files;
-use super::state::State;
+use super::state::{FrozenTable, State};
 use crate::catalog::Catalog;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::limits;
 use crate::manifest::{self, Manifest};
-use crate::memtable::Memtable;
-use crate::schema::{TableId, TableSchema};
+use crate::overlay::HiddenPlace;
+use crate::patch::{self, PATCH_DIR};
+use crate::schema::TableId;
 use crate::segment::{SegmentInfo, SegmentReader};
 use crate::series::{SeriesFiles, SeriesPlaces};
 use crate::wal::{self, WAL_DIR};
@@ -31,7 +34,7 @@ pub(super) struct Frozen {
     pub(super) seq: u64,
     pub(super) catalog: Catalog,
     pub(super) writers: Writers,
-    pub(super) tables: Vec<(Arc<TableSchema>, Memtable)>,
+    pub(super) tables: Vec<FrozenTable>,
     /// Up to which write the rows of each table will be in segments.
     pub(super) flushed_seq: BTreeMap<TableId, u64>,
     /// The first WAL file still needed, and the first sequence in it.
@@ -43,7 +46,13 @@ pub(super) struct Frozen {
 pub(super) fn next_manifest(files: &Files, frozen: Frozen, fresh: &Fresh, series: SeriesPlaces) -> Manifest {
     let before = &*files.manifest;
     let is_there = |table: &TableId| frozen.catalog.by_id.contains_key(table);
-    let kept = before.segments.iter().filter(|s| is_there(&s.table)).cloned();
+    let mut hidden = before.hidden.clone();
+    hidden.extend(fresh.hidden.iter().map(|h| (h.segment(), h.place)));
+    let is_emptied = |s: &SegmentInfo| hidden.get(&s.id).is_some_and(|hidden| hidden.rows == s.rows);
+    let kept = before.segments.iter().filter(|s| is_there(&s.table) && !is_emptied(s)).cloned();
+    let segments: Vec<SegmentInfo> = kept.chain(fresh_segments(fresh, &hidden)).collect();
+    let ids: HashSet<u64> = segments.iter().map(|s| s.id).collect();
+    hidden.retain(|segment, _| ids.contains(segment));
     let mut lattices = before.lattices.clone();
     lattices.retain(|table, _| is_there(table));
     for (table, chosen) in &fresh.lattices {
@@ -57,7 +66,8 @@ pub(super) fn next_manifest(files: &Files, frozen: Frozen, fresh: &Fresh, series
         tables: frozen.catalog.by_id.values().cloned().collect(),
         flushed_seq: frozen.flushed_seq,
         entries: (*frozen.catalog.entries).clone(),
-        segments: kept.chain(fresh.segments.iter().map(|s| s.info().clone())).collect(),
+        segments,
+        hidden,
         writers: frozen.writers,
         lattices,
         series,
@@ -65,11 +75,28 @@ pub(super) fn next_manifest(files: &Files, frozen: Frozen, fresh: &Fresh, series
     }
 }
 
+/// The new segments of a flush. In a recovery, which flushes several times, one may have been emptied since.
+fn fresh_segments(fresh: &Fresh, hidden: &BTreeMap<u64, HiddenPlace>) -> Vec<SegmentInfo> {
+    let infos = fresh.segments.iter().map(|s| s.info().clone());
+    infos.filter(|s| hidden.get(&s.id).is_none_or(|hidden| hidden.rows < s.rows)).collect()
+}
+
 /// Removes what a durable manifest has made superfluous. What cannot be removed now is removed at the next open.
 pub(super) fn remove_superfluous(disk: &dyn Disk, now: &Manifest) {
     let _ = remove_wal_below(disk, now.wal_first);
     let _ = manifest::remove_old(disk);
     let _ = crate::series::remove_unnamed(disk, &now.series);
+}
+
+/// Removes patch files that no manifest names, while nothing else is under way: one being written has no name yet.
+pub(super) fn remove_unnamed_patches(disk: &dyn Disk, now: &Manifest) -> Result<()> {
+    let named = now.patch_files();
+    let names = disk.list(PATCH_DIR).map_err(|e| StorageError::io("list", PATCH_DIR, e))?;
+    for number in names.iter().filter_map(|name| patch::number_of(name)).filter(|n| !named.contains(n)) {
+        let path = patch::path_of(number);
+        disk.remove(&path).map_err(|e| StorageError::io("remove", &path, e))?;
+    }
+    Ok(())
 }
 
 /// Gives up the files of segments that the manifest in force names no more: each goes with its last reader.
@@ -145,13 +172,11 @@ impl Inner {
         let Some(frozen) = self.freeze(&before, choice)? else { return Ok(()) };
         let places = series.store(&self.registry)?;
         let fresh = write_segments(&Context::new(self), &frozen.tables, &before, &Fresh::default())?;
-        let tables: Vec<TableId> = frozen.tables.iter().map(|(schema, _)| schema.id).collect();
+        let tables: Vec<TableId> = frozen.tables.iter().map(|table| table.schema.id).collect();
         self.publish(
+            series,
             |files| Ok(next_manifest(files, frozen, &fresh, places)),
-            |state| {
-                state.flushed(&tables, fresh.segments.clone());
-                Vec::new()
-            },
+            |state| state.flushed(&tables, fresh.segments.clone(), &fresh.hidden),
         )?;
         series.published(&self.registry);
         Ok(())
@@ -159,8 +184,11 @@ impl Inner {
 
     /// Publishes the manifest that follows the one in force, then changes what is visible; `change` gives the
     /// segments that left. Files that no manifest names any more go.
+    ///
+    /// Only for who holds the series files: what another flush has written and not yet named would be taken for garbage.
     pub(super) fn publish(
         &self,
+        _held: &SeriesFiles,
         next: impl FnOnce(&Files) -> Result<Manifest>,
         change: impl FnOnce(&mut State) -> Vec<Arc<SegmentReader>>,
     ) -> Result<()> {
@@ -174,6 +202,7 @@ impl Inner {
             let mut state = self.state.lock();
             let mut gone = change(&mut state);
             gone.extend(state.take_dropped(&next));
+            files.keep_patches(state.patches());
             gone
         };
         retire(&gone, &next);
@@ -214,8 +243,6 @@ pub(super) fn frozen(
     committer: &mut Committer,
     next_table_id: u32,
 ) -> Frozen {
-    let table =
-        |id: &TableId| Some((state.catalog.by_id.get(id)?.clone(), state.tables.get(id)?.frozen.clone()));
     let waiting =
         |id: &TableId| state.tables.get(id).filter(|_| !chosen.contains(id)).and_then(|d| d.first_seq());
     let flushed = |id: &TableId| (*id, waiting(id).map_or(state.seq, |first| first - 1));
@@ -224,7 +251,7 @@ pub(super) fn frozen(
         seq: state.seq,
         catalog: state.catalog.clone(),
         writers: committer.writers.clone(),
-        tables: chosen.iter().filter_map(table).collect(),
+        tables: state.frozen_tables(chosen),
         flushed_seq: state.catalog.by_id.keys().map(flushed).collect(),
         wal: committer.first_needed(oldest),
         next_table_id,

@@ -1,13 +1,16 @@
 //! The rows of a memtable in the order of a segment, cut by partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, TimestampNanosecondArray};
 use arrow_select::interleave::interleave;
+use roaring::RoaringBitmap;
 
 use super::layout::Layout;
 use crate::error::{Result, StorageError};
 use crate::memtable::times;
+use crate::overlay::Named;
 use crate::partition::{Partition, Width};
 use crate::rows::Rows;
 use crate::schema::{Role, SeriesId, TableSchema};
@@ -19,6 +22,68 @@ struct Place {
     series: SeriesId,
     chunk: u32,
     row: u32,
+}
+
+/// The rows of a memtable, chunk by chunk, and what is known of them.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    /// With the stored columns of the schema now.
+    pub(super) rows: Vec<Rows>,
+    /// Which of them were deleted.
+    pub(super) deleted: Vec<Option<Arc<RoaringBitmap>>>,
+    /// Their identities, in a table where rows are replaced.
+    pub(super) named: Option<Vec<Named>>,
+}
+
+impl Chunks {
+    fn is_deleted(&self, place: &Place) -> bool {
+        let deleted = self.deleted.get(place.chunk as usize).and_then(Option::as_ref);
+        deleted.is_some_and(|deleted| deleted.contains(place.row))
+    }
+
+    /// Takes out of sorted places those of rows that come again later.
+    fn keep_newest(&self, places: &mut Vec<Place>) {
+        let Some(named) = &self.named else { return };
+        let mut replaced = Vec::new();
+        let mut start = 0;
+        for alike in places.chunk_by(|a, b| (a.series, a.time) == (b.series, b.time)) {
+            if alike.len() > 1 {
+                note_replaced(named, alike, start, &mut replaced);
+            }
+            start += alike.len();
+        }
+        if replaced.is_empty() {
+            return;
+        }
+        let mut at = 0;
+        places.retain(|_| {
+            at += 1;
+            replaced.binary_search(&(at - 1)).is_err()
+        });
+    }
+}
+
+/// Of rows with one series and one time, oldest first, adds the places of those whose key comes again.
+fn note_replaced(named: &[Named], alike: &[Place], start: usize, replaced: &mut Vec<usize>) {
+    // By hash: a batch job may give one time to all its rows.
+    let mut newer: HashMap<u64, Vec<&Place>> = HashMap::new();
+    let before = replaced.len();
+    for (at, place) in alike.iter().enumerate().rev() {
+        let Some(own) = named.get(place.chunk as usize).filter(|own| own.has_identity(place.row as usize))
+        else {
+            continue;
+        };
+        let same = newer.entry(own.hash(place.row as usize)).or_default();
+        let is_same = |other: &&Place| {
+            let others = named.get(other.chunk as usize);
+            others.is_some_and(|others| own.is_same(place.row as usize, others, other.row as usize))
+        };
+        match same.iter().any(is_same) {
+            true => replaced.push(start + at),
+            false => same.push(place),
+        }
+    }
+    replaced[before..].reverse();
 }
 
 /// Rows of one table and one partition, sorted by (interval, series, time, order of writing).
@@ -61,18 +126,25 @@ impl Cut {
 
 fn times_of(places: &[Place]) -> ArrayRef {
     let times: TimestampNanosecondArray = places.iter().map(|p| p.time).collect::<Vec<_>>().into();
-    std::sync::Arc::new(times.with_timezone("UTC"))
+    Arc::new(times.with_timezone("UTC"))
 }
 
-/// Cuts the chunks of a table, oldest write first, into partitions and sorts each.
-pub(super) fn cut(schema: &TableSchema, chunks: &[Rows], layout: &Layout) -> Result<Vec<Cut>> {
+/// Cuts the chunks of a table, oldest write first, into partitions and sorts each. Of rows that are one the newest
+/// stays; deleted ones are left out.
+pub(super) fn cut(schema: &TableSchema, chunks: &Chunks, layout: &Layout) -> Result<Vec<Cut>> {
     let mut intervals: BTreeMap<i64, Vec<Place>> = BTreeMap::new();
-    for (chunk, rows) in chunks.iter().enumerate() {
+    for (chunk, rows) in chunks.rows.iter().enumerate() {
         distribute(chunk as u32, rows, times(schema, rows)?, layout, &mut intervals);
     }
     let mut cuts: Vec<Cut> = Vec::new();
     for (start, mut places) in intervals {
         sort(&mut places);
+        // In this order: a deleted row does not bring back what it had replaced.
+        chunks.keep_newest(&mut places);
+        places.retain(|place| !chunks.is_deleted(place));
+        if places.is_empty() {
+            continue;
+        }
         let partition = layout.partition(start);
         match cuts.last_mut().filter(|cut| cut.partition == partition) {
             Some(cut) => cut.places.append(&mut places),

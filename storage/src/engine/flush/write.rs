@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
+use super::hide::{gather_chunks, write_hidden};
 use super::layout::Layout;
-use super::order::{Cut, cut};
+use super::order::{Chunks, Cut, cut};
 use super::{SHARED_BYTES_MAX, of_table};
 use crate::disk::Disk;
 use crate::distribution::Lattice;
 use crate::engine::Inner;
+use crate::engine::state::FrozenTable;
 use crate::error::Result;
 use crate::limits::ROW_GROUP_ROWS_MAX;
 use crate::manifest::Manifest;
-use crate::memtable::{Memtable, project_stored};
+use crate::overlay::Hidden;
+use crate::patch::PatchFile;
 use crate::rows::Rows;
 use crate::schema::{ColumnId, TableId, TableSchema};
 use crate::segment::{SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec};
@@ -37,12 +40,15 @@ pub(in crate::engine) struct Context<'a> {
 pub(in crate::engine) struct Fresh {
     pub(in crate::engine) segments: Vec<Arc<SegmentReader>>,
     pub(in crate::engine) lattices: BTreeMap<TableId, BTreeMap<ColumnId, Lattice>>,
+    /// Of older segments, where that changed.
+    pub(in crate::engine) hidden: Vec<Arc<Hidden>>,
 }
 
 impl Fresh {
     /// Adds what was written later.
     pub(in crate::engine) fn extend(&mut self, later: Self) {
         self.segments.extend(later.segments);
+        self.hidden.extend(later.hidden);
         for (table, lattices) in later.lattices {
             self.lattices.entry(table).or_default().extend(lattices);
         }
@@ -55,6 +61,12 @@ impl<'a> Context<'a> {
         Self { disk, registry, next_id, threads: options.threads }
     }
 
+    /// The patch files that a manifest names. No I/O.
+    pub(in crate::engine) fn patch_files(&self, manifest: &Manifest) -> BTreeMap<u64, Arc<PatchFile>> {
+        let open = |number| (number, PatchFile::new(self.disk.clone(), number));
+        manifest.patch_files().into_iter().map(open).collect()
+    }
+
     /// A number is spent even where the write fails: the file may be there.
     pub(in crate::engine) fn take_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
@@ -64,7 +76,7 @@ impl<'a> Context<'a> {
 /// A table's rows, ready to be written.
 struct Job<'a> {
     schema: &'a Arc<TableSchema>,
-    chunks: Vec<Rows>,
+    chunks: Chunks,
     cuts: Vec<Cut>,
     seqs: (u64, u64),
     bytes: usize,
@@ -73,15 +85,15 @@ struct Job<'a> {
 /// Writes a segment for each table and partition. Nothing is in force before a manifest names it.
 pub(in crate::engine) fn write_segments(
     context: &Context<'_>,
-    tables: &[(Arc<TableSchema>, Memtable)],
+    tables: &[FrozenTable],
     manifest: &Manifest,
     spilled: &Fresh,
 ) -> Result<Fresh> {
     let mut fresh = Fresh { lattices: spilled.lattices.clone(), ..Fresh::default() };
     let mut shared: Option<SegmentFileWriter> = None;
     let mut infos = Vec::new();
-    for (schema, memtable) in tables {
-        let Some(job) = Job::new(schema, memtable, manifest, spilled)? else { continue };
+    for table in tables {
+        let Some(job) = Job::new(context, table, manifest, spilled)? else { continue };
         for cut in &job.cuts {
             let is_small = job.bytes / job.rows().max(1) * cut.len() < SHARED_BYTES_MAX;
             let begun = if is_small { shared.take() } else { None };
@@ -101,6 +113,7 @@ pub(in crate::engine) fn write_segments(
         file.finish()?;
     }
     fresh.segments = open_segments(context, infos);
+    fresh.hidden = write_hidden(context, tables)?;
     Ok(fresh)
 }
 
@@ -120,17 +133,17 @@ pub(in crate::engine) fn open_segments(
 
 impl<'a> Job<'a> {
     fn new(
-        schema: &'a Arc<TableSchema>,
-        memtable: &Memtable,
+        context: &Context<'_>,
+        table: &'a FrozenTable,
         manifest: &Manifest,
         spilled: &Fresh,
     ) -> Result<Option<Self>> {
+        let FrozenTable { schema, memtable, .. } = table;
         let Some(seqs) = memtable.seqs() else { return Ok(None) };
-        let chunks = memtable.chunks().iter().map(|chunk| project_stored(chunk, schema));
-        let chunks = chunks.collect::<Result<Vec<_>>>()?;
+        let chunks = gather_chunks(context, table)?;
         let mut segments = of_table(manifest, schema.id);
         segments.extend(spilled.segments.iter().map(|s| s.info().clone()).filter(|s| s.table == schema.id));
-        let layout = Layout::new(schema, &chunks, &segments)?;
+        let layout = Layout::new(schema, &chunks.rows, &segments)?;
         let cuts = cut(schema, &chunks, &layout)?;
         Ok(Some(Self { schema, chunks, cuts, seqs, bytes: memtable.bytes() }))
     }
@@ -172,7 +185,7 @@ impl<'a> Job<'a> {
     /// [`GATHERED_AHEAD_MAX`].
     fn gather(&self, cut: &Cut, threads: usize, push: &mut dyn FnMut(Rows) -> Result<()>) -> Result<()> {
         let slices = (0..cut.len()).step_by(ROW_GROUP_ROWS_MAX).map(|start| {
-            cut.rows(self.schema, &self.chunks, start, ROW_GROUP_ROWS_MAX.min(cut.len() - start))
+            cut.rows(self.schema, &self.chunks.rows, start, ROW_GROUP_ROWS_MAX.min(cut.len() - start))
         });
         if threads <= 1 || cut.len() <= ROW_GROUP_ROWS_MAX {
             return slices.into_iter().try_for_each(|rows| push(rows?));

@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use super::*;
 use crate::disk::SimDisk;
-use crate::wal::WalWriter;
+use crate::wal::{Piece, WalWriter};
 
 /// The payloads of a log, or why it is refused.
 fn read(disk: &SimDisk) -> Result<Vec<Vec<u8>>> {
     let mut payloads = Vec::new();
-    recover(disk, 1, 1, &SeriesRegistry::new(), &mut |_, payload, _, _| {
+    recover(disk, 1, 1, &SeriesRegistry::new(), &mut |Logged { payload, .. }| {
         payloads.push(payload.to_vec());
         Ok(())
     })?;
@@ -22,7 +22,8 @@ fn log() -> (SimDisk, WalWriter) {
 }
 
 fn append(writer: &mut WalWriter, payload: &[u8]) {
-    writer.append([(b"".as_slice(), payload)].into_iter()).unwrap();
+    let piece = Piece { definitions: b"", batch: payload, has_changes: false };
+    writer.append([piece].into_iter()).unwrap();
     writer.sync().unwrap();
 }
 

@@ -1,0 +1,182 @@
+//! One patch file: being written, and being read.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use roaring::RoaringBitmap;
+
+use super::Place;
+use crate::bytes::{Cursor, Put};
+use crate::disk::{AppendFile, Disk, ReadFile};
+use crate::error::{Result, StorageError};
+use crate::limits::PATCH_BLOCK_BYTES_MAX;
+use crate::overlay::HiddenPlace;
+use crate::schema::TableId;
+
+/// Where patch files lie.
+pub(crate) const PATCH_DIR: &str = "patch";
+const MAGIC: [u8; 8] = *b"DRFTPCH\n";
+/// The format this build writes, and the newest it reads.
+const PATCH_VERSION: u16 = 1;
+const HEADER_BYTES: usize = 16;
+/// A block of hidden rows.
+const KIND_HIDDEN: u32 = 1;
+
+/// The file with this number.
+pub(crate) fn path_of(number: u64) -> String {
+    format!("{PATCH_DIR}/{number:016x}.pch")
+}
+
+/// The number in a file's name.
+pub(crate) fn number_of(name: &str) -> Option<u64> {
+    u64::from_str_radix(name.strip_suffix(".pch")?, 16).ok()
+}
+
+/// A patch file being written.
+#[derive(Debug)]
+pub(crate) struct PatchWriter {
+    number: u64,
+    path: String,
+    file: Arc<dyn AppendFile>,
+    offset: u64,
+}
+
+impl PatchWriter {
+    /// Creates the file and makes its name durable; the directory is made where it is missing.
+    pub(crate) fn create(disk: &dyn Disk, number: u64) -> Result<Self> {
+        let path = path_of(number);
+        disk.create_dir(PATCH_DIR).map_err(|e| StorageError::io("create", PATCH_DIR, e))?;
+        let file = disk.create(&path).map_err(|e| StorageError::io("create", &path, e))?;
+        disk.sync_dir(PATCH_DIR).map_err(|e| StorageError::io("sync", PATCH_DIR, e))?;
+        let mut writer = Self { number, path, file, offset: 0 };
+        let mut header = MAGIC.to_vec();
+        header.put_u16(PATCH_VERSION);
+        header.put_u16(0);
+        header.put_u32(crc32fast::hash(&header));
+        writer.append(&header)?;
+        Ok(writer)
+    }
+
+    /// Writes the hidden rows of a segment.
+    pub(crate) fn hidden(
+        &mut self,
+        table: TableId,
+        segment: u64,
+        rows: &RoaringBitmap,
+    ) -> Result<HiddenPlace> {
+        let mut block = Vec::with_capacity(16 + rows.serialized_size());
+        block.put_u32(KIND_HIDDEN);
+        block.put_u32(table);
+        block.put_u64(segment);
+        rows.serialize_into(&mut block).map_err(|e| StorageError::io("write", &self.path, e))?;
+        Ok(HiddenPlace { place: self.append(&block)?, rows: rows.len() })
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<Place> {
+        self.file.append(bytes).map_err(|e| StorageError::io("append to", &self.path, e))?;
+        let (file, offset) = (self.number, self.offset);
+        self.offset += bytes.len() as u64;
+        Ok(Place { file, offset, bytes: bytes.len() as u64, crc: crc32fast::hash(bytes) })
+    }
+
+    /// Makes its bytes durable.
+    pub(crate) fn finish(self) -> Result<()> {
+        self.file.sync().map_err(|e| StorageError::io("sync", self.path, e))
+    }
+}
+
+/// A patch file on disk: opened on first read, removed when the last user of an obsolete one is gone.
+#[derive(Debug)]
+pub(crate) struct PatchFile {
+    disk: Arc<dyn Disk>,
+    path: String,
+    open: OnceLock<Arc<dyn ReadFile>>,
+    obsolete: AtomicBool,
+}
+
+impl PatchFile {
+    /// The file of this number. No I/O.
+    pub(crate) fn new(disk: Arc<dyn Disk>, number: u64) -> Arc<Self> {
+        let (path, obsolete) = (path_of(number), AtomicBool::new(false));
+        Arc::new(Self { disk, path, open: OnceLock::new(), obsolete })
+    }
+
+    /// No manifest names it any more: it is removed when its last reader is gone.
+    pub(crate) fn obsolete(&self) {
+        self.obsolete.store(true, Ordering::Relaxed);
+    }
+
+    /// The hidden rows of a segment.
+    pub(crate) fn read_hidden(
+        &self,
+        place: HiddenPlace,
+        table: TableId,
+        segment: u64,
+    ) -> Result<RoaringBitmap> {
+        let at = place.place.offset;
+        let block = self.read(place.place)?;
+        let mut cursor = Cursor::new(&block);
+        let mut head = || Ok((cursor.u32("kind")?, cursor.u32("table")?, cursor.u64("segment")?));
+        let found = head().map_err(|e: crate::bytes::Malformed| e.at(&self.path, at))?;
+        if found != (KIND_HIDDEN, table, segment) {
+            let expected = format!("the hidden rows of segment {segment} of table {table}, found {found:?}");
+            return Err(StorageError::corrupt(&*self.path, at, expected));
+        }
+        let rows = RoaringBitmap::deserialize_from(&block[16..]);
+        let rows = rows.ok().filter(|rows| rows.len() == place.rows);
+        rows.ok_or_else(|| {
+            StorageError::corrupt(&*self.path, at + 16, format!("a set of {} rows", place.rows))
+        })
+    }
+
+    fn read(&self, place: Place) -> Result<Vec<u8>> {
+        if place.bytes > PATCH_BLOCK_BYTES_MAX {
+            let expected = format!("a block of at most {PATCH_BLOCK_BYTES_MAX} bytes, found {}", place.bytes);
+            return Err(StorageError::corrupt(&*self.path, place.offset, expected));
+        }
+        let mut bytes = vec![0; place.bytes as usize];
+        self.opened()?.read_at(place.offset, &mut bytes).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                StorageError::corrupt(&*self.path, place.offset, format!("{} more bytes", place.bytes))
+            }
+            _ => StorageError::io("read", &*self.path, error),
+        })?;
+        match crc32fast::hash(&bytes) == place.crc {
+            true => Ok(bytes),
+            false => {
+                let expected = format!("{} bytes with checksum {:08x}", place.bytes, place.crc);
+                Err(StorageError::corrupt(&*self.path, place.offset, expected))
+            }
+        }
+    }
+
+    /// The file, its header checked.
+    fn opened(&self) -> Result<&Arc<dyn ReadFile>> {
+        if let Some(file) = self.open.get() {
+            return Ok(file);
+        }
+        let file = self.disk.open(&self.path).map_err(|e| StorageError::io("open", &*self.path, e))?;
+        let mut header = [0; HEADER_BYTES];
+        let whole = file.read_at(0, &mut header).is_ok();
+        let found = u16::from_le_bytes([header[8], header[9]]);
+        // Only a version that the checksum vouches for is a newer format; anything else is damage.
+        let crc = crc32fast::hash(&header[..12]).to_le_bytes();
+        if !whole || header[..8] != MAGIC || header[12..] != crc {
+            return Err(StorageError::corrupt(&*self.path, 0, "the header of a patch file"));
+        }
+        if found > PATCH_VERSION {
+            let path = self.path.clone();
+            return Err(StorageError::NewerFormat { path, found, known: PATCH_VERSION });
+        }
+        Ok(self.open.get_or_init(|| file))
+    }
+}
+
+impl Drop for PatchFile {
+    fn drop(&mut self) {
+        if self.obsolete.load(Ordering::Relaxed) {
+            // What cannot be removed now goes when the directory is opened.
+            let _ = self.disk.remove(&self.path);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Patch files: what writes did to segments after these were written. Immutable, each named by the manifest block by
+//! block (`docs/format/patch.md` is the byte map).
+
+mod file;
+
+pub(crate) use file::{PATCH_DIR, PatchFile, PatchWriter, number_of, path_of};
+
+/// A block of a patch file, and its checksum, which the manifest keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The number of the file.
+    pub(crate) file: u64,
+    /// Where the block begins.
+    pub(crate) offset: u64,
+    /// Its length.
+    pub(crate) bytes: u64,
+    /// CRC-32 of it.
+    pub(crate) crc: u32,
+}
