@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array};
-use driftline_query::storage::{CatalogChange, Role, StorageError, TableSchema, WriteBatch};
-use driftline_query::{Database, QueryError};
+use driftline_query::storage::{CatalogChange, EngineOptions, Role, StorageError, TableSchema, WriteBatch};
+use driftline_query::{Database, DatabaseOptions, QueryError};
 
 use crate::support::{batch, directory, error, one, rows, strings, times, to_table};
 
@@ -408,4 +408,29 @@ async fn a_deleted_value_is_in_nobodys_way() {
         db.engine().compact().unwrap();
         assert_eq!(rows(&db, "SELECT n FROM t").await, [["2.0"]]);
     }
+}
+
+/// The manifest may know of a change that came after a delete which only the log has.
+#[tokio::test]
+async fn a_delete_in_the_log_is_read_although_its_column_is_gone() {
+    let path = directory("alter-log");
+    let engine = EngineOptions { memtable_bytes_max: 1 << 20, ..EngineOptions::default() };
+    let db = Database::open_with(&path, DatabaseOptions { engine, query_memory_bytes: 0 }).unwrap();
+    table(&db).await;
+    db.sql("CREATE TABLE other (s TEXT)").await.unwrap();
+    db.flush().await.unwrap();
+    let other = |bytes: usize| {
+        to_table("other", batch([("time", times(&[1])), ("s", strings([&*"x".repeat(bytes)]))]))
+    };
+    db.write(other(10)).await.unwrap();
+    db.sql("DELETE FROM t WHERE s = 'x'; ALTER TABLE t DROP COLUMN s").await.unwrap();
+    let flushes = async || one(&db, "SELECT flushes FROM system.storage").await;
+    let before = flushes().await;
+    db.write(other(4 << 20)).await.unwrap();
+    while flushes().await == before {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    db.close().await.unwrap();
+    let db = Database::open(&path).unwrap();
+    assert_eq!(rows(&db, "SELECT id FROM t ORDER BY time").await, [["b"], ["c"]]);
 }
