@@ -76,6 +76,7 @@ mod memtable;
 mod overlay;
 mod partition;
 mod patch;
+mod retention;
 mod rows;
 mod schema;
 mod schema_codec;
@@ -90,9 +91,10 @@ pub use budget::MemoryBudget;
 pub use change::{Change, Comparison, Predicate, Value};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{AppendFile, Disk, Fault, Mapped, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
-pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, SyncPolicy};
+pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, Expired, SyncPolicy};
 pub use error::{Result, StorageError};
 pub use partition::{CellKey, Partition, Width};
+pub use retention::{RETENTION_BYTES_OPTION, RETENTION_OPTION, duration_nanos, size_bytes};
 pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SERIES_MAX_OPTION, SeriesId, TAG_VALUES_MAX_OPTION,
     TIME_COLUMN, TableId, TableSchema,

@@ -1,7 +1,8 @@
 //! What CREATE and DROP of models and tables write. Each is one batch: all of it happens or nothing.
 
 use driftline_storage::{
-    CatalogChange, Column, ColumnType, Role, Snapshot, TIME_COLUMN, TableId, TableSchema, WriteBatch,
+    CatalogChange, Column, ColumnType, RETENTION_OPTION, Role, Snapshot, TIME_COLUMN, TableId, TableSchema,
+    WriteBatch,
 };
 
 use super::option::{DEDUP, DEDUP_NONE};
@@ -141,5 +142,8 @@ pub(super) fn labels(predictions: &TableSchema) -> Result<Option<TableSchema>> {
     let mut labels = TableSchema::new(labels_table(&predictions.name), columns);
     // Each label stays, also where it has the time and key of one before it: a null leaves that one standing.
     labels.options.insert(DEDUP.to_owned(), DEDUP_NONE.to_owned());
+    // A label is no older than its prediction, so it goes no earlier.
+    let retention = predictions.options.get(RETENTION_OPTION);
+    labels.options.extend(retention.map(|retention| (RETENTION_OPTION.to_owned(), retention.clone())));
     Ok(Some(labels))
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
-use driftline_storage::{SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION};
+use driftline_storage::{
+    RETENTION_BYTES_OPTION, RETENTION_OPTION, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION, size_bytes,
+};
 
 use super::parser::{Parser, wrong_at};
 use crate::duration;
@@ -11,7 +13,7 @@ use crate::error::{QueryError, Result};
 use crate::write::{DIVERT, ON_BAD_ROW, REFUSE};
 
 /// What a model can be told.
-const OF_MODELS: [&str; 12] = [
+const OF_MODELS: [&str; 13] = [
     "type",
     "positive",
     "threshold",
@@ -21,15 +23,24 @@ const OF_MODELS: [&str; 12] = [
     "owner",
     "description",
     DEDUP,
+    RETENTION_BYTES_OPTION,
     ON_BAD_ROW,
     SERIES_MAX_OPTION,
     TAG_VALUES_MAX_OPTION,
 ];
 /// What a table can be told.
-const OF_TABLES: [&str; 6] =
-    ["retention", "description", DEDUP, ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
-/// What a model is told for the table of its predictions.
-const OF_PREDICTIONS: [&str; 5] = ["retention", DEDUP, ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
+const OF_TABLES: [&str; 7] = [
+    RETENTION_OPTION,
+    "description",
+    DEDUP,
+    RETENTION_BYTES_OPTION,
+    ON_BAD_ROW,
+    SERIES_MAX_OPTION,
+    TAG_VALUES_MAX_OPTION,
+];
+/// What a model is told for the table of its predictions: what the engine goes by belongs to that.
+const OF_PREDICTIONS: [&str; 6] =
+    [RETENTION_OPTION, RETENTION_BYTES_OPTION, DEDUP, ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
 /// What tells rows apart, of which the last stays: series and time, nothing, or else the KEY where there is one.
 pub(crate) const DEDUP: &str = "dedup";
 /// Rows are only ever added.
@@ -179,6 +190,11 @@ fn check_value(setting: &Setting) -> Result<()> {
         },
         "threshold" if setting.value.parse::<f64>().is_ok_and(f64::is_finite) => Ok(()),
         "threshold" => wrong(format!("{:?} is no number", setting.value)),
+        RETENTION_BYTES_OPTION if size_bytes(&setting.value).is_some() => Ok(()),
+        RETENTION_BYTES_OPTION => wrong(format!(
+            "{:?} is no size; write a whole number and a unit, such as '500 MB' or '2 GiB'",
+            setting.value
+        )),
         DEDUP if DEDUPS.contains(&setting.value.as_str()) => Ok(()),
         DEDUP => wrong(format!("{:?} is unknown; it is {}", setting.value, DEDUPS.join(" or "))),
         "type" if MODEL_TYPES.contains(&setting.value.as_str()) => Ok(()),

@@ -37,8 +37,9 @@ pub(super) const STORAGE: [&str; 23] = [
 /// One row.
 pub(super) fn storage(status: &EngineStatus) -> Result<RecordBatch> {
     let disk = status.disk;
-    let total =
-        [disk.segments, disk.wal, disk.manifest, disk.series].into_iter().fold(0, u64::saturating_add);
+    let total = [disk.segments, disk.wal, disk.manifest, disk.series, disk.patches]
+        .into_iter()
+        .fold(0, u64::saturating_add);
     let counts = [
         disk.segments,
         disk.wal,

@@ -196,10 +196,13 @@ async fn options_of_a_model_are_set_and_reset() {
     db.sql("ALTER MODEL fraud SET (threshold = 0.8, owner = 'risk', retention = '30 days')").await.unwrap();
     let sql = "SELECT positive, threshold, owner, retention FROM system.models";
     assert_eq!(rows(&db, sql).await, [["fraud", "0.8", "risk", "30 days"]]);
+    let kept = || db.engine().snapshot().table("fraud$labels").unwrap().options.get("retention").cloned();
+    assert_eq!(kept().as_deref(), Some("30 days"), "labels are kept as long");
     let old = error(&db, "INSERT INTO fraud (time, id) VALUES ('2020-01-01', 'x')").await.to_string();
     assert!(old.contains("retention of 30 days"), "{old}");
     db.sql("ALTER MODEL fraud RESET (threshold, retention, positive)").await.unwrap();
     assert_eq!(rows(&db, sql).await, [["1", "0.5", "risk", "null"]]);
+    assert_eq!(kept(), None);
     db.sql("INSERT INTO fraud (time, id) VALUES ('2020-01-01', 'x')").await.unwrap();
     let wrong = error(&db, "ALTER MODEL fraud SET (threshold = 'high')").await.to_string();
     assert!(wrong.contains("\"high\" is no number"), "{wrong}");

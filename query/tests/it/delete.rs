@@ -1,8 +1,11 @@
 //! Rows that go, and rows that take the place of others.
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::scalar::ScalarValue;
-use driftline_query::{Access, Database, QueryError, datafusion};
+use driftline_query::storage::{EngineOptions, ManualClock};
+use driftline_query::{Access, Database, DatabaseOptions, QueryError, datafusion};
 use futures::TryStreamExt;
 
 use crate::support::{directory, error, fraud, one, rows, texts};
@@ -171,4 +174,31 @@ async fn metrics_without_a_key_keep_the_last_of_each_time_where_told_so() {
     assert_eq!(one(&db, "SELECT count(*) FROM every").await, "6");
     let error = error(&db, &create("odd", "WITH (dedup = 'first')")).await.to_string();
     assert!(error.contains("dedup") && error.contains("last or none"), "{error}");
+}
+
+#[tokio::test]
+async fn the_retention_of_a_model_is_that_of_its_predictions_and_labels() {
+    let path = directory("retention");
+    let open = |days: i64| {
+        let clock = Arc::new(ManualClock::at(1_767_225_600_000_000_000 + days * 86_400_000_000_000));
+        let engine = EngineOptions { clock, ..EngineOptions::default() };
+        Database::open_with(&path, DatabaseOptions { engine, ..DatabaseOptions::default() }).unwrap()
+    };
+    let db = open(0);
+    let with = "WITH (retention = '1 day', retention_bytes = '1 GB')";
+    db.sql(&format!("CREATE MODEL m (id TEXT KEY, label TEXT LABEL) {with}")).await.unwrap();
+    db.sql("INSERT INTO m (time, id) SELECT now(), 'old'").await.unwrap();
+    db.close().await.unwrap();
+    drop(db);
+    let db = open(3);
+    db.sql("INSERT INTO m (time, id) SELECT now(), 'new'").await.unwrap();
+    db.flush().await.unwrap();
+    db.engine().expire().unwrap();
+    assert_eq!(rows(&db, "SELECT id FROM m").await, [["new"]]);
+    let snapshot = db.engine().snapshot();
+    let kept: Vec<_> =
+        snapshot.tables().values().map(|table| table.options.get("retention").cloned()).collect();
+    assert_eq!(kept, vec![Some("1 day".to_owned()); 2]);
+    let wrong = error(&db, "CREATE TABLE t (x DOUBLE) WITH (retention_bytes = 'much')").await.to_string();
+    assert!(wrong.contains("\"much\" is no size"), "{wrong}");
 }

@@ -49,8 +49,8 @@ impl Inner {
         result
     }
 
-    /// The compaction thread: works whatever is worth it after each flush, and now and then for partitions that have
-    /// become quiet.
+    /// The compaction thread: drops what retention has passed by, and works whatever is worth it, after each flush and now
+    /// and then for partitions that have become quiet.
     pub(super) fn compact_when_woken(&self) {
         loop {
             {
@@ -63,6 +63,9 @@ impl Inner {
             }
             if self.closed.load(Ordering::Acquire) {
                 return;
+            }
+            if let Err(error) = self.expire() {
+                self.counters.failed(&error);
             }
             // What fails leaves all as it was, is counted, and is tried again after the next flush.
             while let Ok(true) = self.compact_once(None) {}

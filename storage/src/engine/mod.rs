@@ -5,6 +5,7 @@
 
 mod commit;
 mod compact;
+mod expire;
 mod flush;
 mod open;
 mod options;
@@ -26,6 +27,7 @@ use parking_lot::{Condvar, Mutex};
 
 use self::commit::{Committer, Pending};
 use self::compact::Compaction;
+pub use self::expire::Expired;
 use self::flush::Choice;
 use self::open::{Files, Lasting};
 pub use self::options::{EngineOptions, SyncPolicy};
@@ -100,6 +102,8 @@ pub struct DiskUsage {
     pub wal: u64,
     /// The manifest in force.
     pub manifest: u64,
+    /// Patch files.
+    pub patches: u64,
     /// Series files.
     pub series: u64,
 }

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{DiskUsage, Engine, Inner};
+use super::{DiskUsage, Engine, Expired, Inner};
 use crate::error::{Result, StorageError};
+use crate::patch::PATCH_DIR;
 use crate::series::SERIES_DIR;
 use crate::wal::WAL_DIR;
 
@@ -17,6 +18,7 @@ pub(super) struct Counters {
     compactions: AtomicU64,
     compaction_failures: AtomicU64,
     compacted_bytes: AtomicU64,
+    expired_bytes: AtomicU64,
     stalls: AtomicU64,
     stall_nanos: AtomicU64,
     refused: AtomicU64,
@@ -54,6 +56,8 @@ pub struct EngineStatus {
     pub compaction_failures: u64,
     /// Bytes that compactions wrote.
     pub compacted_bytes: u64,
+    /// Bytes of segments that retention took away.
+    pub expired_bytes: u64,
     /// Writes that had to wait for memory.
     pub stalls: u64,
     /// How long they waited together, in nanoseconds.
@@ -88,6 +92,16 @@ impl Counters {
                 failed.fetch_add(1, Ordering::Relaxed)
             }
         };
+    }
+
+    /// Retention took segments away.
+    pub(super) fn expired(&self, expired: Expired) {
+        self.expired_bytes.fetch_add(expired.bytes, Ordering::Relaxed);
+    }
+
+    /// Something in the background failed and will be tried again.
+    pub(super) fn failed(&self, error: &StorageError) {
+        *self.last_error.lock() = Some(error.to_string());
     }
 
     /// A write waited for memory.
@@ -140,6 +154,7 @@ impl Inner {
             compactions: counter(&status.compactions),
             compaction_failures: counter(&status.compaction_failures),
             compacted_bytes: counter(&status.compacted_bytes),
+            expired_bytes: counter(&status.expired_bytes),
             stalls: counter(&status.stalls),
             stall_nanos: counter(&status.stall_nanos),
             refused_writes: counter(&status.refused),
@@ -154,6 +169,7 @@ impl Inner {
             segments: files.manifest.segments.iter().map(|s| s.bytes).sum(),
             wal: self.bytes_in(WAL_DIR)?,
             manifest: files.manifest_bytes,
+            patches: self.bytes_in(PATCH_DIR)?,
             series: self.bytes_in(SERIES_DIR)?,
         })
     }

@@ -17,6 +17,7 @@ mod golden;
 mod numbers;
 #[cfg(target_os = "linux")]
 mod power_cut;
+mod retention;
 mod sample;
 mod scenario;
 mod session;

@@ -78,7 +78,7 @@ fn refuse_taken(snapshot: &Snapshot, from: &str, to: &str) -> Result<()> {
 }
 
 /// What becomes of the table that keeps a model's labels: it has the model's KEY and LABEL columns under the names and
-/// types that these have.
+/// types that these have, and is kept as long.
 fn labels(
     ingest: &Ingest,
     snapshot: &Snapshot,
@@ -102,13 +102,8 @@ fn labels(
         let was = of_model.and_then(|c| before.column(c.id)).map_or(column.name.as_str(), |c| &c.name);
         column.id = known.column_named(was).map_or(0, |column| column.id);
     }
-    let wanted = TableSchema {
-        id: known.id,
-        version: known.version,
-        next_column_id: known.next_column_id,
-        options: known.options.clone(),
-        ..wanted
-    };
+    let wanted =
+        TableSchema { id: known.id, version: known.version, next_column_id: known.next_column_id, ..wanted };
     let follows = TableSchema { version: known.version + 1, ..wanted.clone() };
     Ok((wanted != **known).then_some(CatalogChange::AlterTable(follows)))
 }
