@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::SchemaProvider;
-use driftline_storage::{Disk, Engine, EngineOptions, OsDisk, SimDisk, StorageError, WriteAck};
+use driftline_storage::{Disk, Engine, EngineOptions, OsDisk, SimDisk, StorageError};
 use futures::TryStreamExt;
 
 use crate::error::Result;
@@ -13,7 +13,7 @@ pub use crate::prepared::Prepared;
 use crate::prepared::run_at_once;
 use crate::session::{Session, Sessions, spill_folder};
 use crate::statement;
-use crate::write::{Ingest, Write};
+use crate::write::{Ingest, Write, Written};
 
 /// How to open a database.
 #[derive(Clone, Debug, Default)]
@@ -100,8 +100,8 @@ impl Database {
     /// Writes rows; on disk and visible to the next query when it returns.
     ///
     /// All parts are there or none is. An error other than [`StorageError::OutcomeUnknown`] wrote nothing.
-    pub async fn write(&self, write: Write) -> Result<WriteAck> {
-        self.blocking(move |ingest| ingest.write(write)).await
+    pub async fn write(&self, write: Write) -> Result<Written> {
+        self.blocking(move |ingest| ingest.write(&write)).await
     }
 
     /// The newest sequence applied for a writer.

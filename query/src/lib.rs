@@ -33,7 +33,8 @@
 //! ## The way of rows
 //!
 //! [`Database::write`] checks rows against the catalog (columns by name, types where nothing is lost, times within
-//! bounds) and hands all parts to the engine as one batch: they are on disk and visible together, or not at all.
+//! bounds) and hands all parts to the engine as one batch: they are on disk and visible together, or not at all. Where
+//! a table has `on_bad_row = 'divert'`, rows that do not fit go to `system.rejected` in the same batch.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod catalog;
@@ -43,6 +44,7 @@ mod duration;
 pub mod egress;
 mod error;
 mod function;
+mod limits;
 mod memory;
 mod model;
 mod prepared;
@@ -58,7 +60,7 @@ pub use catalog::CatalogView;
 pub use database::{Access, Database, DatabaseOptions, Prepared};
 pub use error::{QueryError, Result};
 pub use model::{Baseline, Model};
-pub use write::{Write, WritePart, WriteTarget};
+pub use write::{Write, WritePart, WriteTarget, Written};
 
 pub use datafusion;
 pub use driftline_storage as storage;

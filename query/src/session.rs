@@ -30,14 +30,13 @@ use crate::catalog::{CATALOG, CatalogView, PUBLIC, catalogs};
 use crate::database::Access;
 use crate::delete::Delete;
 use crate::error::{QueryError, Result};
+use crate::limits::SPILL_BYTES_MAX;
 use crate::memory::Budgeted;
 use crate::write::Ingest;
 use crate::{egress, function, statement, stream};
 
 /// How many of the greatest holders of memory an error names.
 const HOLDERS_NAMED: usize = 3;
-/// Bytes that queries may write to disk while they run: 64 GiB.
-const SPILL_BYTES_MAX: u64 = 64 << 30;
 
 /// The templates, and the tables over files that the embedding program declared.
 pub(crate) struct Sessions {

@@ -1,22 +1,28 @@
 //! Rows on their way in.
 
 mod coerce;
+mod divert;
+mod exact;
 mod fingerprint;
+mod json;
 mod label;
+mod plan;
 mod row;
+mod rules;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arrow::record_batch::RecordBatch;
-use driftline_storage::{CatalogChange, Engine, Snapshot, TableSchema, WriteAck, WriteBatch, WriterSequence};
+use driftline_storage::{CatalogChange, Column, Engine, Snapshot, TableSchema, WriteBatch, WriterSequence};
 use parking_lot::RwLock;
 
-use crate::catalog::name;
+pub(crate) use self::divert::{DIVERT, ON_BAD_ROW, REFUSE, schema as rejected_schema};
+pub(crate) use self::exact::Exactness;
+use self::plan::{Arrival, Planned, WritePlan};
 use crate::delete::Delete;
 use crate::error::{QueryError, Result};
-use crate::model::{is_labels_table, model_key};
+use crate::model::model_key;
 
 /// Rows of several tables and labels of several models, written all together or not at all.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +39,8 @@ pub struct WritePart {
     /// Where they go.
     pub target: WriteTarget,
     /// The rows: columns are matched by name, types are converted where nothing is lost, missing columns are null,
-    /// new columns are added to the table.
+    /// new columns are added to the table. A BIGINT column becomes DOUBLE where rows have doubles for it that are no
+    /// integers, and all its values are exact as DOUBLE.
     pub rows: RecordBatch,
 }
 
@@ -47,6 +54,17 @@ pub enum WriteTarget {
     /// The label that arrived last stands. A null in one of several LABEL columns leaves that column's label as it
     /// is; a row with nulls only takes the labels of its key back.
     Labels(String),
+}
+
+/// The answer to a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Where the write stands in the order of all writes.
+    pub seq: u64,
+    /// Whether it had been applied before; nothing was written now.
+    pub duplicate: bool,
+    /// Rows that did not fit a table with `on_bad_row = 'divert'`, and went to `system.rejected`; 0 of a duplicate.
+    pub diverted: u64,
 }
 
 /// Checks rows against the catalog and hands them to the engine. Its calls block.
@@ -76,18 +94,41 @@ impl Ingest {
     }
 
     /// Writes rows; durable and visible when it returns.
-    pub(crate) fn write(&self, write: Write) -> Result<WriteAck> {
+    pub(crate) fn write(&self, write: &Write) -> Result<Written> {
+        match self.try_write(write) {
+            Err(error @ (QueryError::Invalid(_) | QueryError::NotFound(_))) => {
+                self.repeat_of(write)?.ok_or(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The answer to a write that was applied before, although it would be refused now: its table was renamed, or its
+    /// rows have become too old.
+    fn repeat_of(&self, write: &Write) -> Result<Option<Written>> {
+        let Some(writer) = &write.writer else { return Ok(None) };
+        let ack = self.engine.applied(writer, fingerprint::of(write)?);
+        Ok(ack.map(|ack| Written { seq: ack.seq, duplicate: true, diverted: 0 }))
+    }
+
+    fn try_write(&self, write: &Write) -> Result<Written> {
+        let mut exactness = Exactness::put_off();
         {
             let _shared = self.catalog.read();
-            let batch = self.prepare(&write)?;
-            if batch.catalog.is_empty() {
-                return Ok(self.engine.write(batch)?);
+            let planned = self.plan(write, &mut exactness)?;
+            if planned.batch.catalog.is_empty() {
+                return self.commit(planned);
             }
         }
-        // New columns: once more, alone, since another writer may have added them meanwhile.
+        if exactness.now() {
+            // Reads what is stored while others write on: alone, only what came since is left to read.
+            self.plan(write, &mut exactness)?;
+        }
+        // Changes of tables: once more, alone, since another writer may have made them meanwhile.
         let _alone = self.catalog.write();
-        let batch = self.prepare(&write)?;
-        Ok(self.engine.write(batch)?)
+        let planned = self.plan(write, &mut exactness)?;
+        self.settle_deletes(&planned.batch.catalog)?;
+        self.commit(planned)
     }
 
     /// Deletes rows; how many there were just before.
@@ -101,27 +142,51 @@ impl Ingest {
     pub(crate) fn change(&self, change: impl FnOnce(&Snapshot) -> Result<Option<WriteBatch>>) -> Result<()> {
         let _alone = self.catalog.write();
         if let Some(batch) = change(&self.engine.snapshot())? {
+            self.settle_deletes(&batch.catalog)?;
             self.engine.write(batch)?;
         }
         Ok(())
     }
 
-    fn prepare(&self, write: &Write) -> Result<WriteBatch> {
-        let mut plan = WritePlan {
-            snapshot: self.engine.snapshot(),
-            now_nanos: self.now_nanos(),
-            received_at: self.received_at(),
-            altered: BTreeMap::new(),
-            rows: Vec::new(),
+    /// A delete that no flush has written down yet looks at columns as they were when it came: before one of them goes,
+    /// or becomes of another type, it is written down.
+    fn settle_deletes(&self, catalog: &[CatalogChange]) -> Result<()> {
+        let snapshot = self.engine.snapshot();
+        let changes_columns = |after: &TableSchema| {
+            let before = snapshot.tables().values().find(|before| before.id == after.id);
+            let kept = |column: &Column| after.column(column.id).is_some_and(|known| known.ty == column.ty);
+            before.is_some_and(|before| !before.columns.iter().all(kept))
         };
+        let is_looked_at = |change: &CatalogChange| match change {
+            CatalogChange::AlterTable(after) => {
+                snapshot.has_pending_deletes(after.id) && changes_columns(after)
+            }
+            _ => false,
+        };
+        if catalog.iter().any(is_looked_at) {
+            self.engine.flush()?;
+        }
+        Ok(())
+    }
+
+    fn plan(&self, write: &Write, exactness: &mut Exactness) -> Result<Planned> {
+        let arrival = Arrival { now_nanos: self.now_nanos(), received_at: self.received_at() };
+        let mut plan = WritePlan::new(self.engine.snapshot(), exactness, arrival);
         for part in &write.parts {
             match &part.target {
                 WriteTarget::Table(name) => plan.add_rows(name, &part.rows)?,
                 WriteTarget::Labels(model) => plan.add_labels(model, &part.rows)?,
             }
         }
+        // Of what was sent, not of what becomes of it: a repeat is one whatever its rows meet now.
         let fingerprint = write.writer.as_ref().map(|_| fingerprint::of(write)).transpose()?;
-        Ok(plan.finish(write.writer.clone(), fingerprint))
+        plan.finish(&self.engine, write.writer.clone(), fingerprint)
+    }
+
+    fn commit(&self, planned: Planned) -> Result<Written> {
+        let ack = self.engine.write(planned.batch)?;
+        let diverted = if ack.duplicate { 0 } else { planned.diverted };
+        Ok(Written { seq: ack.seq, duplicate: ack.duplicate, diverted })
     }
 
     /// When labels that come now count as received: the clock, but never the same nanosecond twice, so that of two
@@ -131,71 +196,6 @@ impl Ingest {
         let later = |last: i64| Some(now.max(last.saturating_add(1)));
         let last = self.received_last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
         now.max(last.map_or(now, |last| last.saturating_add(1)))
-    }
-}
-
-/// A write being checked.
-struct WritePlan {
-    snapshot: Snapshot,
-    now_nanos: i64,
-    received_at: i64,
-    /// Tables that get new columns, by id.
-    altered: BTreeMap<u32, TableSchema>,
-    /// Rows by table id, in the schema their table had when they were checked.
-    rows: Vec<(u32, RecordBatch)>,
-}
-
-impl WritePlan {
-    fn add_rows(&mut self, name: &str, rows: &RecordBatch) -> Result<()> {
-        let mut table = TableSchema::clone(&*self.table(name, rows)?);
-        if let Some(altered) = self.altered.get(&table.id) {
-            table = altered.clone();
-        }
-        let widened = row::add_new_columns(&mut table, rows)?;
-        let rows = row::fit(&table, rows, self.now_nanos)?;
-        if widened {
-            table.version += u32::from(!self.altered.contains_key(&table.id));
-            self.altered.insert(table.id, table.clone());
-        }
-        self.rows.push((table.id, rows));
-        Ok(())
-    }
-
-    fn add_labels(&mut self, model: &str, rows: &RecordBatch) -> Result<()> {
-        let target = label::Target::find(&self.snapshot, model)?;
-        let rows = target.fit(rows, self.now_nanos, self.received_at)?;
-        self.rows.push((target.labels.id, rows));
-        Ok(())
-    }
-
-    /// The table that rows are for, or what to say where there is none.
-    fn table(&self, wanted: &str, rows: &RecordBatch) -> Result<Arc<TableSchema>> {
-        let shown =
-            || self.snapshot.tables().keys().map(String::as_str).filter(|name| !is_labels_table(name));
-        if let Some(found) = name::find("table", shown(), wanted)?
-            && let Some(table) = self.snapshot.table(found)
-        {
-            return Ok(Arc::clone(table));
-        }
-        if is_labels_table(wanted) {
-            return Err(QueryError::Invalid(format!(
-                "{wanted} is not written to; write labels of the model"
-            )));
-        }
-        let remedy = format!("Create it first, for example: {}", row::create_for(wanted, rows));
-        Err(name::missing("table", wanted, shown(), &remedy))
-    }
-
-    /// Rows that were checked before their table got a column in the same write get it now, as nulls.
-    fn finish(self, writer: Option<WriterSequence>, fingerprint: Option<u64>) -> WriteBatch {
-        let Self { altered, rows, .. } = self;
-        let widened = |(id, batch): (u32, RecordBatch)| match altered.get(&id) {
-            Some(table) => (id, row::widen(table, &batch)),
-            None => (id, batch),
-        };
-        let rows = rows.into_iter().map(widened).collect();
-        let catalog = altered.into_values().map(CatalogChange::AlterTable).collect();
-        WriteBatch { writer, fingerprint, catalog, rows, ..WriteBatch::default() }
     }
 }
 

@@ -55,7 +55,9 @@ fn storage_code(error: &StorageError) -> Code {
         StorageError::NewerFormat { .. } | StorageError::InUse { .. } => Code::FailedPrecondition,
         StorageError::OutcomeUnknown { .. } => Code::Aborted,
         StorageError::Closed => Code::Unavailable,
-        StorageError::TooLarge { .. } => Code::ResourceExhausted,
+        StorageError::TooLarge { .. }
+        | StorageError::TooManySeries { .. }
+        | StorageError::TooManyTagValues { .. } => Code::ResourceExhausted,
         StorageError::Invalid(_) => Code::InvalidArgument,
         StorageError::UnknownTable(_) => Code::NotFound,
         StorageError::TableExists(_) | StorageError::SequenceReused { .. } => Code::AlreadyExists,
@@ -122,5 +124,15 @@ mod tests {
         let error = |kind| QueryError::Storage(StorageError::io("append to", "wal/1", io::Error::from(kind)));
         assert_eq!(status(&error(io::ErrorKind::StorageFull)).code(), Code::ResourceExhausted);
         assert_eq!(status(&error(io::ErrorKind::Other)).code(), Code::Internal);
+    }
+
+    #[test]
+    fn too_many_series_or_values_of_a_tag_are_a_limit() {
+        let table = || "t".to_owned();
+        let series = StorageError::TooManySeries { table: table(), size: 2, limit: 1 };
+        let values = StorageError::TooManyTagValues { table: table(), tag: "a".into(), size: 2, limit: 1 };
+        for error in [series, values] {
+            assert_eq!(status(&QueryError::Storage(error)).code(), Code::ResourceExhausted);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::batch::CatalogChange;
 use crate::error::{Result, StorageError};
 use crate::limits;
-use crate::schema::{Role, TIME_COLUMN, TableId, TableSchema};
+use crate::schema::{Column, ColumnType, Role, TIME_COLUMN, TableId, TableSchema};
 
 /// All tables and entries. A clone is cheap and stays as it was.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +65,7 @@ impl Catalog {
             return Err(StorageError::SchemaChanged(before.name.clone()));
         }
         check_schema(schema)?;
+        check_change(&before, schema)?;
         if schema.name != before.name && self.tables.contains_key(&schema.name) {
             return Err(StorageError::TableExists(schema.name.clone()));
         }
@@ -135,3 +136,35 @@ fn check_schema(schema: &TableSchema) -> Result<()> {
     }
     Ok(())
 }
+
+/// What is stored goes by the id of its column: that is given once, and keeps its role and type.
+fn check_change(before: &TableSchema, after: &TableSchema) -> Result<()> {
+    let wrong = |text: String| Err(StorageError::Invalid(format!("table {}: {text}", before.name)));
+    if after.next_column_id < before.next_column_id {
+        return wrong("ids of columns that were dropped must not be given again".into());
+    }
+    for column in &after.columns {
+        let Some(known) = before.column(column.id) else {
+            if column.id < before.next_column_id {
+                return wrong(format!("column {} has the id of one that was dropped", column.name));
+            }
+            continue;
+        };
+        if known.role != column.role {
+            return wrong(format!("the role of column {} cannot change", column.name));
+        }
+        if !keeps_values(known, column) {
+            let (from, to) = (known.ty.sql(), column.ty.sql());
+            return wrong(format!("column {} is {from} and cannot become {to}", column.name));
+        }
+    }
+    Ok(())
+}
+
+/// Whoever makes a BIGINT a DOUBLE has seen to it that all values are exact.
+fn keeps_values(before: &Column, after: &Column) -> bool {
+    before.ty == after.ty || (before.ty, after.ty) == (ColumnType::BigInt, ColumnType::Double)
+}
+
+#[cfg(test)]
+mod tests;

@@ -135,6 +135,32 @@ pub enum StorageError {
         /// What the caller can do.
         remedy: &'static str,
     },
+    /// A batch would give a table more series than it may have; nothing of it was written.
+    #[error(
+        "table {table} would have {size} series (sets of tags), over its limit of {limit}; make tags that differ in nearly every row FIELDs with an INDEX, or raise the table's option series_max"
+    )]
+    TooManySeries {
+        /// The table.
+        table: String,
+        /// Its series with those of the batch.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A batch would give a tag more values than it may have; nothing of it was written.
+    #[error(
+        "tag {tag} of table {table} would have {size} values, over its limit of {limit}; make it a FIELD with an INDEX, or raise the table's option tag_values_max"
+    )]
+    TooManyTagValues {
+        /// The table.
+        table: String,
+        /// The tag.
+        tag: String,
+        /// Its values with those of the batch.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The rows do not fit the table's schema.
     #[error("{0}")]
     Invalid(String),

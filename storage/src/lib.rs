@@ -96,7 +96,8 @@ pub use error::{Result, StorageError};
 pub use partition::{CellKey, Partition, Width};
 pub use retention::{RETENTION_BYTES_OPTION, RETENTION_OPTION, duration_nanos, size_bytes};
 pub use schema::{
-    Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,
+    Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SERIES_MAX_OPTION, SeriesId, TAG_VALUES_MAX_OPTION,
+    TIME_COLUMN, TableId, TableSchema,
 };
 pub use segment::{
     CellStatistics, CellTable, CellValues, ColumnSize, EncodingSize, LastRows, SegmentInfo, SegmentReader,

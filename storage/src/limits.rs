@@ -1,4 +1,8 @@
-//! Every limit of the engine, by name.
+//! Every limit of the engine, by name; [`LIMITS`] lists them.
+
+mod list;
+
+pub use list::{LIMITS, Limit};
 
 /// A write batch, encoded, is at most this large: 16 MiB. Clients split what is larger.
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
@@ -8,6 +12,10 @@ pub const SERIES_DEFINITIONS_BYTES_MAX: usize = 16 << 20;
 pub const BATCH_ROWS_MAX: usize = 1 << 20;
 /// Series in one data directory: 100 million.
 pub const SERIES_MAX: usize = 100_000_000;
+/// Series of one table, unless its option `series_max` says otherwise: 10 million.
+pub const TABLE_SERIES_MAX: usize = 10_000_000;
+/// Distinct values of one tag of a table, unless the table's option `tag_values_max` says otherwise: 1 million.
+pub const TAG_VALUES_MAX: usize = 1_000_000;
 /// Bytes in one value of a tag. So many rows as a row group has fit one Arrow array even if each is as long.
 pub const TAG_BYTES_MAX: usize = 32_767;
 /// Bytes of all distinct tag values together: 4 GiB less one.

@@ -19,6 +19,12 @@ pub const NO_TAGS: SeriesId = 0;
 /// The name of the event-time column of every table.
 pub const TIME_COLUMN: &str = "time";
 
+/// The option of a table that sets how many series it may have, in the place of [`crate::limits::TABLE_SERIES_MAX`].
+pub const SERIES_MAX_OPTION: &str = "series_max";
+/// The option of a table that sets how many values each of its tags may have, in the place of
+/// [`crate::limits::TAG_VALUES_MAX`].
+pub const TAG_VALUES_MAX_OPTION: &str = "tag_values_max";
+
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {

@@ -132,6 +132,13 @@ impl Snapshot {
         Ok(rows)
     }
 
+    /// Whether deletes from a table wait for a flush to write them down. Until then they look at its columns as these
+    /// were when the delete came.
+    pub fn has_pending_deletes(&self, table: TableId) -> bool {
+        let data = self.0.tables.get(&table);
+        data.is_some_and(|data| !data.frozen.tombstones().is_empty() || !data.active.tombstones().is_empty())
+    }
+
     /// The open segments of a table, oldest write first.
     pub fn segments(&self, table: TableId) -> &[Arc<SegmentReader>] {
         self.0.tables.get(&table).map_or(&[], |data| &data.segments)
@@ -199,6 +206,14 @@ impl ScanPart {
         match &self.0 {
             Part::RowGroup(_, _, rows, _, _) => *rows,
             Part::Chunk(chunk, _) => chunk.rows.len() as u64,
+        }
+    }
+
+    /// The segment that its rows are in; None while they are in memory.
+    pub fn segment(&self) -> Option<&Arc<SegmentReader>> {
+        match &self.0 {
+            Part::RowGroup(segment, ..) => Some(segment),
+            Part::Chunk(..) => None,
         }
     }
 

@@ -11,8 +11,8 @@ pub(crate) use provider::{CATALOG, PUBLIC, SYSTEM, catalogs};
 
 use crate::error::Result;
 use crate::model::{
-    BASELINE_PREFIX, Baseline, MODEL_PREFIX, Model, decode_baseline, decode_model, is_labels_table,
-    labels_table, model_key,
+    BASELINE_PREFIX, Baseline, MODEL_PREFIX, Model, decode_baseline, decode_model, is_reserved, labels_table,
+    model_key,
 };
 use crate::scan::Table;
 use crate::write::Ingest;
@@ -100,7 +100,7 @@ impl CatalogView {
         Arc::new(Table::new(self, Arc::clone(table)))
     }
 
-    /// A table by its name as a person writes it. The tables that keep labels answer to their exact name only.
+    /// A table by its name as a person writes it. Reserved tables answer to their exact name only.
     pub(crate) fn find_table(&self, name: &str) -> Result<Option<Arc<TableSchema>>> {
         if let Some(exact) = self.snapshot.table(name) {
             return Ok(Some(Arc::clone(exact)));
@@ -117,9 +117,9 @@ impl CatalogView {
         Ok(Some(Arc::new(decode_model(&key, bytes)?)))
     }
 
-    /// The tables of schema `public`: those that keep labels are shown through their model.
+    /// The tables of schema `public`: those that keep labels are shown through their model, rejected rows in `system`.
     pub(crate) fn table_names(&self) -> impl Iterator<Item = &str> {
-        self.snapshot.tables().keys().map(String::as_str).filter(|name| !is_labels_table(name))
+        self.snapshot.tables().keys().map(String::as_str).filter(|name| !is_reserved(name))
     }
 
     /// All models.

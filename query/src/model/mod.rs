@@ -12,6 +12,8 @@ pub(crate) use entry::{
 
 /// What stands behind a model's name in the name of the table that keeps its labels.
 const LABELS_SUFFIX: &str = "$labels";
+/// The table that keeps rows which did not fit theirs; it is shown as `system.rejected`.
+pub(crate) const REJECTED: &str = "$rejected";
 /// When a label arrived.
 pub(crate) const RECEIVED_AT: &str = "received_at";
 
@@ -49,12 +51,34 @@ pub struct Baseline {
     pub created_at: i64,
 }
 
+impl Model {
+    /// A model with these options, which were checked; what they leave out is as it is by default.
+    pub(crate) fn new(name: &str, options: BTreeMap<String, String>, created_at: i64) -> Self {
+        let value =
+            |name: &str, default: &str| options.get(name).map_or_else(|| default.to_owned(), Clone::clone);
+        Self {
+            name: name.to_owned(),
+            kind: value("type", "classification"),
+            positive: value("positive", "1"),
+            threshold: value("threshold", "0.5").parse().unwrap_or(0.5),
+            created_at,
+            options,
+        }
+    }
+}
+
 /// The table that keeps the labels of a model.
 pub(crate) fn labels_table(model: &str) -> String {
     format!("{model}{LABELS_SUFFIX}")
 }
 
-/// Whether a table is one of those that keep labels; they are shown through their model.
-pub(crate) fn is_labels_table(name: &str) -> bool {
-    name.ends_with(LABELS_SUFFIX)
+/// The model whose labels a table keeps; None of other tables.
+pub(crate) fn model_of_labels(table: &str) -> Option<&str> {
+    table.strip_suffix(LABELS_SUFFIX)
+}
+
+/// Whether a table is one of ours, which schema `public` does not show: one that keeps the labels of a model, or
+/// [`REJECTED`]. Names that people give hold no `$`.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name.contains('$')
 }

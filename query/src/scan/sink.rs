@@ -65,8 +65,8 @@ impl DataSink for RowSink {
         let part = WritePart { target: WriteTarget::Table(self.table.clone()), rows };
         let write = Write { writer: None, parts: vec![part] };
         let ingest = Arc::clone(&self.ingest);
-        let done = tokio::task::spawn_blocking(move || ingest.write(write)).await;
-        done.map_err(QueryError::from)??;
-        Ok(count)
+        let done = tokio::task::spawn_blocking(move || ingest.write(&write)).await;
+        let written = done.map_err(QueryError::from)??;
+        Ok(count.saturating_sub(written.diverted))
     }
 }

@@ -5,6 +5,7 @@ use driftline_storage::{Column, ColumnType, Meaning, Role, TIME_COLUMN};
 
 use super::parser::{Parser, wrong_at};
 use crate::error::{QueryError, Result};
+use crate::limits::VECTOR_NUMBERS_MAX;
 
 /// The roles by the word for them.
 const ROLES: [(&str, Role, Option<Meaning>); 19] = [
@@ -53,7 +54,8 @@ pub(super) fn list(parser: &mut Parser<'_>) -> Result<Vec<Column>> {
     }
 }
 
-fn column(parser: &mut Parser<'_>) -> Result<Column> {
+/// One column.
+pub(super) fn column(parser: &mut Parser<'_>) -> Result<Column> {
     let start = parser.peek().span.start;
     let name = parser.identifier("the name of a column")?;
     let ty = column_type(parser)?;
@@ -107,6 +109,11 @@ fn role(word: &str) -> Option<(&'static str, Role, Option<Meaning>)> {
     ROLES.into_iter().find(|(name, _, _)| name.eq_ignore_ascii_case(word))
 }
 
+/// Whether this word is one for a role.
+pub(super) fn is_role(word: &str) -> bool {
+    role(word).is_some()
+}
+
 fn role_names() -> String {
     ROLES.iter().map(|(name, _, _)| *name).collect::<Vec<_>>().join(", ")
 }
@@ -115,7 +122,8 @@ fn unknown_role(word: &str) -> String {
     format!("unknown role {word}; a column may be {} (FEATURE also NUMERIC or CATEGORICAL)", role_names())
 }
 
-fn column_type(parser: &mut Parser<'_>) -> Result<ColumnType> {
+/// A type.
+pub(super) fn column_type(parser: &mut Parser<'_>) -> Result<ColumnType> {
     let at = parser.peek().span.start;
     let word = parser.identifier("a type")?;
     match word.to_uppercase().as_str() {
@@ -145,11 +153,10 @@ fn timestamp(parser: &mut Parser<'_>) -> Result<ColumnType> {
 }
 
 fn vector(parser: &mut Parser<'_>) -> Result<ColumnType> {
-    const DIMENSIONS_MAX: u32 = 1 << 16;
     let at = parser.peek().span.start;
     match number_in_parens(parser)? {
-        n @ 1..=DIMENSIONS_MAX => Ok(ColumnType::Vector(n)),
-        n => Err(wrong_at(&format!("VECTOR({n}): a vector has 1 to {DIMENSIONS_MAX} numbers"), at)),
+        n @ 1..=VECTOR_NUMBERS_MAX => Ok(ColumnType::Vector(n)),
+        n => Err(wrong_at(&format!("VECTOR({n}): a vector has 1 to {VECTOR_NUMBERS_MAX} numbers"), at)),
     }
 }
 
@@ -163,7 +170,7 @@ fn number_in_parens(parser: &mut Parser<'_>) -> Result<u32> {
     if parser.take(&Token::RParen) { Ok(number) } else { Err(parser.expected(")")) }
 }
 
-/// The type suits the role.
+/// The name and the type suit the role.
 fn check(column: &Column, at: Location) -> Result<()> {
     let (name, ty) = (&column.name, column.ty);
     let wrong = |what: &str| Err(wrong_at(&format!("column {name} {}: {what}", ty.sql()), at));
@@ -173,6 +180,12 @@ fn check(column: &Column, at: Location) -> Result<()> {
     if name == TIME_COLUMN && column.role != Role::Time {
         return wrong("a column of this name is TIMESTAMP TIME");
     }
+    unsuited(column).map_or(Ok(()), wrong)
+}
+
+/// Which types the role of this column takes, where its own is none of them.
+pub(super) fn unsuited(column: &Column) -> Option<&'static str> {
+    let ty = column.ty;
     let numeric = matches!(ty, ColumnType::BigInt | ColumnType::Double);
     let suits = match (column.role, column.meaning) {
         (Role::Time, _) => ty == ColumnType::Timestamp,
@@ -188,7 +201,7 @@ fn check(column: &Column, at: Location) -> Result<()> {
         }
         _ => true,
     };
-    if suits { Ok(()) } else { wrong(needed(column)) }
+    (!suits).then(|| needed(column))
 }
 
 fn needed(column: &Column) -> &'static str {

@@ -1,8 +1,8 @@
 //! What CREATE and DROP of models and tables write. Each is one batch: all of it happens or nothing.
 
 use driftline_storage::{
-    CatalogChange, Column, ColumnType, RETENTION_BYTES_OPTION, RETENTION_OPTION, Role, Snapshot, TIME_COLUMN,
-    TableId, TableSchema, WriteBatch,
+    CatalogChange, Column, ColumnType, RETENTION_OPTION, Role, Snapshot, TIME_COLUMN, TableId, TableSchema,
+    WriteBatch,
 };
 
 use super::option::{DEDUP, DEDUP_NONE};
@@ -10,7 +10,7 @@ use super::{Create, Drop, Kind, column, option};
 use crate::catalog::{label_columns, name};
 use crate::error::{QueryError, Result};
 use crate::model::{
-    BASELINE_PREFIX, MODEL_PREFIX, Model, RECEIVED_AT, encode_model, is_labels_table, labels_table, model_key,
+    BASELINE_PREFIX, MODEL_PREFIX, Model, RECEIVED_AT, encode_model, is_reserved, labels_table, model_key,
 };
 use crate::write::Ingest;
 
@@ -32,23 +32,9 @@ pub(super) fn table(ingest: &Ingest, create: &Create) -> Result<()> {
 pub(super) fn model(ingest: &Ingest, create: &Create) -> Result<()> {
     let options = option::of_model(&create.options)?;
     let mut predictions = TableSchema::new(&create.name, columns("model", create)?);
-    // What the engine goes by belongs to the table.
-    for name in [RETENTION_OPTION, RETENTION_BYTES_OPTION, DEDUP] {
-        let value = options.get(name).map(|value| (name.to_owned(), value.clone()));
-        predictions.options.extend(value);
-    }
+    predictions.options = option::of_predictions(&options);
     let labels = labels(&predictions)?;
-    let value =
-        |name: &str, default: &str| options.get(name).map_or_else(|| default.to_owned(), Clone::clone);
-    let entry = Model {
-        name: create.name.clone(),
-        kind: value("type", "classification"),
-        positive: value("positive", "1"),
-        // Checked when the options were.
-        threshold: value("threshold", "0.5").parse().unwrap_or(0.5),
-        created_at: ingest.now_nanos(),
-        options,
-    };
+    let entry = Model::new(&create.name, options, ingest.now_nanos());
     ingest.change(|snapshot| {
         if is_there(snapshot, create, Kind::Model)? {
             return Ok(None);
@@ -66,21 +52,34 @@ pub(super) fn model(ingest: &Ingest, create: &Create) -> Result<()> {
 /// Drops a model with all that belongs to it, or a table.
 pub(super) fn drop(ingest: &Ingest, drop: &Drop) -> Result<()> {
     ingest.change(|snapshot| {
-        let tables = || snapshot.tables().keys().map(String::as_str).filter(|name| !is_labels_table(name));
-        let is_model = |name: &str| snapshot.entries().contains_key(&model_key(name));
-        let (what, wanted) = if drop.kind == Kind::Model { ("model", true) } else { ("table", false) };
-        let found = name::find(what, tables(), &drop.name)?;
-        let Some(found) = found else {
-            let known = tables().filter(|name| is_model(name) == wanted);
-            return if drop.if_exists { Ok(None) } else { Err(name::missing(what, &drop.name, known, "")) };
-        };
-        match (is_model(found), wanted) {
-            (true, false) => Err(QueryError::Invalid(format!("{found} is a model; use DROP MODEL {found}"))),
-            (false, true) => Err(QueryError::Invalid(format!("{found} is a table; use DROP TABLE {found}"))),
-            (false, false) => Ok(Some(batch(drop_tables(snapshot, &[found.to_owned()])))),
-            (true, true) => Ok(Some(batch(drop_model(snapshot, found)))),
-        }
+        let found = find(snapshot, "DROP", drop.kind, &drop.name, drop.if_exists)?;
+        Ok(found.map(|found| match drop.kind {
+            Kind::Model => batch(drop_model(snapshot, found)),
+            _ => batch(drop_tables(snapshot, &[found.to_owned()])),
+        }))
     })
+}
+
+/// The table or model that a statement beginning with `verb` names; None where there is none and that is well.
+pub(super) fn find<'a>(
+    snapshot: &'a Snapshot,
+    verb: &str,
+    kind: Kind,
+    wanted: &str,
+    if_exists: bool,
+) -> Result<Option<&'a str>> {
+    let tables = || snapshot.tables().keys().map(String::as_str).filter(|name| !is_reserved(name));
+    let is_model = |name: &str| snapshot.entries().contains_key(&model_key(name));
+    let (what, model_wanted) = if kind == Kind::Model { ("model", true) } else { ("table", false) };
+    let Some(found) = name::find(what, tables(), wanted)? else {
+        let known = tables().filter(|name| is_model(name) == model_wanted);
+        return if if_exists { Ok(None) } else { Err(name::missing(what, wanted, known, "")) };
+    };
+    match (is_model(found), model_wanted) {
+        (true, false) => Err(QueryError::Invalid(format!("{found} is a model; use {verb} MODEL {found}"))),
+        (false, true) => Err(QueryError::Invalid(format!("{found} is a table; use {verb} TABLE {found}"))),
+        _ => Ok(Some(found)),
+    }
 }
 
 fn batch(catalog: Vec<CatalogChange>) -> WriteBatch {
@@ -125,7 +124,7 @@ fn columns(what: &str, create: &Create) -> Result<Vec<Column>> {
 }
 
 /// The table that keeps the labels of a model, where it has a KEY to find predictions by and a LABEL.
-fn labels(predictions: &TableSchema) -> Result<Option<TableSchema>> {
+pub(super) fn labels(predictions: &TableSchema) -> Result<Option<TableSchema>> {
     let Some(key) = predictions.columns.iter().find(|column| column.role == Role::Key) else {
         return Ok(None);
     };

@@ -1,6 +1,7 @@
 //! Statements of our own beside SQL: how they are read ([`parser`]), what unquoted names in them mean
 //! ([`resolve`]), who may say what ([`permit`]), and what ours do ([`run`]).
 
+mod alter;
 mod baseline;
 mod column;
 mod create;
@@ -31,6 +32,8 @@ pub(crate) enum Statement {
     CreateTable(Create),
     /// `CREATE BASELINE`.
     CreateBaseline(CreateBaseline),
+    /// `ALTER TABLE` and `ALTER MODEL`.
+    Alter(Box<alter::Alter>),
     /// `DROP MODEL | TABLE | BASELINE`.
     Drop(Drop),
 }

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
-use driftline_storage::{RETENTION_BYTES_OPTION, size_bytes};
+use driftline_storage::{
+    RETENTION_BYTES_OPTION, RETENTION_OPTION, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION, size_bytes,
+};
 
 use super::parser::{Parser, wrong_at};
 use crate::duration;
-use crate::error::Result;
+use crate::error::{QueryError, Result};
+use crate::write::{DIVERT, ON_BAD_ROW, REFUSE};
 
 /// What a model can be told.
-const OF_MODELS: [&str; 10] = [
+const OF_MODELS: [&str; 13] = [
     "type",
     "positive",
     "threshold",
@@ -21,14 +24,32 @@ const OF_MODELS: [&str; 10] = [
     "description",
     DEDUP,
     RETENTION_BYTES_OPTION,
+    ON_BAD_ROW,
+    SERIES_MAX_OPTION,
+    TAG_VALUES_MAX_OPTION,
 ];
 /// What a table can be told.
-const OF_TABLES: [&str; 4] = ["retention", "description", DEDUP, RETENTION_BYTES_OPTION];
+const OF_TABLES: [&str; 7] = [
+    RETENTION_OPTION,
+    "description",
+    DEDUP,
+    RETENTION_BYTES_OPTION,
+    ON_BAD_ROW,
+    SERIES_MAX_OPTION,
+    TAG_VALUES_MAX_OPTION,
+];
+/// What a model is told for the table of its predictions: what the engine goes by belongs to that.
+const OF_PREDICTIONS: [&str; 6] =
+    [RETENTION_OPTION, RETENTION_BYTES_OPTION, DEDUP, ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
 /// What tells rows apart, of which the last stays: series and time, nothing, or else the KEY where there is one.
 pub(crate) const DEDUP: &str = "dedup";
 /// Rows are only ever added.
 pub(crate) const DEDUP_NONE: &str = "none";
-const DEDUPS: [&str; 2] = ["last", DEDUP_NONE];
+/// Series and time tell rows apart, also without a KEY.
+pub(crate) const DEDUP_LAST: &str = "last";
+const DEDUPS: [&str; 2] = [DEDUP_LAST, DEDUP_NONE];
+/// What becomes of rows that do not fit.
+const BAD_ROWS: [&str; 2] = [REFUSE, DIVERT];
 /// What a model can be.
 const MODEL_TYPES: [&str; 2] = ["classification", "regression"];
 
@@ -40,19 +61,37 @@ pub(crate) struct Setting {
     at: Location,
 }
 
+impl Setting {
+    /// Which option it is.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// `[WITH (name = value, ..)]`.
 pub(super) fn list(parser: &mut Parser<'_>) -> Result<Vec<Setting>> {
-    let mut settings = Vec::new();
-    if !parser.eat(&["WITH"]) {
-        return Ok(settings);
-    }
+    if parser.eat(&["WITH"]) { in_parens(parser) } else { Ok(Vec::new()) }
+}
+
+/// `(name = value, ..)`.
+pub(super) fn in_parens(parser: &mut Parser<'_>) -> Result<Vec<Setting>> {
+    listed(parser, setting)
+}
+
+/// `(name, ..)`.
+pub(super) fn names_in_parens(parser: &mut Parser<'_>) -> Result<Vec<String>> {
+    listed(parser, name)
+}
+
+fn listed<T>(parser: &mut Parser<'_>, item: fn(&mut Parser<'_>) -> Result<T>) -> Result<Vec<T>> {
     if !parser.take(&Token::LParen) {
         return Err(parser.expected("( and the options"));
     }
+    let mut items = Vec::new();
     loop {
-        settings.push(setting(parser)?);
+        items.push(item(parser)?);
         if parser.take(&Token::RParen) {
-            return Ok(settings);
+            return Ok(items);
         }
         if !parser.take(&Token::Comma) {
             return Err(parser.expected("a comma or )"));
@@ -62,6 +101,14 @@ pub(super) fn list(parser: &mut Parser<'_>) -> Result<Vec<Setting>> {
 
 fn setting(parser: &mut Parser<'_>) -> Result<Setting> {
     let at = parser.peek().span.start;
+    let name = name(parser)?;
+    if !parser.take(&Token::Eq) {
+        return Err(parser.expected("="));
+    }
+    Ok(Setting { name, value: value(parser)?, at })
+}
+
+fn name(parser: &mut Parser<'_>) -> Result<String> {
     let name = match parser.peek().token {
         Token::SingleQuotedString(name) => {
             parser.next();
@@ -69,10 +116,7 @@ fn setting(parser: &mut Parser<'_>) -> Result<Setting> {
         }
         _ => parser.identifier("the name of an option")?,
     };
-    if !parser.take(&Token::Eq) {
-        return Err(parser.expected("="));
-    }
-    Ok(Setting { name: name.to_lowercase(), value: value(parser)?, at })
+    Ok(name.to_lowercase())
 }
 
 fn value(parser: &mut Parser<'_>) -> Result<String> {
@@ -104,12 +148,30 @@ pub(super) fn of_table(settings: &[Setting]) -> Result<BTreeMap<String, String>>
     checked("table", &OF_TABLES, settings)
 }
 
+/// Refuses a name that is no option of a model or table.
+pub(super) fn check_name(of_model: bool, name: &str) -> Result<()> {
+    let (what, known): (_, &[&str]) = if of_model { ("model", &OF_MODELS) } else { ("table", &OF_TABLES) };
+    match known.contains(&name) {
+        true => Ok(()),
+        false => Err(QueryError::Invalid(unknown(name, what, known))),
+    }
+}
+
+/// Those options of a model that are for the table of its predictions.
+pub(super) fn of_predictions(options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let kept = options.iter().filter(|(name, _)| OF_PREDICTIONS.contains(&name.as_str()));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn unknown(name: &str, what: &str, known: &[&str]) -> String {
+    format!("unknown option {name} of a {what}; it has {}", known.join(", "))
+}
+
 fn checked(what: &str, known: &[&str], settings: &[Setting]) -> Result<BTreeMap<String, String>> {
     let mut options = BTreeMap::new();
     for setting in settings {
         if !known.contains(&setting.name.as_str()) {
-            let message = format!("unknown option {} of a {what}; it has {}", setting.name, known.join(", "));
-            return Err(wrong_at(&message, setting.at));
+            return Err(wrong_at(&unknown(&setting.name, what, known), setting.at));
         }
         check_value(setting)?;
         if options.insert(setting.name.clone(), setting.value.clone()).is_some() {
@@ -137,6 +199,12 @@ fn check_value(setting: &Setting) -> Result<()> {
         DEDUP => wrong(format!("{:?} is unknown; it is {}", setting.value, DEDUPS.join(" or "))),
         "type" if MODEL_TYPES.contains(&setting.value.as_str()) => Ok(()),
         "type" => wrong(format!("{:?} is unknown; a model is {}", setting.value, MODEL_TYPES.join(" or "))),
+        ON_BAD_ROW if BAD_ROWS.contains(&setting.value.as_str()) => Ok(()),
+        ON_BAD_ROW => wrong(format!("{:?} is unknown; it is {}", setting.value, BAD_ROWS.join(" or "))),
+        SERIES_MAX_OPTION | TAG_VALUES_MAX_OPTION => match setting.value.parse::<u64>() {
+            Ok(1..) => Ok(()),
+            _ => wrong(format!("{:?} is no whole number above 0", setting.value)),
+        },
         _ => Ok(()),
     }
 }

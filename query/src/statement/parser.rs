@@ -4,11 +4,9 @@ use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as SqlStateme
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::{Create, CreateBaseline, Drop, Kind, Statement, column, option};
+use super::{Create, CreateBaseline, Drop, Kind, Statement, alter, column, option};
 use crate::error::{QueryError, Result};
-
-/// How deep expressions may nest.
-const RECURSION_MAX: usize = 50;
+use crate::limits::RECURSION_MAX;
 
 /// The statements of a text, separated by semicolons.
 pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>> {
@@ -66,6 +64,11 @@ impl<'a> Parser<'a> {
                 return self.drop(kind);
             }
         }
+        for (word, kind) in [("MODEL", Kind::Model), ("TABLE", Kind::Table)] {
+            if self.eat(&["ALTER", word]) {
+                return alter::parse(self, kind);
+            }
+        }
         if self.eat(&["SHOW", "MODELS"]) {
             return query("SELECT * FROM system.models ORDER BY name");
         }
@@ -111,7 +114,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A name, as written. Names become keys and files of their own, so they hold no `/`, and `$` is ours.
-    fn name(&mut self) -> Result<String> {
+    pub(super) fn name(&mut self) -> Result<String> {
         let at = self.peek();
         let name = self.identifier("a name")?;
         if name.is_empty() || name.contains(['/', '$']) || name.chars().any(char::is_control) {
@@ -157,7 +160,7 @@ impl<'a> Parser<'a> {
         is_word(&self.peek(), word)
     }
 
-    fn expect(&mut self, words: &[&str]) -> Result<()> {
+    pub(super) fn expect(&mut self, words: &[&str]) -> Result<()> {
         if self.eat(words) { Ok(()) } else { Err(self.expected(&words.join(" "))) }
     }
 

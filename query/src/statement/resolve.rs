@@ -74,6 +74,7 @@ impl Resolver<'_> {
 
     fn insert(&mut self, insert: &mut Insert) -> Result<()> {
         if let TableObject::TableName(name) = &mut insert.table {
+            refuse_system(name)?;
             let scope = Scope { relations: vec![self.table(name)?], ..Scope::default() };
             for column in &mut insert.columns {
                 if let [ObjectNamePart::Identifier(ident)] = column.0.as_mut_slice() {
@@ -329,6 +330,17 @@ impl Resolver<'_> {
             return Ok(Relation::named(planned));
         }
         Err(name::missing("table", &table.value, view.table_names(), ""))
+    }
+}
+
+/// Its tables are made for each query: rows would be taken and lost.
+fn refuse_system(table: &ObjectName) -> Result<()> {
+    let schema = table.0.len().checked_sub(2).and_then(|at| table.0.get(at));
+    match schema {
+        Some(ObjectNamePart::Identifier(schema)) if lowered(schema) == SYSTEM => Err(QueryError::Invalid(
+            format!("{table} is not written to: schema {SYSTEM} shows what the database knows about itself"),
+        )),
+        _ => Ok(()),
     }
 }
 

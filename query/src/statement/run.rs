@@ -1,6 +1,6 @@
 //! Does what a statement of ours says.
 
-use super::{Kind, Statement, baseline, create};
+use super::{Kind, Statement, alter, baseline, create};
 use crate::database::{Access, Database};
 use crate::error::Result;
 
@@ -14,6 +14,9 @@ pub(crate) async fn run(database: &Database, statement: &Statement, access: Acce
         }
         Statement::CreateTable(statement) => {
             database.blocking(move |ingest| create::table(ingest, &statement)).await?;
+        }
+        Statement::Alter(statement) => {
+            database.blocking(move |ingest| alter::run(ingest, &statement)).await?;
         }
         Statement::Drop(statement) if statement.kind == Kind::Baseline => {
             database.blocking(move |ingest| baseline::drop(ingest, &statement)).await?;

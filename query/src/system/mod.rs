@@ -1,7 +1,9 @@
 //! Schema `system`: what the database knows about itself, as of the query's snapshot.
 
 mod build;
+mod limit;
 mod model;
+mod rejected;
 mod storage;
 mod table;
 
@@ -15,7 +17,8 @@ use crate::catalog::CatalogView;
 use crate::error::Result;
 
 /// Its tables.
-pub(crate) const NAMES: [&str; 6] = ["tables", "segments", "columns", "models", "baselines", "storage"];
+pub(crate) const NAMES: [&str; 8] =
+    ["tables", "segments", "columns", "models", "baselines", "storage", "limits", "rejected"];
 
 /// One of its tables, filled.
 pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -25,6 +28,8 @@ pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<
         "columns" => blocking(view, table::columns).await?,
         "models" => model::models(view)?,
         "baselines" => model::baselines(view)?,
+        "limits" => limit::limits()?,
+        "rejected" => return rejected::rejected(view).map(Some),
         "storage" => {
             let ingest = Arc::clone(view.ingest());
             let status = tokio::task::spawn_blocking(move || ingest.engine().status()).await??;
@@ -47,6 +52,8 @@ async fn blocking(
 /// The columns of one of its tables.
 pub(crate) fn columns(name: &str) -> Option<Vec<String>> {
     let columns: &[&str] = match name {
+        "limits" => &limit::LIMITS,
+        "rejected" => return Some(rejected::columns()),
         "tables" => &table::TABLES,
         "segments" => &table::SEGMENTS,
         "columns" => &table::COLUMNS,

@@ -13,6 +13,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use driftline_storage::ColumnType;
 use driftline_storage::distribution::Distribution;
 
+use super::exact::EXACT_MAX;
 use crate::error::{QueryError, Result};
 use crate::scan::is_distribution;
 
@@ -22,6 +23,8 @@ pub(super) struct Place<'a> {
     pub(super) table: &'a str,
     /// The column.
     pub(super) column: &'a str,
+    /// The row of the batch that the first value is of, from 0.
+    pub(super) first_row: usize,
 }
 
 /// The column type for values that have none yet.
@@ -82,24 +85,53 @@ pub(super) fn shown(values: &dyn Array, row: usize) -> String {
     }
 }
 
+/// The rows that `convert`, which gets values and the row of the first of them, refuses, each with what it says. Nulls
+/// are of any type.
+pub(super) fn misfits(
+    values: &ArrayRef,
+    convert: impl Fn(&ArrayRef, usize) -> Result<ArrayRef>,
+) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut spans = vec![(0, values.len())];
+    while let Some((from, length)) = spans.pop() {
+        let some = values.slice(from, length);
+        if some.logical_null_count() == length {
+            continue;
+        }
+        match convert(&some, from) {
+            Ok(_) => {}
+            Err(error) if length == 1 => found.push((from, error.to_string())),
+            // Few rows are wrong where any are: halves find them in few steps.
+            Err(_) => spans.extend([(from + length / 2, length - length / 2), (from, length / 2)]),
+        }
+    }
+    found
+}
+
 /// What to say of values that do not fit: column, both types, and the first row that shows it.
-fn refuse<T>(values: &ArrayRef, row: Option<usize>, ty: ColumnType, place: &Place<'_>) -> Result<T> {
+pub(super) fn conflict(values: &ArrayRef, row: Option<usize>, ty: ColumnType, place: &Place<'_>) -> String {
     let row = row.or_else(|| (0..values.len()).find(|row| values.is_valid(*row)));
-    let shown = row.map_or(String::new(), |row| format!(": row {} is {}", row + 1, shown(values, row)));
-    Err(QueryError::Invalid(format!(
+    let shown = row.map_or(String::new(), |row| {
+        format!(": row {} is {}", place.first_row + row + 1, shown(values, row))
+    });
+    format!(
         "column {} of table {} is {}, the rows have {}{shown}",
         place.column,
         place.table,
         ty.sql(),
         values.data_type()
-    )))
+    )
+}
+
+fn refuse<T>(values: &ArrayRef, row: Option<usize>, ty: ColumnType, place: &Place<'_>) -> Result<T> {
+    Err(QueryError::Invalid(conflict(values, row, ty, place)))
 }
 
 /// What to say of one value that is wrong.
 fn refuse_row<T>(row: usize, what: &str, place: &Place<'_>) -> Result<T> {
     Err(QueryError::Invalid(format!(
         "row {}, column {} of table {}: {what}",
-        row + 1,
+        place.first_row + row + 1,
         place.column,
         place.table
     )))
@@ -133,10 +165,7 @@ fn to_bigint(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result<Arr
             first_misfit(values.as_primitive::<UInt64Type>(), |value| i64::try_from(value).is_ok())
         }
         integer if integer.is_integer() => None,
-        float if float.is_floating() => {
-            let doubles = exactly(values, &DataType::Float64)?;
-            first_misfit(doubles.as_primitive::<Float64Type>(), |value| exact_integer(value).is_some())
-        }
+        float if float.is_floating() => first_beyond_bigint(values)?,
         _ => return refuse(values, None, ty, place),
     };
     if misfit.is_some() {
@@ -150,12 +179,18 @@ fn to_bigint(values: &ArrayRef, ty: ColumnType, place: &Place<'_>) -> Result<Arr
     Ok(Arc::new(integers.collect::<Int64Array>()))
 }
 
+/// The first row of floats that is no BIGINT: it has a fraction, or is too large for one to be exact.
+pub(super) fn first_beyond_bigint(floats: &ArrayRef) -> Result<Option<usize>> {
+    let doubles = exactly(floats, &DataType::Float64)?;
+    Ok(first_misfit(doubles.as_primitive::<Float64Type>(), |value| exact_integer(value).is_some()))
+}
+
 /// The integer that a double is, where no other integer rounds to the same double.
 fn exact_integer(value: f64) -> Option<i64> {
-    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
     // A minus zero would lose its sign.
-    let exact =
-        value.fract() == 0.0 && value.abs() <= EXACT_MAX && !(value == 0.0 && value.is_sign_negative());
+    let exact = value.fract() == 0.0
+        && value.abs() <= EXACT_MAX as f64
+        && !(value == 0.0 && value.is_sign_negative());
     exact.then_some(value as i64)
 }
 

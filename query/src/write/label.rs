@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, TimestampNanosecondArray};
-use arrow::datatypes::TimestampNanosecondType;
+use arrow::array::{ArrayRef, TimestampNanosecondArray};
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{Column, Role, Snapshot, TIME_COLUMN, TableSchema};
 
-use super::{is_model, row};
+use super::plan::Arrival;
+use super::rules::Rules;
+use super::{divert, is_model, row};
 use crate::catalog::{label_columns, name};
 use crate::error::{QueryError, Result};
 use crate::model::{MODEL_PREFIX, RECEIVED_AT, labels_table};
@@ -40,22 +41,30 @@ impl Target {
         Ok(Self { model: model.to_owned(), labels: Arc::clone(labels) })
     }
 
-    /// The rows in the Arrow schema of the labels table.
-    pub(super) fn fit(&self, rows: &RecordBatch, now_nanos: i64, received_at: i64) -> Result<RecordBatch> {
+    /// The same with a newer schema of the labels table.
+    pub(super) fn with(self, labels: TableSchema) -> Self {
+        Self { labels: Arc::new(labels), ..self }
+    }
+
+    /// Whether the model puts rows aside that do not fit.
+    pub(super) fn diverts(&self, snapshot: &Snapshot) -> bool {
+        snapshot.table(&self.model).is_some_and(|predictions| divert::is_on(predictions))
+    }
+
+    /// What labels have to be.
+    pub(super) fn rules(&self, arrival: Arrival) -> Result<Rules<'_>> {
+        Rules::of_labels(&self.labels, &self.model, arrival.now_nanos, arrival.received_at)
+    }
+
+    /// The rows with when they came, their columns checked.
+    pub(super) fn received(&self, rows: &RecordBatch, received_at: i64) -> Result<RecordBatch> {
         self.check_columns(rows)?;
-        let rows = self.with_times(rows, received_at)?;
-        let fitted = row::fit(&self.labels, &rows, now_nanos)?;
-        let key = self.key();
-        let keys = fitted.column_by_name(&key.name);
-        if let Some(row) = keys.and_then(|keys| (0..keys.len()).find(|row| keys.is_null(*row))) {
-            return Err(QueryError::Invalid(format!(
-                "row {} of the labels of model {}: {} is null; a label needs the key of its prediction",
-                row + 1,
-                self.model,
-                key.name
-            )));
-        }
-        Ok(fitted)
+        let received = TimestampNanosecondArray::from(vec![received_at; rows.num_rows()]);
+        let received: ArrayRef = Arc::new(received.with_timezone("UTC"));
+        let schema = rows.schema();
+        let names = schema.fields().iter().map(|field| field.name().as_str()).chain([RECEIVED_AT]);
+        let columns = rows.columns().iter().cloned().chain([received]);
+        Ok(RecordBatch::try_from_iter(names.zip(columns))?)
     }
 
     fn key(&self) -> &Column {
@@ -100,34 +109,5 @@ impl Target {
             self.key().name,
             self.label_names()
         ))
-    }
-
-    /// The rows with `received_at`, and with `time` where it is not known: when the label came.
-    fn with_times(&self, rows: &RecordBatch, received_at: i64) -> Result<RecordBatch> {
-        let received =
-            TimestampNanosecondArray::from(vec![received_at; rows.num_rows()]).with_timezone("UTC");
-        let mut columns: Vec<(String, ArrayRef)> = vec![(RECEIVED_AT.to_owned(), Arc::new(received.clone()))];
-        let mut timed = false;
-        for (field, values) in rows.schema().fields().iter().zip(rows.columns()) {
-            match row::column_for(&self.labels, field.name())? {
-                Some(column) if column.role == Role::Time => {
-                    timed = true;
-                    columns.push((TIME_COLUMN.to_owned(), self.filled(values, received_at)?));
-                }
-                _ => columns.push((field.name().clone(), Arc::clone(values))),
-            }
-        }
-        if !timed {
-            columns.push((TIME_COLUMN.to_owned(), Arc::new(received)));
-        }
-        Ok(RecordBatch::try_from_iter(columns)?)
-    }
-
-    fn filled(&self, times: &ArrayRef, received_at: i64) -> Result<ArrayRef> {
-        let place = super::coerce::Place { table: &self.labels.name, column: TIME_COLUMN };
-        let times = super::coerce::to(times, driftline_storage::ColumnType::Timestamp, &place)?;
-        let times = times.as_primitive::<TimestampNanosecondType>().iter();
-        let filled: TimestampNanosecondArray = times.map(|time| Some(time.unwrap_or(received_at))).collect();
-        Ok(Arc::new(filled.with_timezone("UTC")))
     }
 }

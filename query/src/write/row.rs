@@ -1,20 +1,17 @@
-//! Fits rows to their table: columns by name, types where nothing is lost, times within bounds.
+//! Fits rows to their table: columns by name, types where nothing is lost.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
-use arrow::datatypes::{Field, Schema, SchemaRef, TimestampNanosecondType};
+use arrow::datatypes::{Field, Float64Type, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use driftline_storage::{Column, Role, TIME_COLUMN, TableSchema};
+use driftline_storage::{Column, ColumnType, Meaning, Role, TIME_COLUMN, TableSchema};
 
 use super::coerce::{self, Place};
+use super::rules::Rules;
 use crate::catalog::name;
-use crate::duration;
 use crate::error::{QueryError, Result};
-
-/// How far ahead of the clock an event time may lie: clocks of senders differ. 10 minutes, in nanoseconds.
-pub(crate) const AHEAD_NANOS_MAX: i64 = 600 * 1_000_000_000;
 
 /// Adds to `table` the columns of `rows` that it lacks; whether there were any. A column of nulls only, without a
 /// type, adds nothing.
@@ -41,49 +38,115 @@ pub(super) fn add_new_columns(table: &mut TableSchema, rows: &RecordBatch) -> Re
     Ok(table.columns.len() > before)
 }
 
+/// A BIGINT column of a table that rows have other numbers for.
+pub(super) struct Misfit {
+    /// The place of the column in the table.
+    pub(super) at: usize,
+    /// What to say of the first row that shows it.
+    pub(super) conflict: String,
+}
+
+/// The BIGINT columns of `table` that `rows` have doubles for which are no integers, where it could be DOUBLE as well.
+pub(super) fn beyond_bigint(table: &TableSchema, rows: &RecordBatch) -> Result<Vec<Misfit>> {
+    let mut found = Vec::new();
+    for (at, (column, source)) in table.columns.iter().zip(sources(table, rows)?).enumerate() {
+        let Some(values) = source.map(|source| rows.column(source)) else { continue };
+        if !is_widened(column) || !values.data_type().is_floating() {
+            continue;
+        }
+        if let Some(row) = coerce::first_beyond_bigint(values)? {
+            let place = Place { table: &table.name, column: &column.name, first_row: 0 };
+            let conflict = coerce::conflict(values, Some(row), column.ty, &place);
+            found.push(Misfit { at, conflict });
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a column may become DOUBLE when it has to. Not where its values are categories, which are compared as text,
+/// and not a KEY or SUBJECT.
+fn is_widened(column: &Column) -> bool {
+    column.ty == ColumnType::BigInt
+        && column.role == Role::Field
+        && column.meaning != Some(Meaning::CategoricalFeature)
+}
+
 /// The rows in the Arrow schema of `table`. Row numbers in errors count from 1.
-pub(super) fn fit(table: &TableSchema, rows: &RecordBatch, now_nanos: i64) -> Result<RecordBatch> {
-    let sources = sources(table, rows)?;
+pub(super) fn fit(table: &TableSchema, rows: &RecordBatch, rules: &Rules<'_>) -> Result<RecordBatch> {
+    let fitted = rules.complete(fit_types(table, rows)?)?;
+    let wrong = rules.wrong(&fitted).next();
+    match wrong {
+        None => Ok(fitted),
+        Some((row, what)) => Err(QueryError::Invalid(rules.say(row, &what))),
+    }
+}
+
+/// The same before any rule; where a time is missing, the batch says that it may be.
+pub(super) fn fit_types(table: &TableSchema, rows: &RecordBatch) -> Result<RecordBatch> {
     let mut columns = Vec::with_capacity(table.columns.len());
-    for (column, source) in table.columns.iter().zip(sources) {
+    for (column, source) in table.columns.iter().zip(sources(table, rows)?) {
         columns.push(match source {
-            Some(source) => {
-                let place = Place { table: &table.name, column: &column.name };
-                match column.role {
-                    Role::Tag => coerce::to_tag(rows.column(source), &place)?,
-                    _ => coerce::to(rows.column(source), column.ty, &place)?,
-                }
-            }
+            Some(source) => fit_column(table, column, rows.column(source), 0)?,
             None => new_null_array(&column.ty.arrow(), rows.num_rows()),
         });
-    }
-    if let Some(at) = table.columns.iter().position(|column| column.role == Role::Time) {
-        check_times(table, &columns[at], now_nanos)?;
     }
     Ok(RecordBatch::try_new(written(table, &columns), columns)?)
 }
 
-/// The schema of `table`, where tags may stand as dictionaries.
+/// The rows with a value that cannot be converted, from 0, each with what to say of it.
+pub(super) fn misfits(table: &TableSchema, rows: &RecordBatch) -> Result<BTreeMap<usize, String>> {
+    let mut found = BTreeMap::new();
+    for (column, source) in table.columns.iter().zip(sources(table, rows)?) {
+        let Some(source) = source else { continue };
+        let convert = |values: &ArrayRef, first_row| fit_column(table, column, values, first_row);
+        for (row, what) in coerce::misfits(rows.column(source), convert) {
+            found.entry(row).or_insert(what);
+        }
+    }
+    Ok(found)
+}
+
+fn fit_column(table: &TableSchema, column: &Column, values: &ArrayRef, first_row: usize) -> Result<ArrayRef> {
+    let place = Place { table: &table.name, column: &column.name, first_row };
+    match column.role {
+        Role::Tag => coerce::to_tag(values, &place),
+        _ => coerce::to(values, column.ty, &place),
+    }
+}
+
+/// The schema of `table`, where tags may stand as dictionaries, and times may be missing as long as nobody looked.
 fn written(table: &TableSchema, columns: &[ArrayRef]) -> SchemaRef {
     let fields = table
         .arrow()
         .fields()
         .iter()
         .zip(columns)
-        .map(|(field, values)| Field::clone(field).with_data_type(values.data_type().clone()))
+        .map(|(field, values)| {
+            let nullable = field.is_nullable() || values.null_count() > 0;
+            Field::clone(field).with_data_type(values.data_type().clone()).with_nullable(nullable)
+        })
         .collect::<Vec<_>>();
     Arc::new(Schema::new(fields))
 }
 
-/// Rows of a table as it was before it got more columns, with nulls in these.
+/// Rows of a table as it was before it got more columns, with nulls in these, or before a BIGINT became DOUBLE.
 pub(super) fn widen(table: &TableSchema, rows: &RecordBatch) -> RecordBatch {
     let columns = table.columns.iter().enumerate().map(|(at, column)| match rows.columns().get(at) {
+        Some(values) if column.ty == ColumnType::Double => as_doubles(values),
         Some(values) => values.clone(),
         None => new_null_array(&column.ty.arrow(), rows.num_rows()),
     });
     // New columns stand behind the old ones, so the lengths and types are those of the table.
     let columns: Vec<_> = columns.collect();
     RecordBatch::try_new(written(table, &columns), columns).unwrap_or_else(|_| rows.clone())
+}
+
+/// Exact, for a BIGINT becomes a DOUBLE only where all its values are.
+fn as_doubles(values: &ArrayRef) -> ArrayRef {
+    match values.as_primitive_opt::<Int64Type>() {
+        Some(integers) => Arc::new(integers.unary::<_, Float64Type>(|value| value as f64)),
+        None => values.clone(),
+    }
 }
 
 /// The statement that would create a table for these rows.
@@ -129,30 +192,4 @@ fn sources(table: &TableSchema, rows: &RecordBatch) -> Result<Vec<Option<usize>>
         }
     }
     Ok(sources)
-}
-
-/// Every row has a time, none lies too far ahead, and none is older than the table keeps.
-fn check_times(table: &TableSchema, times: &ArrayRef, now_nanos: i64) -> Result<()> {
-    let latest = now_nanos.saturating_add(AHEAD_NANOS_MAX);
-    let retention = table.options.get("retention").map(|kept| duration::nanos(kept)).transpose()?;
-    let oldest = retention.map_or(i64::MIN, |kept| now_nanos.saturating_sub(kept));
-    let times = times.as_primitive::<TimestampNanosecondType>();
-    let wrong = |row: usize, what: String| {
-        Err(QueryError::Invalid(format!("row {} for table {}: {what}", row + 1, table.name)))
-    };
-    for row in 0..times.len() {
-        if times.is_null(row) {
-            return wrong(row, "time is missing; every row needs the time of its event".to_owned());
-        }
-        let time = times.value(row);
-        if time > latest {
-            let shown = coerce::shown(times, row);
-            return wrong(row, format!("time {shown} is more than 10 minutes ahead of the clock"));
-        }
-        if time < oldest {
-            let (shown, kept) = (coerce::shown(times, row), &table.options["retention"]);
-            return wrong(row, format!("time {shown} is older than the table's retention of {kept}"));
-        }
-    }
-    Ok(())
 }

@@ -1,15 +1,19 @@
 //! Tests of the query crate through its public face.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod alter;
+mod alter_model;
 mod baseline;
 mod delete;
 mod functions;
 mod golden;
 mod label;
 mod life;
+mod limit;
 mod name;
 mod plan;
 mod prepared;
+mod reject;
 mod safety;
 mod schema;
 mod statement;

@@ -61,7 +61,7 @@ async fn a_slip_is_told_with_its_place_and_what_is_known() {
         ("CREATE TABLE t (\n  x DOUBLE FEETURE)", "(line 2, column 12)"),
         (
             "CREATE MODEL m (x DOUBLE) WITH (ownr = 'x')",
-            "unknown option ownr of a model; it has type, positive, threshold, label_delay, primary_metric, retention, owner, description, dedup, retention_bytes (line 1, column 33)",
+            "unknown option ownr of a model; it has type, positive, threshold, label_delay, primary_metric, retention, owner, description, dedup, retention_bytes, on_bad_row, series_max, tag_values_max (line 1, column 33)",
         ),
         ("CREATE TABLE t (x DOUBLE) WITH (owner = 'x')", "unknown option owner of a table"),
         ("CREATE MODEL m (x DOUBLE) WITH (threshold = 'high')", "\"high\" is no number"),

@@ -75,6 +75,7 @@ async fn a_conflict_names_the_column_both_types_and_the_first_row() {
         _,
         _,
     >(vec![Some(vec![Some(0.5), Some(1.0)]), Some(vec![Some(0.5)])]));
+    db.write(to_table("t", batch([("time", times(&[0])), ("i", integers(&[i64::MAX]))]))).await.unwrap();
     let cases: Vec<(&str, ArrayRef, &str)> = vec![
         ("d", strings([None, Some("12")]), "column d of table t is DOUBLE, the rows have Utf8: row 2 is 12"),
         ("i", doubles(&[1.0, 1.5]), "column i of table t is BIGINT, the rows have Float64: row 2 is 1.5"),
@@ -99,7 +100,83 @@ async fn a_conflict_names_the_column_both_types_and_the_first_row() {
         assert!(matches!(error, QueryError::Invalid(_)), "{error:?}");
         assert!(error.to_string().contains(expected), "{expected}: {error}");
     }
-    assert_eq!(one(&db, "SELECT count(*) FROM t").await, "0");
+    assert_eq!(one(&db, "SELECT count(*) FROM t").await, "1");
+}
+
+#[tokio::test]
+async fn a_fraction_makes_a_bigint_double_where_all_its_values_are_exact() {
+    for flushed in [false, true] {
+        let db = wide().await;
+        db.write(to_table("t", batch([("time", times(&[1, 2])), ("i", integers(&[1 << 53, -7]))])))
+            .await
+            .unwrap();
+        if flushed {
+            db.flush().await.unwrap();
+        }
+        db.write(to_table("t", batch([("time", times(&[3])), ("i", doubles(&[8.0]))]))).await.unwrap();
+        assert_eq!(one(&db, "SELECT arrow_typeof(i) FROM t LIMIT 1").await, "Int64", "8.0 is an integer");
+        db.write(to_table("t", batch([("time", times(&[4, 5])), ("I", doubles(&[0.5, 1e300]))])))
+            .await
+            .unwrap();
+        let sql = "SELECT i FROM t ORDER BY time";
+        assert_eq!(rows(&db, sql).await.concat(), ["9007199254740992.0", "-7.0", "8.0", "0.5", "1e300"]);
+        db.write(to_table("t", batch([("time", times(&[6])), ("i", integers(&[9]))]))).await.unwrap();
+        db.flush().await.unwrap();
+        db.engine().compact().unwrap();
+        assert_eq!(one(&db, "SELECT i FROM t ORDER BY time DESC LIMIT 1").await, "9.0");
+    }
+}
+
+#[tokio::test]
+async fn a_fraction_is_refused_where_a_value_before_it_would_change() {
+    let db = wide().await;
+    db.write(to_table("t", batch([("time", times(&[1])), ("i", integers(&[(1 << 53) + 1]))]))).await.unwrap();
+    let fraction = || batch([("time", times(&[2])), ("i", doubles(&[0.5]))]);
+    let refused = db.write(to_table("t", fraction())).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "column i of table t is BIGINT, the rows have Float64: row 1 is 0.5; the column cannot become DOUBLE: the row \
+         of 1970-01-01T00:00:01Z in memory holds 9007199254740993, and a DOUBLE holds whole numbers exactly only up to \
+         9007199254740992"
+    );
+    let db = wide().await;
+    let part = |rows| WritePart { target: WriteTarget::Table("t".into()), rows };
+    let large = |value| part(batch([("time", times(&[1])), ("i", integers(&[value]))]));
+    let both = Write { writer: None, parts: vec![large((1 << 53) + 1), part(fraction())] };
+    let refused = db.write(both).await.unwrap_err().to_string();
+    assert!(refused.contains("row 1 of the same column in this write holds 9007199254740993"), "{refused}");
+    let both = Write { writer: None, parts: vec![large(1 << 53), part(fraction()), large(3)] };
+    db.write(both).await.unwrap();
+    assert_eq!(rows(&db, "SELECT i FROM t ORDER BY i").await.concat(), ["0.5", "3.0", "9007199254740992.0"]);
+}
+
+#[tokio::test]
+async fn keys_and_categories_stay_integers() {
+    let db = Database::open_in_memory().unwrap();
+    db.sql("CREATE MODEL m (id BIGINT KEY, k BIGINT FEATURE CATEGORICAL)").await.unwrap();
+    for column in ["id", "k"] {
+        let rows = batch([("time", times(&[1])), (column, doubles(&[0.5]))]);
+        let refused = db.write(to_table("m", rows)).await.unwrap_err().to_string();
+        assert!(refused.contains(&format!("column {column} of table m is BIGINT")), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn writers_that_widen_the_same_column_at_once_all_succeed() {
+    let db = wide().await;
+    let mut writers = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let db = db.clone();
+        writers.spawn(async move {
+            let rows = batch([("time", times(&[n])), ("i", doubles(&[n as f64 + 0.5]))]);
+            db.write(to_table("t", rows)).await
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.unwrap().unwrap();
+    }
+    assert_eq!(one(&db, "SELECT sum(i) FROM t").await, "32.0");
+    assert_eq!(db.engine().snapshot().table("t").unwrap().version, 2, "widened once");
 }
 
 #[tokio::test]
@@ -209,6 +286,29 @@ async fn a_batch_sent_again_is_acknowledged_and_not_written_again() {
     let write = || Write { writer: writer(3), ..to_table("fraud", widened()) };
     assert!(!db.write(write()).await.unwrap().duplicate);
     assert!(db.write(write()).await.unwrap().duplicate, "although the column is not new any more");
+}
+
+#[tokio::test]
+async fn a_batch_sent_again_is_acknowledged_although_it_would_be_refused_by_now() {
+    let db = wide().await;
+    let now = db.engine().now_nanos() / 1_000_000_000;
+    let write = |sequence, x: f64| Write {
+        writer: Some(WriterSequence { writer: "w".into(), sequence }),
+        ..to_table("short", batch([("time", times(&[now - 86_400])), ("x", doubles(&[x]))]))
+    };
+    db.write(write(1, 0.5)).await.unwrap();
+    db.sql("ALTER TABLE short SET (retention = '1 hour')").await.unwrap();
+    assert!(
+        db.write(write(1, 0.5)).await.unwrap().duplicate,
+        "its time was within bounds when it came first"
+    );
+    let other = db.write(write(1, 1.5)).await.unwrap_err();
+    assert!(matches!(other, QueryError::Invalid(_)), "{other:?}");
+    db.write(write(2, 0.5)).await.unwrap_err();
+    db.sql("ALTER TABLE short RENAME TO long").await.unwrap();
+    assert!(db.write(write(1, 0.5)).await.unwrap().duplicate, "its table had that name");
+    assert!(matches!(db.write(write(2, 0.5)).await.unwrap_err(), QueryError::NotFound(_)));
+    assert_eq!(one(&db, "SELECT count(*) FROM long").await, "1");
 }
 
 #[tokio::test]

@@ -175,6 +175,12 @@ impl Engine {
         self.inner.committer.lock().writers.last(writer)
     }
 
+    /// The answer to a batch of this writer, with this fingerprint, that was applied before; None of any other. For
+    /// callers that cannot make it again, since its table is gone, has changed or would refuse it now.
+    pub fn applied(&self, id: &WriterSequence, fingerprint: u64) -> Option<WriteAck> {
+        self.inner.repeat_of(Some(&(id.clone(), fingerprint)))
+    }
+
     /// Moves all memtables into segments.
     pub fn flush(&self) -> Result<()> {
         if self.inner.is_closed() {

@@ -4,6 +4,7 @@
 //! definition is durable in a frame of the log at the latest with the first row that needs it, and in a series file
 //! before the log is dropped. Byte map: `docs/format/series.md`.
 
+mod bounds;
 mod codes;
 mod definitions;
 mod files;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, StringArray};
 use parking_lot::RwLock;
 
+use self::bounds::Bounds;
 pub(crate) use self::files::{SeriesFiles, SeriesPlaces, remove_unnamed};
 use self::marks::Marks;
 use self::resolve::Request;
@@ -62,12 +64,18 @@ impl SeriesRegistry {
     }
 
     /// Tags become series: `batch` has the table's columns in order (`TableSchema::arrow`), tag columns as Utf8 or
-    /// Dictionary(Int32, Utf8). Gives ids to tag sets not seen.
+    /// Dictionary(Int32, Utf8). Gives ids to tag sets not seen, as far as the limits of the table allow it.
     pub(crate) fn resolve(&self, schema: &TableSchema, batch: &RecordBatch) -> Result<Rows> {
         let request = Request::new(schema, batch)?;
         let (found, all) = request.find(&self.sets.read());
         // Another writer may have defined some in between: under the write lock they are looked up again.
-        let found = if all { found } else { request.define(&mut self.sets.write())? };
+        let found = match all {
+            true => found,
+            false => {
+                let bounds = Bounds::of(schema);
+                request.define(&mut self.sets.write(), &bounds)?
+            }
+        };
         Ok(request.rows(&found))
     }
 

@@ -1,7 +1,9 @@
 //! From the tags of a batch to series.
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
+use hashbrown::HashSet;
 
+use super::bounds::Bounds;
 use super::codes::{Coded, combine};
 use super::sets::{Sets, Shape};
 use super::symbols::{Symbol, check_value};
@@ -63,9 +65,41 @@ impl Request {
         (found, all)
     }
 
-    /// Gives ids to those that have none.
-    pub(super) fn define(&self, sets: &mut Sets) -> Result<Vec<Option<SeriesId>>> {
-        self.example.iter().map(|row| self.define_one(sets, *row).map(Some)).collect()
+    /// Gives ids to those that have none: to all of them, or to none where a limit of the table is in the way.
+    pub(super) fn define(&self, sets: &mut Sets, bounds: &Bounds) -> Result<Vec<Option<SeriesId>>> {
+        let (found, _) = self.find(sets);
+        self.check_bounds(sets, bounds, &found)?;
+        let define = |(row, known): (&u32, Option<SeriesId>)| match known {
+            Some(known) => Ok(Some(known)),
+            None => self.define_one(sets, *row).map(Some),
+        };
+        self.example.iter().zip(found).map(define).collect()
+    }
+
+    /// Costs no more than the new series do, however many there are already. Their number bounds that of their values,
+    /// and a dictionary may name a value twice: what is distinct is counted only where a limit is near.
+    fn check_bounds(&self, sets: &Sets, bounds: &Bounds, found: &[Option<SeriesId>]) -> Result<()> {
+        let new = self.example.iter().zip(found).filter(|(_, series)| series.is_none());
+        let new: Vec<u32> = new.map(|(row, _)| *row).collect();
+        let known = sets.count(self.table);
+        if !bounds.allow_series(known + new.len()) {
+            let distinct: HashSet<Vec<Option<&str>>> = new.iter().map(|row| self.tags(*row)).collect();
+            bounds.check_series(known, distinct.len())?;
+        }
+        for (at, (id, column)) in self.ids.iter().zip(&self.columns).enumerate() {
+            let known = sets.count_values(self.table, *id);
+            if !bounds.allow_values(known + new.len()) {
+                let values: HashSet<&str> = new.iter().filter_map(|row| tag(column, *row)).collect();
+                let fresh = values.into_iter().filter(|value| !sets.has_value(self.table, *id, value));
+                bounds.check_values(at, known, fresh.count())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The tags of a row.
+    fn tags(&self, row: u32) -> Vec<Option<&str>> {
+        self.columns.iter().map(|column| tag(column, row)).collect()
     }
 
     fn define_one(&self, sets: &mut Sets, row: u32) -> Result<SeriesId> {
@@ -127,6 +161,12 @@ impl<'a> Keys<'a> {
         }
         sets.find(self.shape_id?, &self.tags)
     }
+}
+
+/// A tag of a row; none where it is null.
+fn tag(column: &Coded, row: u32) -> Option<&str> {
+    let code = column.codes[row as usize];
+    (code != 0).then(|| column.value(code))
 }
 
 /// The columns that are kept as arrays.

@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use roaring::RoaringBitmap;
 
 use super::symbols::{Symbol, Symbols, make_room};
 use crate::error::{Result, StorageError};
@@ -27,14 +28,28 @@ struct Entry {
     start: u32,
 }
 
+/// The distinct values of one tag of a table. Symbols are given in order, so that those of a tag lie close together and
+/// take about two bytes each.
+#[derive(Debug, Default)]
+struct Values {
+    symbols: RoaringBitmap,
+    /// How many: the bitmap would have to add up its parts.
+    count: usize,
+}
+
 /// All tag sets by id, and the ids by tag set.
 #[derive(Debug, Default)]
 pub(super) struct Sets {
     pub(super) symbols: Symbols,
     shapes: Vec<Shape>,
     shape_ids: HashMap<Shape, ShapeId>,
-    /// Series of each shape: a look over all series would hold up writers.
-    series_of_shape: Vec<usize>,
+    /// Of each shape its columns among `values`.
+    columns_of_shape: Vec<Vec<u32>>,
+    /// Series of each table: a look over all series would hold up writers.
+    series_of_table: HashMap<TableId, usize>,
+    /// The distinct values of each tag.
+    values: Vec<Values>,
+    values_of: HashMap<(TableId, ColumnId), u32>,
     entries: Vec<Entry>,
     tags: Vec<Symbol>,
     lookup: HashTable<SeriesId>,
@@ -64,7 +79,8 @@ impl Sets {
             return id;
         }
         self.shapes.push(shape.clone());
-        self.series_of_shape.push(0);
+        let columns = shape.columns.iter().map(|column| self.values_place(shape.table, *column)).collect();
+        self.columns_of_shape.push(columns);
         // Fewer shapes than series, each of which has an id.
         let id = self.shapes.len() as ShapeId;
         self.shape_ids.insert(shape.clone(), id);
@@ -101,9 +117,7 @@ impl Sets {
         self.entries[id as usize] = Entry { shape, start: self.tags.len() as u32 };
         self.tags.extend_from_slice(tags);
         self.defined += 1;
-        if let Some(series) = self.series_of_shape.get_mut((shape as usize).wrapping_sub(1)) {
-            *series += 1;
-        }
+        self.count_in(shape, tags);
         let Self { shapes, entries, tags: all, lookup, hasher, .. } = self;
         let hash = hasher.hash_one((shape, tags));
         lookup.insert_unique(hash, id, |id| match get(entries, shapes, all, *id) {
@@ -120,9 +134,44 @@ impl Sets {
 
     /// How many are defined for a table.
     pub(super) fn count(&self, table: TableId) -> usize {
-        let of_table =
-            self.shapes.iter().zip(&self.series_of_shape).filter(|(shape, _)| shape.table == table);
-        of_table.map(|(_, series)| series).sum()
+        self.series_of_table.get(&table).copied().unwrap_or(0)
+    }
+
+    /// How many distinct values the series of a table have in a tag.
+    pub(super) fn count_values(&self, table: TableId, column: ColumnId) -> usize {
+        self.values_of(table, column).map_or(0, |values| values.count)
+    }
+
+    /// Whether a series of the table has this value in a tag.
+    pub(super) fn has_value(&self, table: TableId, column: ColumnId, value: &str) -> bool {
+        let symbol = self.symbols.find(value);
+        let values = self.values_of(table, column);
+        values.zip(symbol).is_some_and(|(values, symbol)| values.symbols.contains(symbol))
+    }
+
+    fn values_of(&self, table: TableId, column: ColumnId) -> Option<&Values> {
+        self.values.get(*self.values_of.get(&(table, column))? as usize)
+    }
+
+    /// Where the values of a tag are counted. There are fewer tags than series, each of which has an id.
+    fn values_place(&mut self, table: TableId, column: ColumnId) -> u32 {
+        let Self { values, values_of, .. } = self;
+        *values_of.entry((table, column)).or_insert_with(|| {
+            values.push(Values::default());
+            values.len() as u32 - 1
+        })
+    }
+
+    /// Counts a new series.
+    fn count_in(&mut self, shape: ShapeId, tags: &[Symbol]) {
+        let Some(at) = (shape as usize).checked_sub(1) else { return };
+        let Some((shape, columns)) = self.shapes.get(at).zip(self.columns_of_shape.get(at)) else { return };
+        *self.series_of_table.entry(shape.table).or_default() += 1;
+        for (column, tag) in columns.iter().zip(tags) {
+            if let Some(values) = self.values.get_mut(*column as usize) {
+                values.count += usize::from(values.symbols.insert(*tag));
+            }
+        }
     }
 
     /// The greatest id given.
@@ -136,6 +185,8 @@ impl Sets {
             + self.entries.capacity() * size_of::<Entry>()
             + self.tags.capacity() * size_of::<Symbol>()
             + self.lookup.allocation_size()
+            // About what a bitmap takes for values that lie close together.
+            + self.values.iter().map(|values| values.count * size_of::<u16>()).sum::<usize>()
     }
 }
 

@@ -239,3 +239,85 @@ fn series_are_counted_by_table() {
     let registry = SeriesRegistry::of_numbers(7);
     assert_eq!((registry.count(1), registry.count(2), registry.len()), (7, 0, 7));
 }
+
+fn bounded(series: usize, values: usize) -> TableSchema {
+    let mut schema = schema(2);
+    schema.options.insert("series_max".into(), series.to_string());
+    schema.options.insert("tag_values_max".into(), values.to_string());
+    schema
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<Tags> {
+    pairs.iter().map(|(a, b)| vec![Some((*a).into()), Some((*b).into())]).collect()
+}
+
+#[test]
+fn a_batch_that_would_pass_the_series_of_its_table_defines_none() {
+    let registry = SeriesRegistry::new();
+    let three = pairs(&[("a", "x"), ("b", "x"), ("c", "x")]);
+    registry.resolve(&bounded(4, 100), &batch(&three, 2, true)).unwrap();
+    let five = pairs(&[("a", "x"), ("d", "x"), ("e", "x")]);
+    let error = registry.resolve(&bounded(4, 100), &batch(&five, 2, false)).unwrap_err();
+    assert!(matches!(&error, StorageError::TooManySeries { size: 5, limit: 4, .. }), "{error}");
+    assert_eq!(registry.len(), 3);
+    registry.resolve(&bounded(4, 100), &batch(&five[..2], 2, false)).unwrap();
+    assert_eq!(registry.count(7), 4);
+    registry.resolve(&bounded(1, 1), &batch(&three, 2, false)).expect("those that are there go on");
+    let other = TableSchema { id: 8, ..bounded(3, 100) };
+    registry.resolve(&other, &batch(&three, 2, false)).expect("another table counts for itself");
+}
+
+#[test]
+fn a_batch_that_would_pass_the_values_of_a_tag_defines_none() {
+    let registry = SeriesRegistry::new();
+    let schema = bounded(100, 2);
+    registry.resolve(&schema, &batch(&pairs(&[("a", "x"), ("a", "y")]), 2, false)).unwrap();
+    let error = registry.resolve(&schema, &batch(&pairs(&[("b", "x"), ("b", "z")]), 2, true)).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("tag t1 of table t would have 3 values, over its limit of 2"), "{text}");
+    assert_eq!(registry.len(), 2);
+    registry.resolve(&schema, &batch(&pairs(&[("b", "x"), ("b", "y")]), 2, true)).unwrap();
+}
+
+#[test]
+fn what_a_dictionary_names_twice_counts_once() {
+    let schema = bounded(1, 1);
+    let keys = arrow_array::Int32Array::from(vec![0, 1, 0]);
+    let tag = DictionaryArray::<Int32Type>::new(keys, Arc::new(StringArray::from(vec!["a", "a"])));
+    let times = TimestampNanosecondArray::from(vec![1; 3]).with_timezone("UTC");
+    let tag: ArrayRef = Arc::new(tag);
+    let columns: [(&str, ArrayRef); 3] = [("time", Arc::new(times)), ("t0", tag.clone()), ("t1", tag)];
+    let rows = RecordBatch::try_from_iter_with_nullable(columns.map(|(n, a)| (n, a, true))).unwrap();
+    let registry = SeriesRegistry::new();
+    registry.resolve(&schema, &rows).unwrap();
+    assert_eq!((registry.len(), registry.count(7)), (1, 1));
+}
+
+#[test]
+fn writers_at_once_do_not_pass_a_limit() {
+    let registry = SeriesRegistry::new();
+    let refused = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let registry = &registry;
+                scope.spawn(move || {
+                    let one = |i: i32| batch(&[vec![Some(format!("{writer}-{i}")), None]], 2, false);
+                    (0..50).filter(|i| registry.resolve(&bounded(120, 1_000), &one(*i)).is_err()).count()
+                })
+            })
+            .collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).sum::<usize>()
+    });
+    assert_eq!((registry.count(7), refused), (120, 80));
+}
+
+#[test]
+fn values_are_counted_anew_when_series_are_read() {
+    let registry = filled();
+    let other = SeriesRegistry::new();
+    other.define(&bytes_of(&registry)).unwrap();
+    let schema = bounded(100, 5);
+    let more = [vec![Some("host5".into()), None]];
+    let error = other.resolve(&schema, &batch(&more, 2, false)).unwrap_err();
+    assert!(matches!(error, StorageError::TooManyTagValues { size: 6, .. }), "{error}");
+}

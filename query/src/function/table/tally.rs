@@ -12,9 +12,8 @@ use datafusion::common::{Result, exec_err};
 
 use super::provider::Job;
 use crate::function::counting::Counter;
+use crate::limits::WINDOWS_MAX;
 
-/// The most windows one call reports: so many rows a column are more than anybody reads, and each holds counts.
-const WINDOWS_MAX: usize = 100_000;
 /// Runs of rows shorter than this on average are put in order first: each run has a cost of its own.
 const RUN_ROWS_MIN: usize = 64;
 

@@ -44,7 +44,7 @@ fn a_text_may_hold_comments_and_many_statements() {
     assert!(matches!(statements[1], Statement::Drop(_)));
 }
 
-const WORDS: [&str; 32] = [
+const WORDS: [&str; 40] = [
     "CREATE",
     "MODEL",
     "TABLE",
@@ -70,6 +70,14 @@ const WORDS: [&str; 32] = [
     "NOT",
     "EXISTS",
     "DROP",
+    "ADD",
+    "COLUMN",
+    "RENAME",
+    "TO",
+    "ALTER",
+    "TYPE",
+    "SET",
+    "RESET",
     "SHOW",
     "MODELS",
     "VECTOR",
@@ -83,6 +91,7 @@ proptest! {
     #[test]
     fn any_words_are_read_or_refused_and_never_crash(words in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..24)) {
         let _ = parse(&words.join(" "));
+        let _ = parse(&format!("ALTER MODEL m {}", words.join(" ")));
     }
 
     #[test]
@@ -90,5 +99,19 @@ proptest! {
         let _ = parse(&text);
         let _ = parse(&format!("CREATE BASELINE b FOR MODEL m AS {text}"));
         let _ = parse(&format!("CREATE TABLE t ({text}"));
+        let _ = parse(&format!("ALTER TABLE t {text}"));
     }
+}
+
+#[test]
+fn the_word_column_may_be_left_away() {
+    for (sql, same) in [
+        ("ALTER TABLE t ADD x DOUBLE", "ALTER TABLE t ADD COLUMN x DOUBLE"),
+        ("ALTER TABLE t DROP x", "ALTER TABLE t DROP COLUMN x"),
+        ("ALTER TABLE t RENAME x TO y", "alter table t rename column x to y"),
+        ("ALTER MODEL t ALTER x TYPE DOUBLE", "ALTER MODEL t ALTER COLUMN x SET DATA TYPE DOUBLE"),
+    ] {
+        assert_eq!(format!("{:?}", one(sql)), format!("{:?}", one(same)), "{sql}");
+    }
+    assert!(matches!(one("ALTER VIEW v AS SELECT 1"), Statement::Sql(_)));
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PLACE: Place<'_> = Place { table: "t", column: "c" };
+const PLACE: Place<'_> = Place { table: "t", column: "c", first_row: 0 };
 
 fn coerced(values: impl Array + 'static, ty: ColumnType) -> Result<ArrayRef> {
     let values: ArrayRef = Arc::new(values);

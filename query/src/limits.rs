@@ -1,0 +1,51 @@
+//! Every limit of the query layer, by name. Those of the engine are in [`driftline_storage::limits`].
+
+use driftline_storage::limits::Limit;
+
+use crate::stats::binning::BINS_MAX;
+
+/// How far ahead of the clock an event time may lie: clocks of senders differ. 10 minutes, in nanoseconds.
+pub(crate) const AHEAD_NANOS_MAX: i64 = 600 * 1_000_000_000;
+/// How deep expressions of a statement may nest.
+pub(crate) const RECURSION_MAX: usize = 50;
+/// Numbers in one VECTOR.
+pub(crate) const VECTOR_NUMBERS_MAX: u32 = 1 << 16;
+/// Bytes that queries together may write to disk while they run: 64 GiB.
+pub(crate) const SPILL_BYTES_MAX: u64 = 64 << 30;
+/// Windows of one call of `drift_over_time`: so many rows a column are more than anybody reads, and each holds counts.
+pub(crate) const WINDOWS_MAX: usize = 100_000;
+
+/// All of them, as `system.limits` shows them.
+pub(crate) const LIMITS: [Limit; 6] = [
+    Limit {
+        name: "ahead_nanos_max",
+        value: AHEAD_NANOS_MAX as u64,
+        unit: "nanoseconds",
+        what: "how far ahead of the clock an event time may lie",
+    },
+    Limit {
+        name: "recursion_max",
+        value: RECURSION_MAX as u64,
+        unit: "levels",
+        what: "how deep expressions of a statement may nest",
+    },
+    Limit {
+        name: "vector_numbers_max",
+        value: VECTOR_NUMBERS_MAX as u64,
+        unit: "numbers",
+        what: "numbers in one VECTOR",
+    },
+    Limit {
+        name: "spill_bytes_max",
+        value: SPILL_BYTES_MAX,
+        unit: "bytes",
+        what: "what queries together write to disk while they run",
+    },
+    Limit {
+        name: "windows_max",
+        value: WINDOWS_MAX as u64,
+        unit: "windows",
+        what: "windows of one call of drift_over_time",
+    },
+    Limit { name: "bins_max", value: BINS_MAX as u64, unit: "bins", what: "bins of a comparison" },
+];
