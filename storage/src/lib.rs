@@ -72,6 +72,7 @@ mod error;
 pub mod limits;
 mod manifest;
 mod memtable;
+mod operations;
 mod partition;
 mod rows;
 mod schema;
@@ -88,6 +89,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{AppendFile, Disk, Fault, Mapped, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
 pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, SyncPolicy};
 pub use error::{Result, StorageError};
+pub use operations::{
+    BackupReport, Damage, Garbage, Progress, Report, RestoreReport, Verification, restore, verify,
+};
 pub use partition::{CellKey, Partition, Width};
 pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SeriesId, TIME_COLUMN, TableId, TableSchema,

@@ -7,6 +7,7 @@ mod commit;
 mod compact;
 mod flush;
 mod open;
+mod operate;
 mod options;
 mod replay;
 mod reserve;
@@ -27,6 +28,7 @@ use parking_lot::{Condvar, Mutex};
 use self::commit::{Committer, Pending};
 use self::compact::Compaction;
 use self::flush::Choice;
+pub(crate) use self::open::TRASH_DIR;
 use self::open::{Files, Lasting};
 pub use self::options::{EngineOptions, SyncPolicy};
 use self::reserve::Reserve;
@@ -47,7 +49,8 @@ use crate::snapshot::Snapshot;
 use crate::wal;
 use crate::writers::Verdict;
 
-const LOCK_FILE: &str = "LOCK";
+/// Who holds it has the directory.
+pub(crate) const LOCK_FILE: &str = "LOCK";
 
 /// One data directory, open for reading and writing. Dropping it closes it.
 #[derive(Debug)]
@@ -216,7 +219,7 @@ enum Encoded {
 }
 
 /// Takes the directory for this process.
-fn lock(disk: &dyn Disk) -> Result<Box<dyn Any + Send + Sync>> {
+pub(crate) fn lock(disk: &dyn Disk) -> Result<Box<dyn Any + Send + Sync>> {
     disk.lock(LOCK_FILE).map_err(|error| match error.kind() {
         std::io::ErrorKind::WouldBlock => StorageError::InUse { path: disk.root() },
         _ => StorageError::io("lock", LOCK_FILE, error),

@@ -6,6 +6,7 @@ mod file;
 mod frame;
 mod payload;
 mod recovery;
+pub(crate) mod survey;
 
 pub(crate) use file::{HEADER_BYTES, RotateError, WalWriter};
 pub(crate) use payload::{LoggedBatch, decode_batch, encode_batch, fingerprint};

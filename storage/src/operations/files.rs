@@ -1,0 +1,115 @@
+//! The files that a manifest names, and whether each is what the manifest says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::disk::{Disk, ReadFile};
+use crate::error::{Result, StorageError};
+use crate::manifest::Manifest;
+use crate::segment::{SEGMENT_DIR, SegmentFile, SegmentInfo, SegmentReader};
+use crate::series::{self, SERIES_DIR, SeriesRegistry};
+
+/// Directories in which files lie that manifests name.
+pub(crate) const NAMED_DIRS: [&str; 2] = [SEGMENT_DIR, SERIES_DIR];
+
+/// A file that a manifest names.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedFile {
+    pub(crate) path: String,
+    /// Bytes from its start that count. It may be longer: a series file is appended to, a segment file may end in a
+    /// segment that is merged into others already.
+    pub(crate) bytes: u64,
+    pub(crate) content: Content,
+}
+
+/// What such a file holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    /// Segments, in the order of the manifest; all lie in the file of this number.
+    Segments { number: u64, infos: Vec<SegmentInfo> },
+    /// Definitions of series.
+    Series { number: u64 },
+}
+
+/// Every file that a manifest names, but for the log: the one place that knows the kinds there are.
+pub(crate) fn named_files(manifest: &Manifest) -> Vec<NamedFile> {
+    let series = manifest.series.0.iter().map(|(number, bytes)| NamedFile {
+        path: series::path_of(*number),
+        bytes: *bytes,
+        content: Content::Series { number: *number },
+    });
+    let mut by_file: BTreeMap<u64, Vec<SegmentInfo>> = BTreeMap::new();
+    for info in &manifest.segments {
+        by_file.entry(info.file).or_default().push(info.clone());
+    }
+    let segments = by_file.into_iter().map(|(number, infos)| NamedFile {
+        path: SegmentInfo::path_of(number),
+        bytes: infos.iter().map(|info| info.offset.saturating_add(info.bytes)).max().unwrap_or(0),
+        content: Content::Segments { number, infos },
+    });
+    series.chain(segments).collect()
+}
+
+impl NamedFile {
+    /// Whether it holds segments, whose open readers keep it.
+    pub(super) fn is_segments(&self) -> bool {
+        matches!(self.content, Content::Segments { .. })
+    }
+
+    /// Whether `disk` holds this file as far as can be told without reading all of it: length, and for a segment head,
+    /// trailer and directory, whose checksum the manifest names. What cannot be read is not there.
+    pub(super) fn is_there(&self, disk: &Arc<dyn Disk>) -> bool {
+        let is_long_enough = disk.open(&self.path).and_then(|f| f.len()).is_ok_and(|len| len >= self.bytes);
+        let has_head = |reader: &Arc<SegmentReader>| reader.row_groups().is_ok();
+        is_long_enough && self.readers(disk).iter().all(has_head)
+    }
+
+    /// Every place in it that is not what it must be, all bytes read.
+    pub(super) fn damage(&self, disk: &Arc<dyn Disk>) -> Vec<StorageError> {
+        match (&self.content, self.open(&**disk)) {
+            (_, Err(error)) => vec![error],
+            (Content::Series { number }, Ok(file)) => self.series_damage(*number, &*file),
+            (Content::Segments { .. }, Ok(_)) => {
+                self.readers(disk).iter().flat_map(|reader| reader.damage()).collect()
+            }
+        }
+    }
+
+    fn series_damage(&self, number: u64, file: &dyn ReadFile) -> Vec<StorageError> {
+        match self.read(file) {
+            Ok(bytes) => series::check(number, &bytes).err().into_iter().collect(),
+            Err(error) => vec![error],
+        }
+    }
+
+    /// A file that the manifest names and that is not there is damage, other failures are the system's.
+    pub(super) fn open(&self, disk: &dyn Disk) -> Result<Arc<dyn ReadFile>> {
+        disk.open(&self.path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                StorageError::corrupt(&self.path, 0, "the file that the manifest names")
+            }
+            _ => StorageError::io("open", &self.path, error),
+        })
+    }
+
+    /// The bytes that count.
+    pub(super) fn read(&self, file: &dyn ReadFile) -> Result<Vec<u8>> {
+        let found = file.len().map_err(|e| StorageError::io("read", &self.path, e))?;
+        if found < self.bytes {
+            let expected = format!("{} bytes, as the manifest says", self.bytes);
+            return Err(StorageError::corrupt(&self.path, found, expected));
+        }
+        let mut bytes = vec![0; usize::try_from(self.bytes).unwrap_or(usize::MAX)];
+        file.read_at(0, &mut bytes).map_err(|e| StorageError::io("read", &self.path, e))?;
+        Ok(bytes)
+    }
+
+    /// Readers of its segments, sharing the file; none of another kind. They are for looking at bytes, not at rows:
+    /// they know no series.
+    pub(super) fn readers(&self, disk: &Arc<dyn Disk>) -> Vec<Arc<SegmentReader>> {
+        let Content::Segments { number, infos } = &self.content else { return Vec::new() };
+        let file = SegmentFile::new(disk.clone(), *number);
+        let series = Arc::new(SeriesRegistry::new());
+        infos.iter().map(|info| SegmentReader::new(file.clone(), info.clone(), series.clone())).collect()
+    }
+}
