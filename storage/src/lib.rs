@@ -90,7 +90,8 @@ pub use disk::{AppendFile, Disk, Fault, Mapped, OsDisk, ReadFile, SimAction, Sim
 pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, SyncPolicy};
 pub use error::{Result, StorageError};
 pub use operations::{
-    BackupReport, Damage, Garbage, Progress, Report, RestoreReport, Verification, restore, verify,
+    BackupReport, Damage, Garbage, Progress, RepairLoss, RepairReport, RepairedPlace, Report, RestoreReport,
+    Verification, repair, restore, verify,
 };
 pub use partition::{CellKey, Partition, Width};
 pub use schema::{

@@ -9,6 +9,7 @@ mod files;
 mod log;
 mod pin;
 mod progress;
+mod repair;
 mod restore;
 mod verify;
 
@@ -17,6 +18,7 @@ pub(crate) use self::backup::backup;
 pub(crate) use self::log::LogPiece;
 pub(crate) use self::pin::Pinned;
 pub use self::progress::{Progress, Report};
+pub use self::repair::{RepairLoss, RepairReport, RepairedPlace, repair};
 pub use self::restore::{RestoreReport, restore};
 pub(crate) use self::verify::verify_open;
 pub use self::verify::{Damage, Garbage, Verification, verify};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::copy::{copy, list, make_dirs, sync_dirs};
 use super::files::{NAMED_DIRS, named_files};
-use super::log::check_log;
+use super::log::{LogPiece, check_log, log_pieces};
 use super::progress::{Meter, Report};
 use crate::disk::Disk;
 use crate::engine::lock;
@@ -98,8 +98,9 @@ fn copy_files(
     target: &Arc<dyn Disk>,
     report: &mut Report<'_>,
 ) -> Result<RestoreReport> {
-    let (files, log) = (named_files(manifest), log_files(source, manifest)?);
-    let bytes = files.iter().map(|file| file.bytes).chain(log.iter().map(|(_, bytes)| *bytes)).sum();
+    let (files, log) = (named_files(manifest), log_pieces(source, manifest)?);
+    let log_bytes = log.iter().map(LogPiece::len).sum::<Result<u64>>()?;
+    let bytes = files.iter().map(|file| file.bytes).sum::<u64>() + log_bytes;
     let mut meter = Meter::new(report, bytes);
     for file in &files {
         let from = file.open(source)?;
@@ -111,24 +112,11 @@ fn copy_files(
         copy(&*from, file.bytes, &**target, &file.path, &mut meter)?;
         file.damage(target).into_iter().next().map_or(Ok(()), Err)?;
     }
-    for (path, bytes) in &log {
-        let from = source.open(path).map_err(|e| StorageError::io("open", path, e))?;
-        copy(&*from, *bytes, &**target, path, &mut meter)?;
+    for piece in &log {
+        copy(&*piece.file, piece.len()?, &**target, &wal::path_of(piece.number), &mut meter)?;
     }
     sync_dirs(&**target, &NAMED_DIRS)?;
     sync_dirs(&**target, &[WAL_DIR])?;
     let files = (files.len() + log.len()) as u64;
     Ok(RestoreReport { files, bytes, ..RestoreReport::default() })
-}
-
-/// The files of the log from the first that is needed, with their lengths.
-fn log_files(disk: &dyn Disk, manifest: &Manifest) -> Result<Vec<(String, u64)>> {
-    let numbers: Vec<u64> = list(disk, WAL_DIR)?.iter().filter_map(|name| wal::number_of(name)).collect();
-    let mut files = Vec::new();
-    for path in numbers.into_iter().filter(|number| *number >= manifest.wal_first).map(wal::path_of) {
-        let length = disk.open(&path).and_then(|file| file.len());
-        let length = length.map_err(|e| StorageError::io("read", &path, e))?;
-        files.push((path, length));
-    }
-    Ok(files)
 }

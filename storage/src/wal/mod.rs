@@ -9,7 +9,7 @@ mod recovery;
 pub(crate) mod survey;
 
 pub(crate) use file::{HEADER_BYTES, RotateError, WalWriter};
-pub(crate) use payload::{LoggedBatch, decode_batch, encode_batch, fingerprint};
+pub(crate) use payload::{LoggedBatch, LoggedRows, decode_batch, encode_batch, fingerprint};
 pub(crate) use recovery::{Recovered, recover};
 
 /// Where the WAL files lie.
