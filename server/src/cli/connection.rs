@@ -38,6 +38,11 @@ impl Target {
         }
     }
 
+    /// The data directory, where that is what was named; else it is a server.
+    pub fn directory(&self) -> Result<Option<PathBuf>> {
+        Ok(self.chosen()?.data_dir)
+    }
+
     /// The flags, else the environment; one of the two and not both. clap's own handling of variables would take a
     /// variable for a conflict with the other flag.
     fn chosen(&self) -> Result<Self> {

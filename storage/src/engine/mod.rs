@@ -175,7 +175,7 @@ impl Engine {
     /// Flushes, and brings the segments of every table into disjoint runs, encoded as small as can be. Takes long.
     pub fn compact(&self) -> Result<()> {
         self.flush()?;
-        self.inner.compact_all()
+        self.inner.compact_all(None)
     }
 
     /// The account of memory that memtables and queries share.

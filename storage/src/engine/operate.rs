@@ -31,6 +31,17 @@ impl Engine {
         operations::verify_open(&pinned, &log, report)
     }
 
+    /// The same as [`Engine::compact`] for one table.
+    ///
+    /// # Errors
+    /// [`StorageError::UnknownTable`] where there is none of this name.
+    pub fn compact_table(&self, name: &str) -> Result<()> {
+        let table = self.snapshot().table(name).map(|schema| schema.id);
+        let table = table.ok_or_else(|| StorageError::UnknownTable(name.to_owned()))?;
+        self.flush()?;
+        self.inner.compact_all(Some(table))
+    }
+
     fn expect_open(&self) -> Result<()> {
         if self.inner.is_closed() { Err(StorageError::Closed) } else { Ok(()) }
     }
