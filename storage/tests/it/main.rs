@@ -4,10 +4,12 @@
 //! the recovery (`crash`), each call fails in each way (`fault`), each byte it left behind is damaged (`damage`). After
 //! each, what a new engine shows is compared with what the submitted batches say (`state`). Moments that need a name
 //! have one (`scenario`); memory is bounded (`budget`); files of a released format stay readable (`golden`); and on
-//! Linux the power goes on a real file system (`power_cut`). By default the calls and bytes are sampled from a printed
+//! Linux the power goes on a real file system (`power_cut`). Backups are brought back (`backup`), and damaged
+//! directories repaired (`repair`). By default the calls and bytes are sampled from a printed
 //! seed; `DRIFTLINE_EXHAUSTIVE=1` takes them all, `DRIFTLINE_SEED` repeats a run.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod backup;
 mod budget;
 mod crash;
 mod damage;
@@ -16,6 +18,7 @@ mod golden;
 mod numbers;
 #[cfg(target_os = "linux")]
 mod power_cut;
+mod repair;
 mod sample;
 mod scenario;
 mod session;
