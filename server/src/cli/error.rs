@@ -76,6 +76,14 @@ pub enum CliError {
     /// The file cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// The rows cannot be written to a file.
+    #[error("cannot export to {}: {reason}", .path.display())]
+    Export {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The answer cannot be written.
     #[error("cannot print the answer: {0}")]
     Print(#[from] io::Error),

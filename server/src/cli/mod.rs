@@ -6,6 +6,7 @@
 
 mod connection;
 mod error;
+mod export;
 mod import;
 mod operate;
 mod output;
@@ -46,6 +47,8 @@ enum Command {
     Sql(sql::SqlArgs),
     /// Read a CSV or Parquet file into a table, which is made where it does not exist.
     Import(import::ImportArgs),
+    /// Write the rows of a table or a query to a CSV, Parquet or NDJSON file.
+    Export(export::ExportArgs),
     /// Copy the database to another directory, or bring an earlier copy up to date, while it is written to.
     Backup(operate::BackupArgs),
     /// Make a data directory of a backup.
@@ -72,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => return demo::run(&args),
         Command::Sql(args) => block_on(sql::run(args)),
         Command::Import(args) => block_on(import::run(args)),
+        Command::Export(args) => block_on(export::run(args)),
         Command::Backup(args) => block_on(operate::backup(args)),
         Command::Restore(args) => block_on(operate::restore(args)),
         Command::Verify(args) => block_on(operate::verify(args)),
