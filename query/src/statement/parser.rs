@@ -4,7 +4,7 @@ use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as SqlStateme
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::{Create, CreateBaseline, Drop, Kind, Statement, column, option};
+use super::{Create, CreateBaseline, Drop, Kind, Operation, Statement, column, option};
 use crate::error::{QueryError, Result};
 
 /// How deep expressions may nest.
@@ -66,6 +66,9 @@ impl<'a> Parser<'a> {
                 return self.drop(kind);
             }
         }
+        if let Some(operation) = self.operation()? {
+            return Ok(Statement::Operate(operation));
+        }
         if self.eat(&["SHOW", "MODELS"]) {
             return query("SELECT * FROM system.models ORDER BY name");
         }
@@ -73,6 +76,21 @@ impl<'a> Parser<'a> {
             return query("SELECT * FROM system.baselines ORDER BY model, created_at, name");
         }
         Ok(Statement::Sql(Box::new(self.inner.parse_statement()?)))
+    }
+
+    fn operation(&mut self) -> Result<Option<Operation>> {
+        if self.eat(&["BACKUP", "TO"]) {
+            let Token::SingleQuotedString(to) = self.peek().token else {
+                return Err(self.expected("a directory in single quotes"));
+            };
+            self.next();
+            return Ok(Some(Operation::Backup { to }));
+        }
+        if self.eat(&["COMPACT"]) {
+            let table = self.eat(&["TABLE"]).then(|| self.name()).transpose()?;
+            return Ok(Some(Operation::Compact { table }));
+        }
+        Ok(self.eat(&["VERIFY"]).then_some(Operation::Verify))
     }
 
     fn create(&mut self, what: &str) -> Result<Create> {
