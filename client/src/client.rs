@@ -61,7 +61,7 @@ impl Client {
             let client = client.clone();
             async move {
                 let rows = client.flight().do_get(ticket).await.map_err(|e| client.error(e))?;
-                Ok(rows.map_err(move |e| client.error(e)))
+                Ok::<_, ClientError>(rows.map_err(move |e| client.error(e)))
             }
         });
         Ok((Arc::new(schema), parts.try_flatten().boxed()))

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use driftline_storage::{BackupReport, Disk, EngineStatus, OsDisk, StorageError, Verification};
+use driftline_storage::{BackupReport, Disk, Engine, EngineStatus, OsDisk, StorageError, Verification};
 
+use crate::catalog::name;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
 
@@ -96,7 +97,7 @@ fn directory(to: &str, access: Access, allowed: Option<&Path>) -> Result<PathBuf
     )))
 }
 
-fn backup(engine: &driftline_storage::Engine, to: &Path) -> Result<Vec<ArrayRef>> {
+fn backup(engine: &Engine, to: &Path) -> Result<Vec<ArrayRef>> {
     let opened = OsDisk::new(to);
     let disk = opened.map_err(|e| StorageError::io("open directory", to.display().to_string(), e))?;
     let disk: Arc<dyn Disk> = Arc::new(disk);
@@ -107,11 +108,11 @@ fn backup(engine: &driftline_storage::Engine, to: &Path) -> Result<Vec<ArrayRef>
     Ok(std::iter::once(place).chain(numbers.map(|value| number([Some(value)]))).collect())
 }
 
-fn compact(engine: &driftline_storage::Engine, table: Option<&str>) -> Result<Vec<ArrayRef>> {
+fn compact(engine: &Engine, table: Option<&str>) -> Result<Vec<ArrayRef>> {
     let before = engine.status()?;
     match table {
         None => engine.compact()?,
-        Some(name) => engine.compact_table(&spelled(engine, name))?,
+        Some(name) => engine.compact_table(&spelled(engine, name)?)?,
     }
     let EngineStatus { compactions, compacted_bytes, disk, .. } = engine.status()?;
     let done = compactions.saturating_sub(before.compactions);
@@ -119,14 +120,11 @@ fn compact(engine: &driftline_storage::Engine, table: Option<&str>) -> Result<Ve
     Ok([done, written, disk.segments].map(|value| number([Some(value)])).into())
 }
 
-/// A table's name as it was made, where it was written in another case and only one fits.
-fn spelled(engine: &driftline_storage::Engine, name: &str) -> String {
+/// A table's name as it was made.
+fn spelled(engine: &Engine, table: &str) -> Result<String> {
     let snapshot = engine.snapshot();
-    let mut alike = snapshot.tables().keys().filter(|known| known.eq_ignore_ascii_case(name));
-    match (snapshot.table(name), alike.next(), alike.next()) {
-        (None, Some(known), None) => known.clone(),
-        _ => name.to_owned(),
-    }
+    let found = name::find("table", snapshot.tables().keys().map(String::as_str), table)?;
+    Ok(found.unwrap_or(table).to_owned())
 }
 
 /// A row for what was read, then one for each damaged place and one for each file that nothing names.

@@ -156,7 +156,7 @@ fn fill(mut log: WalWriter, last: u64) -> Result<()> {
     while log.next_seq() <= last {
         if log.must_rotate(WAL_FILE_BYTES_MAX) {
             let next = log.number() + 1;
-            log.rotate(next).map_err(|RotateError::Create(error) | RotateError::Sync(error)| error)?;
+            log.rotate(next).map_err(|(RotateError::Create(error) | RotateError::Sync(error))| error)?;
         }
         let count = FILL_FRAMES.min(last + 1 - log.next_seq()) as usize;
         log.append(std::iter::repeat_n((&[][..], empty.as_slice()), count))?;

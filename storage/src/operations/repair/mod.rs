@@ -18,7 +18,6 @@ use self::log::Cut;
 use self::report::Loss;
 pub use self::report::{Loss as RepairLoss, RepairReport, RepairedPlace};
 use self::segments::Bad;
-use super::copy::list;
 use super::files::{Content, NamedFile, named_files};
 use super::progress::{Meter, Report};
 use crate::disk::Disk;
@@ -26,8 +25,7 @@ use crate::engine::lock;
 use crate::error::{Result, StorageError};
 use crate::manifest::{self, Manifest};
 use crate::schema::TableId;
-use crate::series::{self, SERIES_DIR, SeriesFiles, SeriesPlaces, SeriesRegistry};
-use crate::wal;
+use crate::series::{self, SeriesFiles, SeriesPlaces, SeriesRegistry};
 
 /// Brings the directory behind `disk`, which nobody has open, to open again; with `dry_run` only says what it would do.
 ///
