@@ -280,6 +280,56 @@ fn a_repaired_database_takes_writes_and_keeps_them() {
     }
 }
 
+/// A flush of some tables leaves the log to the others: a cut may then fall before writes that segments hold. No later
+/// write may get the sequence of one of those.
+#[test]
+fn a_cut_before_what_segments_hold_gives_no_sequence_twice() {
+    use crate::numbers::{create_named, send_to, sequences_in};
+    let source = SimDisk::new(4);
+    let engine = driftline_storage::Engine::open(
+        disk(&source),
+        driftline_storage::EngineOptions {
+            background_flush: true,
+            memtable_bytes_max: 128 << 10,
+            wal_file_bytes_max: 16 << 10,
+            ..crate::session::options()
+        },
+    )
+    .unwrap();
+    let (large, small) = (create_named(&engine, "large"), create_named(&engine, "small"));
+    send_to(&engine, &[large.id], "w", 1).unwrap();
+    send_to(&engine, &[small.id], "w", 2).unwrap();
+    let mut last = 2;
+    while engine.status().unwrap().flushes == 0 {
+        last += 1;
+        send_to(&engine, &[large.id], "w", last).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let waiting = engine.snapshot().size(small.id).memtable_rows;
+    assert!(waiting > 0, "the flush took all tables");
+    drop(engine);
+    let log = source.files().into_iter().filter(|(path, _)| path.starts_with("wal/"));
+    for (path, offset) in log.flat_map(|(path, len)| (0..len).step_by(2_048).map(move |at| (path.clone(), at))) {
+        let image = source.image();
+        assert!(image.flip(&path, offset, 0x01));
+        let what = format!("{path}: byte {offset} of the log flipped");
+        let report = mend(&image).unwrap();
+        let engine = open(&image).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let before = sequences_in(&engine, "large").unwrap();
+        (1..=3).for_each(|sequence| send_to(&engine, &[large.id, small.id], "after", sequence).unwrap());
+        drop(engine);
+        let engine = open(&image).unwrap_or_else(|error| panic!("{what}: {error}"));
+        engine.compact().unwrap();
+        let mut after = [before, vec![1, 2, 3]].concat();
+        after.sort_unstable();
+        assert_eq!(sequences_in(&engine, "large").unwrap(), after, "{what}: {report:?}");
+        let small = sequences_in(&engine, "small").unwrap();
+        assert!(small == [1, 2, 3] || small == [1, 2, 2, 3], "{what}: {small:?}");
+        let ranges: Vec<_> = engine.snapshot().segments(large.id).iter().map(|s| s.info().last_seq).collect();
+        assert!(ranges.is_sorted(), "{what}: {ranges:?}");
+    }
+}
+
 /// Compacted segments know the tags of their series.
 #[test]
 fn damaged_series_files_are_rebuilt_from_compacted_segments() {
