@@ -130,10 +130,12 @@ fn spelled(engine: &Engine, table: &str) -> Result<String> {
 /// A row for what was read, then one for each damaged place and one for each file that nothing names.
 fn verified(found: &Verification) -> Vec<ArrayRef> {
     let read = ("read", None, None, None, Some(found.bytes));
-    let damage = found.damage.iter().map(|damage| {
-        ("damage", Some(&damage.path), Some(&damage.expected), Some(damage.offset), None)
-    });
-    let garbage = found.garbage.iter().map(|file| ("garbage", Some(&file.path), None, None, Some(file.bytes)));
+    let damage = found
+        .damage
+        .iter()
+        .map(|damage| ("damage", Some(&damage.path), Some(&damage.expected), Some(damage.offset), None));
+    let garbage =
+        found.garbage.iter().map(|file| ("garbage", Some(&file.path), None, None, Some(file.bytes)));
     let rows: Vec<_> = std::iter::once(read).chain(damage).chain(garbage).collect();
     vec![
         Arc::new(rows.iter().map(|row| Some(row.0)).collect::<StringArray>()),

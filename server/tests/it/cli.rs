@@ -5,7 +5,9 @@ use std::process::{Child, Command, Output, Stdio};
 /// The binary, without what the environment of the test may say.
 pub fn driftline(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_driftline"));
-    for name in ["DATA_DIR", "URL", "GRPC", "FORMAT", "SYNC", "LOG", "TABLE", "TIME", "TAGS", "KEY", "BACKUP_DIR"] {
+    for name in
+        ["DATA_DIR", "URL", "GRPC", "FORMAT", "SYNC", "LOG", "TABLE", "TIME", "TAGS", "KEY", "BACKUP_DIR"]
+    {
         command.env_remove(format!("DRIFTLINE__{name}"));
     }
     command.args(arguments);

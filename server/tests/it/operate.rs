@@ -133,9 +133,8 @@ fn a_compaction_says_what_it_did() {
 fn rows_are_exported_to_files() {
     let place = Place::with_rows();
     let data = place.path("data");
-    let export = |what: &str, file: &str| {
-        done(&["export", "--data-dir", &data, what, "--to", &place.path(file)])
-    };
+    let export =
+        |what: &str, file: &str| done(&["export", "--data-dir", &data, what, "--to", &place.path(file)]);
     assert!(export("SELECT host, x FROM t ORDER BY time", "rows.csv").contains("exported 2 rows"));
     assert_eq!(fs::read_to_string(place.path("rows.csv")).unwrap(), ROWS);
     export("SELECT host, x FROM t WHERE x > 2", "rows.ndjson");

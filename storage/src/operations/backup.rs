@@ -22,7 +22,8 @@ use crate::wal::{self, WAL_DIR, WalWriter};
 /// The file that makes a directory a backup. It holds the checksums of the manifests that a backup published there: a
 /// directory with another one in force was opened as a database since.
 const MARKER: &str = "BACKUP";
-const MARKER_HEAD: &str = "A backup made by driftline; read it with `driftline restore`. Its manifest is one of\n";
+const MARKER_HEAD: &str =
+    "A backup made by driftline; read it with `driftline restore`. Its manifest is one of\n";
 /// Names that a directory may have and still be empty: the lock, a marker that a crash cut short, and what file systems
 /// make themselves.
 const EMPTY_ALL_THE_SAME: [&str; 3] = [LOCK_FILE, "BACKUP.tmp", "lost+found"];

@@ -21,7 +21,8 @@ pub(crate) struct LogPiece {
 
 /// Reads the log as an opening would.
 pub(super) fn check_log(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
-    let mut decode = |_, payload: &[u8], path: &str, offset| wal::decode_batch(payload, path, offset).map(drop);
+    let mut decode =
+        |_, payload: &[u8], path: &str, offset| wal::decode_batch(payload, path, offset).map(drop);
     let registry = SeriesRegistry::new();
     wal::recover(disk, manifest.wal_first, manifest.wal_first_seq, &registry, &mut decode).map(drop)
 }
@@ -56,9 +57,7 @@ impl LogPiece {
 
 /// Every damaged place in these files, which follow on one another.
 pub(super) fn damage(pieces: &[LogPiece], meter: &mut Meter<'_>) -> Result<Vec<StorageError>> {
-    let head = |piece: &LogPiece| {
-        Ok(survey::previous(piece.number, &piece.read(wal::HEADER_BYTES as u64)?))
-    };
+    let head = |piece: &LogPiece| Ok(survey::previous(piece.number, &piece.read(wal::HEADER_BYTES as u64)?));
     let heads = pieces.iter().map(head).collect::<Result<Vec<_>>>()?;
     // Of several files that go on where one ends the last counts: those before it were given up without a frame.
     let stated = |number: u64| heads.iter().rev().flatten().find(|(previous, _)| *previous == number);

@@ -252,7 +252,8 @@ pub(crate) fn check(number: u64, bytes: &[u8]) -> Result<()> {
     let mut at = HEADER_BYTES;
     while at < bytes.len() {
         let block = take_block(&bytes[at..], number, at as u64);
-        let block = block.ok_or_else(|| StorageError::corrupt(&path, at as u64, "a block that fits its checksum"))?;
+        let block =
+            block.ok_or_else(|| StorageError::corrupt(&path, at as u64, "a block that fits its checksum"))?;
         at += BLOCK_HEAD + block.len();
     }
     Ok(())

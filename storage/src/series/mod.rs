@@ -17,9 +17,7 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, StringArray};
 use parking_lot::RwLock;
 
-pub(crate) use self::files::{
-    SeriesFiles, SeriesPlaces, check, path_of, remove_unnamed, survey,
-};
+pub(crate) use self::files::{SeriesFiles, SeriesPlaces, check, path_of, remove_unnamed, survey};
 use self::marks::Marks;
 use self::resolve::Request;
 use self::sets::Sets;

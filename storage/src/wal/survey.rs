@@ -145,12 +145,7 @@ fn batch_of(frame: &Frame<'_>, path: &str, offset: usize) -> Option<LoggedBatch>
 }
 
 /// All true frames from an offset on, those behind damage too.
-fn frames(
-    bytes: &[u8],
-    salt: u64,
-    from: usize,
-    first_seq: u64,
-) -> impl Iterator<Item = (usize, Frame<'_>)> {
+fn frames(bytes: &[u8], salt: u64, from: usize, first_seq: u64) -> impl Iterator<Item = (usize, Frame<'_>)> {
     let mut at = from.next_multiple_of(FRAME_ALIGN);
     // Each frame takes its head at least.
     let seqs = first_seq..=first_seq.saturating_add((bytes.len() / FRAME_HEAD) as u64);
@@ -171,7 +166,8 @@ fn frames(
 fn looks_like_frame(bytes: &[u8], seqs: &std::ops::RangeInclusive<u64>) -> bool {
     let mut cursor = Cursor::new(bytes);
     let head = cursor.take(8, "length and checksum").and_then(|_| cursor.u64("sequence"));
-    head.is_ok_and(|seq| seqs.contains(&seq)) && bytes.get(25..FRAME_HEAD).is_some_and(|zeros| zeros == [0; 7])
+    head.is_ok_and(|seq| seqs.contains(&seq))
+        && bytes.get(25..FRAME_HEAD).is_some_and(|zeros| zeros == [0; 7])
 }
 
 /// Every place in a file of the log that is damaged. `end` is how many of its bytes count; without it the file is the

@@ -235,9 +235,8 @@ fn expect_refused(engine: &Engine, target: &SimDisk, why: &str) {
     let files = target.files();
     let error = back_up(engine, target).unwrap_err().to_string();
     assert!(error.contains(why), "{error}");
-    let without_lock = |files: Vec<(String, u64)>| {
-        files.into_iter().filter(|(path, _)| path != "LOCK").collect::<Vec<_>>()
-    };
+    let without_lock =
+        |files: Vec<(String, u64)>| files.into_iter().filter(|(path, _)| path != "LOCK").collect::<Vec<_>>();
     assert_eq!(without_lock(target.files()), without_lock(files), "nothing is changed");
 }
 
@@ -283,7 +282,8 @@ fn a_restore_needs_an_empty_place_and_a_whole_backup() {
     assert!(error.contains("not empty"), "{error}");
     let error = refused(&full, &SimDisk::new(0)).to_string();
     assert!(error.contains("no manifest"), "{error}");
-    for (path, bytes) in before.backup.files().into_iter().filter(|(path, _)| path != "LOCK" && path != "BACKUP")
+    for (path, bytes) in
+        before.backup.files().into_iter().filter(|(path, _)| path != "LOCK" && path != "BACKUP")
     {
         let (damaged, target) = (before.backup.image(), SimDisk::new(0));
         assert!(damaged.flip(&path, bytes / 2, 0x20));
@@ -323,7 +323,8 @@ fn what_is_damaged_does_not_become_a_backup() {
     let schema = create(&engine);
     send(&engine, &schema, "later", 1).unwrap();
     engine.flush().unwrap();
-    let fresh = source.files().into_iter().find(|(path, _)| path.starts_with("seg/") && !named.contains(path));
+    let fresh =
+        source.files().into_iter().find(|(path, _)| path.starts_with("seg/") && !named.contains(path));
     let (path, bytes) = fresh.unwrap();
     // In the middle of a page: its frame is well.
     assert!(source.flip(&path, bytes / 4, 0x20));

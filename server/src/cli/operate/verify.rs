@@ -42,9 +42,9 @@ async fn ask(target: &Target) -> Result<()> {
     connection.close().await?;
     output::print(&rows, Format::Table)?;
     let damaged = |batch: &arrow::array::RecordBatch| {
-        let kinds = batch.column_by_name("kind").and_then(|column| {
-            column.as_any().downcast_ref::<arrow::array::StringArray>().cloned()
-        });
+        let kinds = batch
+            .column_by_name("kind")
+            .and_then(|column| column.as_any().downcast_ref::<arrow::array::StringArray>().cloned());
         kinds.map_or(0, |kinds| kinds.iter().filter(|kind| *kind == Some("damage")).count() as u64)
     };
     expect_whole(rows.iter().map(damaged).sum(), "the served directory")

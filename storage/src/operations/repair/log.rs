@@ -46,7 +46,9 @@ fn check_batch(payload: &[u8], path: &str, offset: u64, registry: &SeriesRegistr
     let unknown = batch.rows.iter().flat_map(|rows| rows.series.iter()).find(|id| !registry.is_known(**id));
     match unknown {
         None => Ok(()),
-        Some(id) => Err(StorageError::corrupt(path, offset, format!("rows whose tags are known, not of series {id}"))),
+        Some(id) => {
+            Err(StorageError::corrupt(path, offset, format!("rows whose tags are known, not of series {id}")))
+        }
     }
 }
 

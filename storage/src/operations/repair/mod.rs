@@ -139,11 +139,8 @@ impl<'a> Plan<'a> {
 
     fn tell_of_segments(&mut self) {
         for bad in &self.bad {
-            let done = format!(
-                "segment {} is taken out; its file is in {}",
-                bad.info.id,
-                quarantine::place()
-            );
+            let done =
+                format!("segment {} is taken out; its file is in {}", bad.info.id, quarantine::place());
             let mut lost = vec![bad.lost(&self.manifest)];
             for error in &bad.damage {
                 let losses = std::mem::take(&mut lost);

@@ -39,7 +39,9 @@ fn free_path(disk: &dyn Disk, path: &str, bytes: u64) -> Result<Option<String>> 
             Err(error) => return Err(StorageError::io("open", to, error)),
         }
     }
-    Err(StorageError::Invalid(format!("{QUARANTINE_DIR} holds {NAMESAKES_MAX} files of {path}; move them away")))
+    Err(StorageError::Invalid(format!(
+        "{QUARANTINE_DIR} holds {NAMESAKES_MAX} files of {path}; move them away"
+    )))
 }
 
 /// Where a person finds it.

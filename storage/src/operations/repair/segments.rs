@@ -58,7 +58,8 @@ pub(super) fn look_for_unknown(reader: &SegmentReader, registry: &SeriesRegistry
     let unknown: Vec<SeriesId> = series.into_iter().filter(|id| !registry.is_known(*id)).collect();
     let Some(first) = unknown.first() else { return Ok(None) };
     let info = reader.info().clone();
-    let expected = format!("rows whose tags are known, found {} series without (the first: {first})", unknown.len());
+    let expected =
+        format!("rows whose tags are known, found {} series without (the first: {first})", unknown.len());
     let damage = vec![StorageError::corrupt(info.path(), info.offset, expected)];
     Ok(Some(Bad { info, damage }))
 }
