@@ -1,4 +1,4 @@
-//! What operators ask of a running database: `BACKUP TO 'dir'`, `VERIFY`, `COMPACT [TABLE t]`. Each answers rows.
+//! What operators ask of a running database: `BACKUP TO 'dir'`, `VERIFY [DEEP]`, `COMPACT [TABLE t]`. Each answers rows.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use driftline_storage::{BackupReport, Disk, Engine, EngineStatus, OsDisk, Storag
 use crate::catalog::name;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
+use crate::write::Ingest;
 
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +21,11 @@ pub(crate) enum Operation {
         /// The directory as written.
         to: String,
     },
-    /// `VERIFY`.
-    Verify,
+    /// `VERIFY`, `VERIFY DEEP`.
+    Verify {
+        /// Whether summaries are compared with a count of the rows.
+        deep: bool,
+    },
     /// `COMPACT`, `COMPACT TABLE t`.
     Compact {
         /// The table's name as written.
@@ -37,7 +41,7 @@ impl Operation {
                 &["directory"],
                 &["last_write", "rows", "files", "bytes", "copied_files", "copied_bytes", "removed_files"],
             ),
-            Self::Verify => (&["kind", "path", "expected"], &["offset", "bytes"]),
+            Self::Verify { .. } => (&["kind", "path", "expected"], &["offset", "bytes"]),
             Self::Compact { .. } => (&[], &["compactions", "written_bytes", "segment_bytes"]),
         };
         let text = texts.iter().map(|name| Field::new(*name, DataType::Utf8, true));
@@ -49,7 +53,7 @@ impl Operation {
     pub(crate) fn permit(&self, database: &Database, access: Access) -> Result<()> {
         match self {
             Self::Backup { to } => directory(to, access, database.backup_dir()).map(drop),
-            Self::Verify | Self::Compact { .. } => Ok(()),
+            Self::Verify { .. } | Self::Compact { .. } => Ok(()),
         }
     }
 
@@ -60,9 +64,9 @@ impl Operation {
                 let to = directory(&to, access, database.backup_dir())?;
                 database.blocking(move |ingest| backup(ingest.engine(), &to)).await?
             }
-            Self::Verify => {
-                let found = database.blocking(|ingest| Ok(ingest.engine().verify(&mut |_| ())?)).await?;
-                verified(&found)
+            Self::Verify { deep } => {
+                let verify = move |ingest: &Ingest| Ok(ingest.engine().verify(deep, &mut |_| ())?);
+                verified(&database.blocking(verify).await?)
             }
             Self::Compact { table } => {
                 database.blocking(move |ingest| compact(ingest.engine(), table.as_deref())).await?

@@ -90,7 +90,8 @@ impl<'a> Parser<'a> {
             let table = self.eat(&["TABLE"]).then(|| self.name()).transpose()?;
             return Ok(Some(Operation::Compact { table }));
         }
-        Ok(self.eat(&["VERIFY"]).then_some(Operation::Verify))
+        let verify = self.eat(&["VERIFY"]);
+        Ok(verify.then(|| Operation::Verify { deep: self.eat(&["DEEP"]) }))
     }
 
     fn create(&mut self, what: &str) -> Result<Create> {

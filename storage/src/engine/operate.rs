@@ -24,11 +24,12 @@ impl Engine {
         operations::backup(&pinned, target, report)
     }
 
-    /// Reads every byte of this moment and checks every checksum, while writers and readers go on.
-    pub fn verify(&self, report: &mut Report<'_>) -> Result<Verification> {
+    /// Reads every byte of this moment and checks every checksum, while writers and readers go on. With `deep`
+    /// summaries are compared with a count of the rows too.
+    pub fn verify(&self, deep: bool, report: &mut Report<'_>) -> Result<Verification> {
         self.expect_open()?;
         let (pinned, log) = self.inner.pin_with_log()?;
-        operations::verify_open(&pinned, &log, report)
+        operations::verify_open(&pinned, &log, deep, report)
     }
 
     /// The same as [`Engine::compact`] for one table.

@@ -75,6 +75,12 @@ impl NamedFile {
         }
     }
 
+    /// Whether the summaries of its segments are what their rows say: of a file without other damage.
+    pub(super) fn recount(&self, disk: &Arc<dyn Disk>) -> Vec<StorageError> {
+        let recount = |reader: &Arc<SegmentReader>| reader.recount().unwrap_or_else(|error| vec![error]);
+        self.readers(disk).iter().flat_map(recount).collect()
+    }
+
     fn series_damage(&self, number: u64, file: &dyn ReadFile) -> Vec<StorageError> {
         match self.read(file) {
             Ok(bytes) => series::check(number, &bytes).err().into_iter().collect(),

@@ -54,12 +54,13 @@ pub struct Garbage {
     pub bytes: u64,
 }
 
-/// Looks at a directory that nobody has open, and changes nothing in it: no log is replayed.
+/// Looks at a directory that nobody has open, and changes nothing in it: no log is replayed. With `deep` summaries are
+/// compared with a count of the rows too, which reads all columns that have some.
 ///
 /// # Errors
 /// [`StorageError::InUse`] where somebody has it open, [`StorageError::Invalid`] where it is no database. Damage is no
 /// error but the answer.
-pub fn verify(disk: &Arc<dyn Disk>, report: &mut Report<'_>) -> Result<Verification> {
+pub fn verify(disk: &Arc<dyn Disk>, deep: bool, report: &mut Report<'_>) -> Result<Verification> {
     let _lock = lock_to_read(&**disk)?;
     let Some(version) = manifest::present(&**disk)?.pop() else {
         return Err(StorageError::Invalid(format!("{} holds no database: it has no manifest", disk.root())));
@@ -75,7 +76,7 @@ pub fn verify(disk: &Arc<dyn Disk>, report: &mut Report<'_>) -> Result<Verificat
     };
     let (files, pieces) = (named_files(&manifest), log::log_pieces(&**disk, &manifest)?);
     let mut meter = Meter::new(report, total(&files, &pieces)?);
-    found.look_at(&files, &mut meter, |file| file.damage(disk));
+    found.look_at(&files, &mut meter, |file| or_recount(file.damage(disk), deep, file, disk));
     found.add(contradictions(&**disk, &files));
     found.look_at_log(&pieces, &mut meter)?;
     found.add(log::check_log(&**disk, &manifest).err());
@@ -88,11 +89,13 @@ pub fn verify(disk: &Arc<dyn Disk>, report: &mut Report<'_>) -> Result<Verificat
 pub(crate) fn verify_open(
     pinned: &Pinned,
     pieces: &[LogPiece],
+    deep: bool,
     report: &mut Report<'_>,
 ) -> Result<Verification> {
     let (files, mut found) = (pinned.files(), Verification::default());
     let mut meter = Meter::new(report, total(&files, pieces)?);
-    found.look_at(&files, &mut meter, |file| damage_of(pinned, file));
+    let damage = |file: &NamedFile| or_recount(damage_of(pinned, file), deep, file, &pinned.disk);
+    found.look_at(&files, &mut meter, damage);
     found.look_at_log(pieces, &mut meter)?;
     let mut manifest_bytes = 0;
     match manifest::read(&*pinned.disk, pinned.manifest.version) {
@@ -104,6 +107,16 @@ pub(crate) fn verify_open(
     found.count(&pinned.manifest, manifest_bytes);
     found.garbage = paths(&*pinned.disk, TRASH_DIR)?;
     Ok(found)
+}
+
+/// Damage of a file; where there is none, what else can be wrong.
+fn or_recount(
+    damage: Vec<StorageError>,
+    deep: bool,
+    file: &NamedFile,
+    disk: &Arc<dyn Disk>,
+) -> Vec<StorageError> {
+    if deep && damage.is_empty() { file.recount(disk) } else { damage }
 }
 
 fn damage_of(pinned: &Pinned, file: &NamedFile) -> Vec<StorageError> {

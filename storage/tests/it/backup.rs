@@ -24,7 +24,7 @@ fn back_up(engine: &Engine, target: &SimDisk) -> Result<BackupReport> {
 fn restored(backup: &SimDisk) -> Result<State> {
     let target = SimDisk::new(1);
     restore(&disk(backup), &disk(&target), &mut |_| ())?;
-    let found = verify(&disk(&target), &mut |_| ())?;
+    let found = verify(&disk(&target), true, &mut |_| ())?;
     assert_eq!((found.damage, found.garbage), (vec![], vec![]));
     shown(&target)
 }
@@ -146,7 +146,7 @@ fn what_is_not_needed_any_more_goes() {
     let (engine, backup) = (before.go_on(), before.backup.image());
     let report = back_up(&engine, &backup).unwrap();
     assert!(report.removed_files > 2, "segments were merged: {report:?}");
-    let found = verify(&disk(&backup), &mut |_| ()).unwrap();
+    let found = verify(&disk(&backup), true, &mut |_| ()).unwrap();
     assert_eq!((found.damage, found.garbage), (vec![], vec![]));
     let manifests = backup.files().into_iter().filter(|(path, _)| path.starts_with("manifest.")).count();
     assert_eq!(manifests, 1, "an older one names what is gone");
@@ -304,7 +304,7 @@ fn a_restore_that_is_cut_short_is_no_database() {
         target.crash_at(call);
         let outcome = restore(&disk(&before.backup), &disk(&target), &mut |_| ());
         let target = target.restart(mix(seed ^ call));
-        match verify(&disk(&target), &mut |_| ()) {
+        match verify(&disk(&target), true, &mut |_| ()) {
             Ok(found) => {
                 assert!(found.is_whole(), "call {call}, seed {seed}: {found:?}");
                 assert_eq!(shown(&target).unwrap(), before.state, "call {call}, seed {seed}");

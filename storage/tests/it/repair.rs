@@ -16,7 +16,7 @@ fn disk(disk: &SimDisk) -> Arc<dyn Disk> {
 }
 
 fn look(at: &SimDisk) -> Verification {
-    verify(&disk(at), &mut |_| ()).unwrap()
+    verify(&disk(at), true, &mut |_| ()).unwrap()
 }
 
 fn mend(at: &SimDisk) -> Result<RepairReport> {
@@ -73,12 +73,12 @@ fn verification_finds_nothing_in_a_whole_directory_and_changes_nothing() {
 fn verification_needs_the_directory_for_itself() {
     let image = reference().disk.image();
     let engine = open(&image).unwrap();
-    let error = verify(&disk(&image), &mut |_| ()).unwrap_err();
+    let error = verify(&disk(&image), true, &mut |_| ()).unwrap_err();
     assert!(matches!(error, StorageError::InUse { .. }), "{error}");
-    let found = engine.verify(&mut |_| ()).unwrap();
+    let found = engine.verify(true, &mut |_| ()).unwrap();
     assert!(found.is_whole() && found.files > 5, "{found:?}");
     drop(engine);
-    let error = verify(&disk(&SimDisk::new(0)), &mut |_| ()).unwrap_err();
+    let error = verify(&disk(&SimDisk::new(0)), true, &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains("no manifest"), "{error}");
 }
 
@@ -110,11 +110,11 @@ fn c6_verification_of_an_open_database_finds_damaged_segments_and_series() {
         image.files().into_iter().filter(|(path, _)| path.starts_with("seg/") || path.starts_with("series/"));
     for (path, bytes) in named {
         assert!(image.flip(&path, bytes / 3, 0x11));
-        let found = engine.verify(&mut |_| ()).unwrap();
+        let found = engine.verify(true, &mut |_| ()).unwrap();
         assert!(found.damage.iter().any(|damage| damage.path == path), "{path}: {:?}", found.damage);
         assert!(image.flip(&path, bytes / 3, 0x11));
     }
-    assert!(engine.verify(&mut |_| ()).unwrap().is_whole());
+    assert!(engine.verify(true, &mut |_| ()).unwrap().is_whole());
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn a_repaired_database_takes_writes_and_keeps_them() {
         assert_eq!(sequences(&engine).unwrap(), [1, 2, 3, 4]);
         engine.compact().unwrap();
         assert_eq!(sequences(&engine).unwrap(), [1, 2, 3, 4]);
-        assert!(engine.verify(&mut |_| ()).unwrap().is_whole());
+        assert!(engine.verify(true, &mut |_| ()).unwrap().is_whole());
     }
 }
 

@@ -50,7 +50,7 @@ pub struct File {
 }
 
 enum Writer {
-    Csv(csv::Writer<Out>),
+    Csv(Box<csv::Writer<Out>>),
     Parquet(Box<ArrowWriter<fs::File>>),
     Ndjson(LineDelimitedWriter<Out>),
 }
@@ -96,7 +96,7 @@ impl Writer {
                 let mut writer = csv::WriterBuilder::new().with_header(true).build(BufWriter::new(out));
                 // The names are written with the first batch: also where there are no rows.
                 writer.write(&RecordBatch::new_empty(schema.clone())).map_err(|e| e.to_string())?;
-                Self::Csv(writer)
+                Self::Csv(Box::new(writer))
             }
             Format::Parquet => {
                 let zstd = Compression::ZSTD(ZstdLevel::default());

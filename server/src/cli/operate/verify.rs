@@ -15,30 +15,33 @@ use crate::cli::output::{self, Format};
 pub struct VerifyArgs {
     #[command(flatten)]
     target: Target,
+    /// Count all summarised rows anew too, and compare.
+    #[arg(long)]
+    deep: bool,
 }
 
 /// Runs it.
 pub async fn run(args: VerifyArgs) -> Result<()> {
     match args.target.directory()? {
-        None => ask(&args.target).await,
-        Some(path) => blocking(move || look(&path)).await,
+        None => ask(&args.target, args.deep).await,
+        Some(path) => blocking(move || look(&path, args.deep)).await,
     }
 }
 
-fn look(path: &Path) -> Result<()> {
+fn look(path: &Path, deep: bool) -> Result<()> {
     let disk = existing(path)?;
     let found = {
         let bar = Bar::new("verify");
-        storage::verify(&disk, &mut |progress| bar.show(progress))?
+        storage::verify(&disk, deep, &mut |progress| bar.show(progress))?
     };
     output::say(&text::verification(&found).unwrap_or_default())?;
     expect_whole(found.damage.len() as u64 + found.more_damage, &path.display().to_string())
 }
 
 /// The server answers a row for each damaged place.
-async fn ask(target: &Target) -> Result<()> {
+async fn ask(target: &Target, deep: bool) -> Result<()> {
     let connection = target.open(false).await?;
-    let rows = connection.sql("VERIFY").await?;
+    let rows = connection.sql(if deep { "VERIFY DEEP" } else { "VERIFY" }).await?;
     connection.close().await?;
     output::print(&rows, Format::Table)?;
     let damaged = |batch: &arrow::array::RecordBatch| {
