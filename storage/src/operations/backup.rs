@@ -234,18 +234,25 @@ fn read_at(file: &dyn ReadFile, offset: u64, count: u64) -> std::io::Result<Vec<
 }
 
 /// Removes what the backup does not name: files that were merged into others since, an earlier manifest and log,
-/// remains of backups that were cut short. What cannot be removed now is removed by the next one.
+/// remains of backups that were cut short. What cannot be removed now is removed by the next one. Gives how many files
+/// went beside manifest and log.
 fn remove_unnamed(target: &dyn Disk, manifest: &Manifest, files: &[NamedFile]) -> Result<u64> {
-    let mut named: HashSet<String> = files.iter().map(|file| file.path.clone()).collect();
-    named.insert(wal::path_of(manifest.wal_first));
-    let mut others: Vec<String> = manifest::present(target)?
-        .into_iter()
-        .filter(|version| *version != manifest.version)
-        .map(manifest::path_of)
-        .collect();
-    for dir in NAMED_DIRS.into_iter().chain([WAL_DIR]) {
-        let paths = list(target, dir)?.into_iter().map(|name| format!("{dir}/{name}"));
-        others.extend(paths.filter(|path| !named.contains(path)));
+    let versions = manifest::present(target)?.into_iter().filter(|version| *version != manifest.version);
+    for path in versions.map(manifest::path_of).chain(others(target, WAL_DIR, &[wal::path_of(manifest.wal_first)])?) {
+        let _ = target.remove(&path);
     }
-    Ok(others.iter().filter(|path| target.remove(path).is_ok()).count() as u64)
+    let named: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+    let mut removed = 0;
+    for dir in NAMED_DIRS {
+        let others = others(target, dir, &named)?;
+        removed += others.iter().filter(|path| target.remove(path).is_ok()).count() as u64;
+    }
+    Ok(removed)
+}
+
+/// The files of a directory that are not among these.
+fn others(target: &dyn Disk, dir: &str, named: &[String]) -> Result<Vec<String>> {
+    let named: HashSet<&String> = named.iter().collect();
+    let paths = list(target, dir)?.into_iter().map(|name| format!("{dir}/{name}"));
+    Ok(paths.filter(|path| !named.contains(path)).collect())
 }
