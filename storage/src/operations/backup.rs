@@ -238,7 +238,9 @@ fn read_at(file: &dyn ReadFile, offset: u64, count: u64) -> std::io::Result<Vec<
 /// went beside manifest and log.
 fn remove_unnamed(target: &dyn Disk, manifest: &Manifest, files: &[NamedFile]) -> Result<u64> {
     let versions = manifest::present(target)?.into_iter().filter(|version| *version != manifest.version);
-    for path in versions.map(manifest::path_of).chain(others(target, WAL_DIR, &[wal::path_of(manifest.wal_first)])?) {
+    for path in
+        versions.map(manifest::path_of).chain(others(target, WAL_DIR, &[wal::path_of(manifest.wal_first)])?)
+    {
         let _ = target.remove(&path);
     }
     let named: Vec<String> = files.iter().map(|file| file.path.clone()).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driftline_storage::{
-    Disk, RepairReport, Result, SimAction, SimDisk, StorageError, Verification, repair, verify,
+    Disk, Fault, RepairReport, Result, SimAction, SimDisk, StorageError, Verification, repair, verify,
 };
 
 use crate::sample::{exhaustive, mix, sampled, seed};
@@ -224,6 +224,23 @@ fn a_missing_segment_is_taken_out() {
         let (report, state) = repaired(&image, &path).unwrap();
         assert_eq!(missing(whole, &state), report.lost_rows(), "{path}: {report:?}");
     }
+}
+
+/// A sector goes bad: the file cannot be copied, so it is moved as it is.
+#[test]
+fn a_segment_that_the_disk_cannot_read_is_moved_away() {
+    let whole = reference().states.last().unwrap();
+    let (path, _) = files_of("seg/").remove(0);
+    let image = reference().disk.image();
+    let bytes = image.read(&path).unwrap();
+    let bad = path.clone();
+    image.fail_where(Fault::Eio, move |path| path == bad);
+    assert!(!look(&image).is_whole());
+    let report = mend(&image).unwrap();
+    image.heal();
+    assert!(image.read(&path).is_err());
+    assert_eq!(image.read(&format!("quarantine/{path}")).unwrap(), bytes);
+    assert_eq!(missing(whole, &shown(&image).unwrap()), report.lost_rows(), "{report:?}");
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl<'a> Plan<'a> {
         let mut meter = Meter::new(report, files.iter().map(|file| file.bytes).sum());
         for file in &files {
             match &file.content {
-                Content::Series { number } => plan.look_at_series(file, *number),
+                Content::Series { number } => plan.look_at_series(file, *number)?,
                 Content::Segments { .. } => plan.bad.extend(segments::look(disk, file)?),
             }
             meter.add(&file.path, file.bytes);
@@ -88,7 +88,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Takes over what can be read of a series file.
-    fn look_at_series(&mut self, file: &NamedFile, number: u64) {
+    fn look_at_series(&mut self, file: &NamedFile, number: u64) -> Result<()> {
         let damage = match file.open(&**self.disk).and_then(|open| file.read(&*open)) {
             Ok(bytes) => series::survey(number, &bytes, &self.registry),
             Err(error) => {
@@ -100,12 +100,16 @@ impl<'a> Plan<'a> {
             }
         };
         for error in damage {
+            if !is_damage(&error) {
+                return Err(error);
+            }
             self.series_are_damaged = true;
             self.quarantined.insert(file.path.clone());
             let done = "the series files are written anew, from what can be read of them, from the log and from the \
                         compacted segments";
             self.report.places.push(place_of(error, done.into(), Vec::new()));
         }
+        Ok(())
     }
 
     /// Looks for the tags that damaged series files do not tell any more, and gives up segments that need others.
@@ -185,21 +189,18 @@ impl<'a> Plan<'a> {
     fn remove_unnamed(&self) -> Result<()> {
         let named: BTreeSet<String> = named_files(&self.manifest).into_iter().map(|file| file.path).collect();
         let gone: BTreeSet<String> = self.bad.iter().map(|bad| bad.info.path()).collect();
-        for path in gone.difference(&named) {
-            match self.disk.remove(path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StorageError::io("remove", path, error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        gone.difference(&named).try_for_each(|path| quarantine::take_away(&**self.disk, path))
     }
 }
 
-/// Whether an error is of bytes that are not what they must be, or cannot be read; not of a newer format.
+/// Whether an error is of bytes that are not what they must be, or that the disk cannot give any more; not of a newer
+/// format, nor of a person who may not read them.
 fn is_damage(error: &StorageError) -> bool {
-    matches!(error, StorageError::Corrupt { .. } | StorageError::Io { .. })
+    match error {
+        StorageError::Corrupt { .. } => true,
+        StorageError::Io { source, .. } => source.kind() != std::io::ErrorKind::PermissionDenied,
+        _ => false,
+    }
 }
 
 fn place_of(error: StorageError, done: String, lost: Vec<Loss>) -> RepairedPlace {

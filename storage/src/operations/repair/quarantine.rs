@@ -11,17 +11,39 @@ const QUARANTINE_DIR: &str = "quarantine";
 const NAMESAKES_MAX: u32 = 1_000;
 
 /// Copies a file to the quarantine, durable when this returns; well where it is there already, as an earlier repair
-/// that was cut short leaves it, and where it is gone.
+/// that was cut short leaves it, and where it is gone or the disk cannot read it any more.
 pub(super) fn keep(disk: &dyn Disk, path: &str, meter: &mut Meter<'_>) -> Result<()> {
-    let file = match disk.open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        opened => opened.map_err(|e| StorageError::io("open", path, e))?,
+    let Ok((file, bytes)) = disk.open(path).and_then(|file| Ok((file.clone(), file.len()?))) else {
+        return Ok(());
     };
-    let bytes = file.len().map_err(|e| StorageError::io("read", path, e))?;
     let Some(to) = free_path(disk, path, bytes)? else { return Ok(()) };
-    let dir = to.rsplit_once('/').map_or(QUARANTINE_DIR, |(dir, _)| dir);
+    let dir = dir_of(&to);
     make_dirs(disk, &[dir])?;
-    copy(&*file, bytes, disk, &to, meter)?;
+    match copy(&*file, bytes, disk, &to, meter) {
+        Err(StorageError::Io { action: "read", .. }) => Ok(()),
+        copied => copied.and_then(|()| sync(disk, dir)),
+    }
+}
+
+/// Takes a file away of which a copy is kept; the file itself, if it could not be copied.
+pub(super) fn take_away(disk: &dyn Disk, path: &str) -> Result<()> {
+    let bytes = match disk.open(path).and_then(|file| file.len()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        length => length.unwrap_or(u64::MAX),
+    };
+    let Some(to) = free_path(disk, path, bytes)? else {
+        return disk.remove(path).map_err(|e| StorageError::io("remove", path, e));
+    };
+    make_dirs(disk, &[dir_of(&to)])?;
+    disk.rename(path, &to).map_err(|e| StorageError::io("move to the quarantine", path, e))?;
+    sync(disk, dir_of(&to))
+}
+
+fn dir_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(QUARANTINE_DIR, |(dir, _)| dir)
+}
+
+fn sync(disk: &dyn Disk, dir: &str) -> Result<()> {
     disk.sync_dir(dir).map_err(|e| StorageError::io("sync directory", dir, e))
 }
 
