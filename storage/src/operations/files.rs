@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::disk::{Disk, ReadFile};
 use crate::error::{Result, StorageError};
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::segment::{SEGMENT_DIR, SegmentFile, SegmentInfo, SegmentReader};
 use crate::series::{self, SERIES_DIR, SeriesRegistry};
 
@@ -48,6 +48,14 @@ pub(crate) fn named_files(manifest: &Manifest) -> Vec<NamedFile> {
         content: Content::Segments { number, infos },
     });
     series.chain(segments).collect()
+}
+
+/// The number of the manifest in force. Changes nothing: to be asked before the lock is taken, which makes a file, so
+/// that a mistyped name leaves no trace.
+pub(super) fn newest_version(disk: &dyn Disk) -> Result<u64> {
+    manifest::present(disk)?.pop().ok_or_else(|| {
+        StorageError::Invalid(format!("{} holds no database: it has no manifest", disk.root()))
+    })
 }
 
 impl NamedFile {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::copy::{copy, list, make_dirs, sync_dirs};
-use super::files::{NAMED_DIRS, named_files};
+use super::files::{NAMED_DIRS, named_files, newest_version};
 use super::log::{LogPiece, check_log, log_pieces};
 use super::progress::{Meter, Report};
 use crate::disk::Disk;
@@ -41,8 +41,9 @@ pub fn restore(
     target: &Arc<dyn Disk>,
     report: &mut Report<'_>,
 ) -> Result<RestoreReport> {
+    newest_version(&**source)?;
     let _source = lock_to_read(&**source)?;
-    let manifest = newest(&**source)?;
+    let (manifest, _) = manifest::read(&**source, newest_version(&**source)?)?;
     expect_empty(&**target)?;
     let _target = lock(&**target)?;
     make_dirs(&**target, &NAMED_DIRS)?;
@@ -70,14 +71,6 @@ pub(super) fn lock_to_read(disk: &dyn Disk) -> Result<Option<Box<dyn Any + Send 
             Ok(None)
         }
         locked => locked.map(Some),
-    }
-}
-
-/// The manifest in force.
-pub(super) fn newest(disk: &dyn Disk) -> Result<Manifest> {
-    match manifest::present(disk)?.pop() {
-        Some(version) => Ok(manifest::read(disk, version)?.0),
-        None => Err(StorageError::Invalid(format!("{} holds no database: it has no manifest", disk.root()))),
     }
 }
 

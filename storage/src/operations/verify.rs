@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::copy::list;
-use super::files::{Content, NAMED_DIRS, NamedFile, named_files};
+use super::files::{Content, NAMED_DIRS, NamedFile, named_files, newest_version};
 use super::log::{self, LogPiece};
 use super::pin::Pinned;
 use super::progress::{Meter, Report};
@@ -61,10 +61,9 @@ pub struct Garbage {
 /// [`StorageError::InUse`] where somebody has it open, [`StorageError::Invalid`] where it is no database. Damage is no
 /// error but the answer.
 pub fn verify(disk: &Arc<dyn Disk>, deep: bool, report: &mut Report<'_>) -> Result<Verification> {
+    newest_version(&**disk)?;
     let _lock = lock_to_read(&**disk)?;
-    let Some(version) = manifest::present(&**disk)?.pop() else {
-        return Err(StorageError::Invalid(format!("{} holds no database: it has no manifest", disk.root())));
-    };
+    let version = newest_version(&**disk)?;
     let mut found = Verification::default();
     let (manifest, bytes) = match manifest::read(&**disk, version) {
         Ok(read) => read,

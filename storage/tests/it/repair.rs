@@ -78,8 +78,12 @@ fn verification_needs_the_directory_for_itself() {
     let found = engine.verify(true, &mut |_| ()).unwrap();
     assert!(found.is_whole() && found.files > 5, "{found:?}");
     drop(engine);
-    let error = verify(&disk(&SimDisk::new(0)), true, &mut |_| ()).unwrap_err();
+    let nothing = SimDisk::new(0);
+    let error = verify(&disk(&nothing), true, &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains("no manifest"), "{error}");
+    let error = mend(&nothing).unwrap_err();
+    assert!(error.to_string().contains("no manifest"), "{error}");
+    assert_eq!(nothing.files(), [], "a mistyped name leaves no trace");
 }
 
 /// C6: what an opening and a read of everything notice, verification notices, and names the file.

@@ -16,14 +16,17 @@ pub use repair::RepairArgs;
 pub use restore::RestoreArgs;
 pub use verify::VerifyArgs;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use driftline_query::storage::{Disk, Engine, EngineOptions, OsDisk};
+use tokio::task::JoinError;
 
 use super::connection::Target;
 use super::error::{CliError, Result};
 use super::output::{self, Format};
+use crate::error::ServerError;
 
 pub async fn backup(args: BackupArgs) -> Result<()> {
     backup::run(args).await
@@ -47,8 +50,12 @@ pub async fn compact(args: CompactArgs) -> Result<()> {
 
 /// Work on files, on a thread where waiting is allowed.
 async fn blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
-    let stopped = |error: tokio::task::JoinError| CliError::Usage(format!("the work stopped: {error}"));
-    tokio::task::spawn_blocking(work).await.map_err(stopped)?
+    let stopped = |error| ServerError::System { action: "finish the work", source: io::Error::other(error) };
+    match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(error)) => Err(stopped(error).into()),
+    }
 }
 
 /// A directory that has to be there.

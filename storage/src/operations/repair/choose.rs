@@ -6,9 +6,9 @@ use super::log::replay;
 use super::report::RepairedPlace;
 use super::{is_damage, place_of};
 use crate::disk::Disk;
-use crate::error::{Result, StorageError};
+use crate::error::Result;
 use crate::manifest::{self, Manifest};
-use crate::operations::files::{Content, named_files};
+use crate::operations::files::{Content, named_files, newest_version};
 use crate::series::{self, SeriesRegistry};
 
 /// The manifest in force. Where that is damaged an older one takes its place if nothing is lost by that: all its files
@@ -17,16 +17,13 @@ use crate::series::{self, SeriesRegistry};
 /// # Errors
 /// The damage of the newest, where no older one will do: what counts is known to nobody then.
 pub(super) fn choose(disk: &Arc<dyn Disk>) -> Result<(Manifest, Option<RepairedPlace>)> {
-    let mut versions = manifest::present(&**disk)?;
-    let Some(newest) = versions.pop() else {
-        return Err(StorageError::Invalid(format!("{} holds no database: it has no manifest", disk.root())));
-    };
+    let newest = newest_version(&**disk)?;
     let damage = match manifest::read(&**disk, newest) {
         Ok((manifest, _)) => return Ok((manifest, None)),
         Err(error) if is_damage(&error) => error,
         Err(error) => return Err(error),
     };
-    for version in versions.into_iter().rev() {
+    for version in manifest::present(&**disk)?.into_iter().rev().filter(|version| *version < newest) {
         if let Ok((manifest, _)) = manifest::read(&**disk, version)
             && stands_in(disk, &manifest)
         {

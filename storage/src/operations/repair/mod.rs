@@ -18,7 +18,7 @@ use self::log::Cut;
 use self::report::Loss;
 pub use self::report::{Loss as RepairLoss, RepairReport, RepairedPlace};
 use self::segments::Bad;
-use super::files::{Content, NamedFile, named_files};
+use super::files::{Content, NamedFile, named_files, newest_version};
 use super::progress::{Meter, Report};
 use crate::disk::Disk;
 use crate::engine::lock;
@@ -33,6 +33,7 @@ use crate::series::{self, SeriesFiles, SeriesPlaces, SeriesRegistry};
 /// [`StorageError::Corrupt`] where the manifest is damaged and no older one can stand in without loss: then a backup
 /// has to be restored. [`StorageError::NewerFormat`] where a newer driftline wrote there. Both change nothing.
 pub fn repair(disk: &Arc<dyn Disk>, dry_run: bool, report: &mut Report<'_>) -> Result<RepairReport> {
+    newest_version(&**disk)?;
     let _lock = lock(&**disk)?;
     let mut plan = Plan::make(disk, report)?;
     if !dry_run && !plan.report.is_whole() {
