@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::unmapped::Unmapped;
 use crate::disk::{Disk, ReadFile};
 use crate::error::{Result, StorageError};
 use crate::manifest::{self, Manifest};
@@ -119,10 +120,10 @@ impl NamedFile {
     }
 
     /// Readers of its segments, sharing the file; none of another kind. They are for looking at bytes, not at rows:
-    /// they know no series.
+    /// they know no series, and map nothing.
     pub(super) fn readers(&self, disk: &Arc<dyn Disk>) -> Vec<Arc<SegmentReader>> {
         let Content::Segments { number, infos } = &self.content else { return Vec::new() };
-        let file = SegmentFile::new(disk.clone(), *number);
+        let file = SegmentFile::new(Arc::new(Unmapped(disk.clone())), *number);
         let series = Arc::new(SeriesRegistry::new());
         infos.iter().map(|info| SegmentReader::new(file.clone(), info.clone(), series.clone())).collect()
     }

@@ -11,6 +11,7 @@ mod pin;
 mod progress;
 mod repair;
 mod restore;
+mod unmapped;
 mod verify;
 
 pub use self::backup::BackupReport;
