@@ -138,6 +138,22 @@ fn all_damage_is_named_not_only_the_first() {
 }
 
 #[test]
+fn all_damaged_pages_of_a_segment_are_named() {
+    use crate::workload::{Part, build};
+    let image = SimDisk::new(6);
+    let engine = open(&image).unwrap();
+    engine.write(build(&engine, 1, &[Part::Create("load"), Part::Rows("load", 400)], None)).unwrap();
+    engine.flush().unwrap();
+    engine.close().unwrap();
+    let (path, bytes) = image.files().into_iter().find(|(path, _)| path.starts_with("seg/")).unwrap();
+    // The first half is pages, one for each column.
+    let flipped = (64..bytes / 2).step_by(64).filter(|at| image.flip(&path, *at, 0x01)).count();
+    let found = look(&image).damage;
+    assert!(found.len() > 1 && found.len() <= flipped, "{flipped} of {bytes}: {found:?}");
+    assert!(found.iter().all(|damage| damage.path == path), "{found:?}");
+}
+
+#[test]
 fn c8_what_nothing_names_is_garbage_and_no_damage() {
     let image = reference().disk.image();
     image.create_dir("trash").unwrap();
