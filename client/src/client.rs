@@ -1,11 +1,14 @@
 //! A connection to a server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_flight::FlightInfo;
 use arrow_flight::sql::client::FlightSqlServiceClient;
-use futures::TryStreamExt;
+use arrow_schema::SchemaRef;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::error::{ClientError, Result, chain};
@@ -45,6 +48,23 @@ impl Client {
     pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
         let info = self.flight().execute(sql.to_owned(), None).await.map_err(|e| self.error(e))?;
         self.fetch(info).await
+    }
+
+    /// Runs one statement; the schema of its rows, and the rows as they come, so that there may be more of them than
+    /// memory holds. Dropping them stops the statement.
+    pub async fn stream(&self, sql: &str) -> Result<(SchemaRef, BoxStream<'static, Result<RecordBatch>>)> {
+        let info = self.flight().execute(sql.to_owned(), None).await.map_err(|e| self.error(e))?;
+        let schema = info.clone().try_decode_schema().map_err(|e| self.error(e.into()))?;
+        let tickets = info.endpoint.into_iter().filter_map(|endpoint| endpoint.ticket);
+        let client = self.clone();
+        let parts = stream::iter(tickets).then(move |ticket| {
+            let client = client.clone();
+            async move {
+                let rows = client.flight().do_get(ticket).await.map_err(|e| client.error(e))?;
+                Ok::<_, ClientError>(rows.map_err(move |e| client.error(e)))
+            }
+        });
+        Ok((Arc::new(schema), parts.try_flatten().boxed()))
     }
 
     /// Runs one statement that gives no rows (DDL, INSERT); the number of rows it changed.

@@ -23,6 +23,8 @@ pub struct DatabaseOptions {
     /// Bytes all queries together may hold, of those that the engine's `memory_bytes_max` gives them and the rows in
     /// memory together; 0 sets no other limit than that.
     pub query_memory_bytes: usize,
+    /// The directory below which `BACKUP` may write for somebody on the network; without it, nowhere.
+    pub backup_dir: Option<PathBuf>,
 }
 
 /// Who asks, hence what a statement may reach.
@@ -44,6 +46,7 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     ingest: Arc<Ingest>,
     sessions: Sessions,
+    backup_dir: Option<PathBuf>,
 }
 
 impl Database {
@@ -59,7 +62,7 @@ impl Database {
             .map_err(|error| StorageError::io("open directory", path.display().to_string(), error))?;
         let engine = Engine::open(Arc::new(disk), options.engine)?;
         // Only now: the lock is ours, so nobody else's query writes there.
-        Self::over(engine, options.query_memory_bytes, Some(spill_folder(&path)?))
+        Self::over(engine, options.query_memory_bytes, Some(spill_folder(&path)?), options.backup_dir)
     }
 
     /// Opens a database that lives in memory and goes with it.
@@ -67,12 +70,17 @@ impl Database {
         let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(0));
         let engine = EngineOptions { reserve_bytes: 0, ..EngineOptions::default() };
         let options = DatabaseOptions { engine, ..DatabaseOptions::default() };
-        Self::over(Engine::open(disk, options.engine)?, options.query_memory_bytes, None)
+        Self::over(Engine::open(disk, options.engine)?, options.query_memory_bytes, None, None)
     }
 
-    fn over(engine: Arc<Engine>, memory_bytes: usize, spill: Option<PathBuf>) -> Result<Self> {
+    fn over(
+        engine: Arc<Engine>,
+        memory_bytes: usize,
+        spill: Option<PathBuf>,
+        backup_dir: Option<PathBuf>,
+    ) -> Result<Self> {
         let sessions = Sessions::new(memory_bytes, Arc::clone(engine.budget()), spill)?;
-        Ok(Self(Arc::new(Inner { ingest: Arc::new(Ingest::new(engine)), sessions })))
+        Ok(Self(Arc::new(Inner { ingest: Arc::new(Ingest::new(engine)), sessions, backup_dir })))
     }
 
     /// The engine beneath.
@@ -117,6 +125,11 @@ impl Database {
     /// Closes it; later calls fail. Acknowledged writes are kept.
     pub async fn close(&self) -> Result<()> {
         self.blocking(|ingest| Ok(ingest.engine().close()?)).await
+    }
+
+    /// Where backups over the network may go.
+    pub(crate) fn backup_dir(&self) -> Option<&Path> {
+        self.0.backup_dir.as_deref()
     }
 
     /// A session that sees this moment.

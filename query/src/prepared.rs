@@ -16,7 +16,7 @@ use futures::TryStreamExt;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
 use crate::session::Session;
-use crate::statement::{self, Statement};
+use crate::statement::{self, Operation, Statement};
 use crate::{egress, stream};
 
 /// A planned statement.
@@ -34,6 +34,11 @@ impl Prepared {
     /// Plans a statement for its schema and parameters.
     pub(crate) async fn new(database: Database, statement: Statement, access: Access) -> Result<Self> {
         let none = Arc::new(Schema::empty());
+        if let Statement::Operate(operation) = &statement {
+            operation.permit(&database, access)?;
+            let schema = operation.schema();
+            return Ok(Self { database, statement, access, schema, parameters: none, is_query: true });
+        }
         let Statement::Sql(sql) = &statement else {
             let parameters = Arc::clone(&none);
             return Ok(Self { database, statement, access, schema: none, parameters, is_query: false });
@@ -65,6 +70,9 @@ impl Prepared {
     /// the stream is read.
     pub async fn execute(&self, parameters: &[ScalarValue]) -> Result<SendableRecordBatchStream> {
         let values = self.bound(parameters)?;
+        if let Statement::Operate(operation) = &self.statement {
+            return operate(&self.database, operation, self.access).await;
+        }
         let Statement::Sql(sql) = &self.statement else {
             let count = statement::run(&self.database, &self.statement, self.access).await?;
             return Ok(counted(i64::try_from(count).unwrap_or(i64::MAX)));
@@ -96,6 +104,9 @@ pub(crate) async fn run_at_once(
     statement: Statement,
     access: Access,
 ) -> Result<SendableRecordBatchStream> {
+    if let Statement::Operate(operation) = &statement {
+        return operate(database, operation, access).await;
+    }
     let Statement::Sql(sql) = statement else {
         let count = statement::run(database, &statement, access).await?;
         return Ok(counted(i64::try_from(count).unwrap_or(i64::MAX)));
@@ -108,6 +119,15 @@ pub(crate) async fn run_at_once(
         ));
     }
     run(&session, plan).await
+}
+
+async fn operate(
+    database: &Database,
+    operation: &Operation,
+    access: Access,
+) -> Result<SendableRecordBatchStream> {
+    let rows = operation.run(database, access).await?;
+    Ok(stream::of(rows.schema(), vec![rows]))
 }
 
 /// Runs a plan: a query to its stream, all else to its end.

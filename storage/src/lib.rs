@@ -73,6 +73,7 @@ mod error;
 pub mod limits;
 mod manifest;
 mod memtable;
+mod operations;
 mod overlay;
 mod partition;
 mod patch;
@@ -93,6 +94,10 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{AppendFile, Disk, Fault, Mapped, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
 pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, Expired, SyncPolicy};
 pub use error::{Result, StorageError};
+pub use operations::{
+    BackupReport, Damage, Garbage, Progress, RepairLoss, RepairReport, RepairedPlace, Report, RestoreReport,
+    Verification, repair, restore, verify,
+};
 pub use partition::{CellKey, Partition, Width};
 pub use retention::{RETENTION_BYTES_OPTION, RETENTION_OPTION, duration_nanos, size_bytes};
 pub use schema::{

@@ -116,6 +116,10 @@ pub const COMPACTION_IDLE_CHECK_SECONDS: u64 = 60;
 pub const QUIET_NANOS: i64 = 600 * 1_000_000_000;
 /// Row groups encoded at once, whatever the machine has.
 pub const THREADS_MAX: usize = 8;
+/// Bytes that a backup or a restore copies at a time: 4 MiB.
+pub const COPY_CHUNK_BYTES: usize = 4 << 20;
+/// Damaged places that a look over a whole directory names one by one.
+pub const DAMAGE_NAMED_MAX: usize = 10_000;
 /// Bytes kept on the disk for the day it is full: 16 MiB.
 pub const RESERVE_BYTES: usize = 16 << 20;
 /// A level-1 run ends at the next cell once it has this many bytes: 256 MiB.

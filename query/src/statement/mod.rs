@@ -5,6 +5,7 @@ mod alter;
 mod baseline;
 mod column;
 mod create;
+mod operate;
 mod option;
 mod parameter;
 mod parser;
@@ -15,6 +16,7 @@ mod run;
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::Query;
 use driftline_storage::Column;
+pub(crate) use operate::Operation;
 pub(crate) use parameter::{number_placeholders, refuse_in_table_functions};
 pub(crate) use parser::{parse, parse_one};
 pub(crate) use permit::permit;
@@ -36,6 +38,8 @@ pub(crate) enum Statement {
     Alter(Box<alter::Alter>),
     /// `DROP MODEL | TABLE | BASELINE`.
     Drop(Drop),
+    /// `BACKUP`, `VERIFY`, `COMPACT`.
+    Operate(Operation),
 }
 
 /// A table or model to create.

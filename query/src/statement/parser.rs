@@ -4,7 +4,7 @@ use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as SqlStateme
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::{Create, CreateBaseline, Drop, Kind, Statement, alter, column, option};
+use super::{Create, CreateBaseline, Drop, Kind, Operation, Statement, alter, column, option};
 use crate::error::{QueryError, Result};
 use crate::limits::RECURSION_MAX;
 
@@ -69,6 +69,9 @@ impl<'a> Parser<'a> {
                 return alter::parse(self, kind);
             }
         }
+        if let Some(operation) = self.operation()? {
+            return Ok(Statement::Operate(operation));
+        }
         if self.eat(&["SHOW", "MODELS"]) {
             return query("SELECT * FROM system.models ORDER BY name");
         }
@@ -76,6 +79,22 @@ impl<'a> Parser<'a> {
             return query("SELECT * FROM system.baselines ORDER BY model, created_at, name");
         }
         Ok(Statement::Sql(Box::new(self.inner.parse_statement()?)))
+    }
+
+    fn operation(&mut self) -> Result<Option<Operation>> {
+        if self.eat(&["BACKUP", "TO"]) {
+            let Token::SingleQuotedString(to) = self.peek().token else {
+                return Err(self.expected("a directory in single quotes"));
+            };
+            self.next();
+            return Ok(Some(Operation::Backup { to }));
+        }
+        if self.eat(&["COMPACT"]) {
+            let table = self.eat(&["TABLE"]).then(|| self.name()).transpose()?;
+            return Ok(Some(Operation::Compact { table }));
+        }
+        let verify = self.eat(&["VERIFY"]);
+        Ok(verify.then(|| Operation::Verify { deep: self.eat(&["DEEP"]) }))
     }
 
     fn create(&mut self, what: &str) -> Result<Create> {

@@ -4,10 +4,11 @@ use super::{Kind, Statement, alter, baseline, create};
 use crate::database::{Access, Database};
 use crate::error::Result;
 
-/// Runs one of our statements; rows that went into a baseline, else 0. DataFusion's own run elsewhere.
+/// Runs one of our statements; rows that went into a baseline, else 0. DataFusion's own, and those
+/// that answer rows, run elsewhere.
 pub(crate) async fn run(database: &Database, statement: &Statement, access: Access) -> Result<u64> {
     match statement.clone() {
-        Statement::Sql(_) => return Ok(0),
+        Statement::Sql(_) | Statement::Operate(_) => return Ok(0),
         Statement::CreateBaseline(statement) => return baseline::create(database, &statement, access).await,
         Statement::CreateModel(statement) => {
             database.blocking(move |ingest| create::model(ingest, &statement)).await?;

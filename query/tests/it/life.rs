@@ -76,7 +76,7 @@ async fn queries_run_while_others_write() {
 async fn now_is_what_the_clock_of_the_engine_says() {
     let clock = Arc::new(ManualClock::at(1_000_000_000_000));
     let engine = EngineOptions { clock: Arc::clone(&clock) as _, ..EngineOptions::default() };
-    let options = DatabaseOptions { engine, query_memory_bytes: 0 };
+    let options = DatabaseOptions { engine, ..DatabaseOptions::default() };
     let db = Database::open_with(directory("clock"), options).unwrap();
     db.sql("CREATE TABLE t (x DOUBLE); INSERT INTO t VALUES (now(), 1)").await.unwrap();
     clock.advance(3_600_000_000_000);

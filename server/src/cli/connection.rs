@@ -3,12 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use driftline_client::Client;
 use driftline_query::{Access, Database, QueryError};
-use futures::TryStreamExt;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 
 use super::error::{CliError, Result};
 use super::statements;
+
+/// Rows on their way.
+pub type Rows = BoxStream<'static, Result<RecordBatch>>;
 
 /// Which database a command works on.
 #[derive(Clone, Debug, clap::Args)]
@@ -36,6 +41,11 @@ impl Target {
             Self { data_dir: Some(path), .. } => Ok(Connection::Local(open_directory(&path, make)?)),
             Self { url, .. } => Ok(Connection::Remote(Client::connect(&url.unwrap_or_default()).await?)),
         }
+    }
+
+    /// The data directory, where that is what was named; else it is a server.
+    pub fn directory(&self) -> Result<Option<PathBuf>> {
+        Ok(self.chosen()?.data_dir)
     }
 
     /// The flags, else the environment; one of the two and not both. clap's own handling of variables would take a
@@ -76,6 +86,21 @@ impl Connection {
             };
         }
         Ok(rows)
+    }
+
+    /// Runs one statement; its rows as they come, and their schema.
+    pub async fn stream(&self, statement: &str) -> Result<(SchemaRef, Rows)> {
+        match self {
+            Self::Local(database) => {
+                let rows = database.prepare(statement, Access::Embedded).await?.execute(&[]).await?;
+                let schema = rows.schema();
+                Ok((schema, rows.map_err(|error| QueryError::from(error).into()).boxed()))
+            }
+            Self::Remote(client) => {
+                let (schema, rows) = client.stream(statement).await?;
+                Ok((schema, rows.map_err(CliError::from).boxed()))
+            }
+        }
     }
 
     /// Gives it back; what was acknowledged is on disk.

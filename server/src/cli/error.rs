@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use arrow::error::ArrowError;
 use driftline_client::ClientError;
 use driftline_query::QueryError;
+use driftline_query::storage::StorageError;
 
 use super::import::ImportError;
 use crate::error::ServerError;
@@ -36,6 +37,33 @@ pub enum CliError {
         /// The directory.
         path: PathBuf,
     },
+    /// There is no directory of this name.
+    #[error("there is no directory {}", .path.display())]
+    NoDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory cannot be made or opened.
+    #[error("cannot open the directory {}: {source}", .path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Something in the directory is not what it must be.
+    #[error(
+        "{directory} has {places} damaged places; restore a backup, or see with `driftline repair --dry-run` what can be kept"
+    )]
+    Damaged {
+        /// How many.
+        places: u64,
+        /// Where.
+        directory: String,
+    },
+    /// The storage engine failed or refused.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The database failed or refused.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -48,6 +76,14 @@ pub enum CliError {
     /// The file cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// The rows cannot be written to a file.
+    #[error("cannot export to {}: {reason}", .path.display())]
+    Export {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The answer cannot be written.
     #[error("cannot print the answer: {0}")]
     Print(#[from] io::Error),

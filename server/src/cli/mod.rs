@@ -6,7 +6,9 @@
 
 mod connection;
 mod error;
+mod export;
 mod import;
+mod operate;
 mod output;
 mod serve;
 mod sql;
@@ -45,6 +47,18 @@ enum Command {
     Sql(sql::SqlArgs),
     /// Read a CSV or Parquet file into a table, which is made where it does not exist.
     Import(import::ImportArgs),
+    /// Write the rows of a table or a query to a CSV, Parquet or NDJSON file.
+    Export(export::ExportArgs),
+    /// Copy the database to another directory, or bring an earlier copy up to date, while it is written to.
+    Backup(operate::BackupArgs),
+    /// Make a data directory of a backup.
+    Restore(operate::RestoreArgs),
+    /// Read every byte and check every checksum.
+    Verify(operate::VerifyArgs),
+    /// Bring a damaged data directory to open again, without what is damaged.
+    Repair(operate::RepairArgs),
+    /// Merge what was written into few, small segments now.
+    Compact(operate::CompactArgs),
     /// Print the version.
     Version(version::VersionArgs),
 }
@@ -61,6 +75,12 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => return demo::run(&args),
         Command::Sql(args) => block_on(sql::run(args)),
         Command::Import(args) => block_on(import::run(args)),
+        Command::Export(args) => block_on(export::run(args)),
+        Command::Backup(args) => block_on(operate::backup(args)),
+        Command::Restore(args) => block_on(operate::restore(args)),
+        Command::Verify(args) => block_on(operate::verify(args)),
+        Command::Repair(args) => block_on(operate::repair(args)),
+        Command::Compact(args) => block_on(operate::compact(args)),
         Command::Version(args) => version::run(&args),
     };
     match done {

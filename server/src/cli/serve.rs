@@ -31,6 +31,9 @@ pub struct ServeArgs {
     /// Memory that rows not yet flushed and queries may take together, in MiB; over it writers wait.
     #[arg(long, env = "DRIFTLINE__MEMORY_MB", value_name = "MIB", default_value_t = MEMORY_BYTES_MAX as u64 >> 20)]
     memory_mb: u64,
+    /// Let clients make backups, each in a directory below this one. Without it nobody on the network can.
+    #[arg(long, env = "DRIFTLINE__BACKUP_DIR", value_name = "DIR")]
+    backup_dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -84,6 +87,7 @@ fn options(args: &ServeArgs) -> DatabaseOptions {
     let memtable_bytes_max = MEMTABLE_BYTES_MAX.min(memory_bytes_max / 4);
     DatabaseOptions {
         engine: EngineOptions { sync, memory_bytes_max, memtable_bytes_max, ..EngineOptions::default() },
+        backup_dir: args.backup_dir.as_deref().and_then(|dir| std::path::absolute(dir).ok()),
         ..DatabaseOptions::default()
     }
 }

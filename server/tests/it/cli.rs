@@ -5,7 +5,9 @@ use std::process::{Child, Command, Output, Stdio};
 /// The binary, without what the environment of the test may say.
 pub fn driftline(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_driftline"));
-    for name in ["DATA_DIR", "URL", "GRPC", "FORMAT", "SYNC", "LOG", "TABLE", "TIME", "TAGS", "KEY"] {
+    for name in
+        ["DATA_DIR", "URL", "GRPC", "FORMAT", "SYNC", "LOG", "TABLE", "TIME", "TAGS", "KEY", "BACKUP_DIR"]
+    {
         command.env_remove(format!("DRIFTLINE__{name}"));
     }
     command.args(arguments);
@@ -44,8 +46,14 @@ pub struct Served {
 
 impl Served {
     pub fn start(directory: &Path) -> Self {
+        Self::start_with(directory, &[])
+    }
+
+    /// With more flags.
+    pub fn start_with(directory: &Path, flags: &[&str]) -> Self {
         let mut process =
             driftline(&["serve", "--grpc", "127.0.0.1:0", "--data-dir", directory.to_str().unwrap()])
+                .args(flags)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .spawn()

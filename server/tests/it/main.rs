@@ -5,4 +5,5 @@ mod cli;
 mod flight;
 mod import;
 mod ingest;
+mod operate;
 mod support;

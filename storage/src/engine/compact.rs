@@ -32,6 +32,21 @@ pub(super) struct Compaction {
     running: Mutex<()>,
 }
 
+/// What is to be compacted although nothing asks for it.
+#[derive(Clone, Copy, Debug)]
+struct Force {
+    /// Rows up to this write.
+    until: u64,
+    /// Only of this table.
+    table: Option<TableId>,
+}
+
+impl Force {
+    fn takes(self, segment: &SegmentInfo) -> bool {
+        segment.first_seq <= self.until && self.table.is_none_or(|table| table == segment.table)
+    }
+}
+
 impl Inner {
     /// Tells the thread that there are new segments.
     pub(super) fn wake_compaction(&self) {
@@ -73,11 +88,12 @@ impl Inner {
     }
 
     /// Brings all that is written now into compacted runs; what comes meanwhile is left, or this might never end.
-    pub(super) fn compact_all(&self) -> Result<()> {
+    /// Only those of one table, if it is given.
+    pub(super) fn compact_all(&self, table: Option<TableId>) -> Result<()> {
         let until = self.state.lock().seq;
         let mut cancelled = 0;
         loop {
-            match self.compact_once(Some(until)) {
+            match self.compact_once(Some(Force { until, table })) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 // A flush that hid rows of its inputs, or emptied one, takes the ground from under a job.
@@ -89,8 +105,8 @@ impl Inner {
         }
     }
 
-    /// Runs the next job, if there is one worth it; with `force` any job over rows up to that write.
-    fn compact_once(&self, force: Option<u64>) -> Result<bool> {
+    /// Runs the next job, if there is one worth it; with `force` any job over what that takes.
+    fn compact_once(&self, force: Option<Force>) -> Result<bool> {
         let _running = self.compaction.running.lock();
         let Some(job) = self.plan(force)? else { return Ok(false) };
         let result = self.run(&job, force.is_some());
@@ -98,7 +114,7 @@ impl Inner {
         result.map(|_| true)
     }
 
-    fn plan(&self, force: Option<u64>) -> Result<Option<Job>> {
+    fn plan(&self, force: Option<Force>) -> Result<Option<Job>> {
         let manifest = self.files.lock().manifest.clone();
         let idle = self.options.clock.now_nanos().saturating_sub(self.last_write.load(Ordering::Relaxed));
         let options = PlanOptions {
@@ -112,7 +128,7 @@ impl Inner {
         let mut tables: BTreeMap<TableId, Vec<SegmentInfo>> = BTreeMap::new();
         let catalog = self.state.lock().catalog.clone();
         let is_meant = |s: &&SegmentInfo| {
-            catalog.by_id.contains_key(&s.table) && force.is_none_or(|until| s.first_seq <= until)
+            catalog.by_id.contains_key(&s.table) && force.is_none_or(|force| force.takes(s))
         };
         for segment in manifest.segments.iter().filter(is_meant) {
             tables.entry(segment.table).or_default().push(segment.clone());

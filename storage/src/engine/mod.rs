@@ -8,6 +8,7 @@ mod compact;
 mod expire;
 mod flush;
 mod open;
+mod operate;
 mod options;
 mod replay;
 mod reserve;
@@ -29,6 +30,7 @@ use self::commit::{Committer, Pending};
 use self::compact::Compaction;
 pub use self::expire::Expired;
 use self::flush::Choice;
+pub(crate) use self::open::TRASH_DIR;
 use self::open::{Files, Lasting};
 pub use self::options::{EngineOptions, SyncPolicy};
 use self::reserve::Reserve;
@@ -50,7 +52,8 @@ use crate::snapshot::Snapshot;
 use crate::wal;
 use crate::writers::Verdict;
 
-const LOCK_FILE: &str = "LOCK";
+/// Who holds it has the directory.
+pub(crate) const LOCK_FILE: &str = "LOCK";
 
 /// One data directory, open for reading and writing. Dropping it closes it.
 #[derive(Debug)]
@@ -192,7 +195,7 @@ impl Engine {
     /// Flushes, and brings the segments of every table into disjoint runs, encoded as small as can be. Takes long.
     pub fn compact(&self) -> Result<()> {
         self.flush()?;
-        self.inner.compact_all()
+        self.inner.compact_all(None)
     }
 
     /// The account of memory that memtables and queries share.
@@ -239,7 +242,7 @@ enum Encoded {
 type Checked = (Vec<(TableId, Filter)>, Vec<(Arc<TableSchema>, Rows)>);
 
 /// Takes the directory for this process.
-fn lock(disk: &dyn Disk) -> Result<Box<dyn Any + Send + Sync>> {
+pub(crate) fn lock(disk: &dyn Disk) -> Result<Box<dyn Any + Send + Sync>> {
     disk.lock(LOCK_FILE).map_err(|error| match error.kind() {
         std::io::ErrorKind::WouldBlock => StorageError::InUse { path: disk.root() },
         _ => StorageError::io("lock", LOCK_FILE, error),

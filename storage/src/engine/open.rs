@@ -24,7 +24,7 @@ use crate::wal::{self, Recovered, WAL_DIR, WalWriter};
 
 /// Where segments lie, and where those go that no manifest names.
 const SEGMENT_DIR: &str = "seg";
-const TRASH_DIR: &str = "trash";
+pub(crate) const TRASH_DIR: &str = "trash";
 /// How long a file stays in the trash: a day, in nanoseconds.
 const TRASH_NANOS: i64 = 86_400 * 1_000_000_000;
 

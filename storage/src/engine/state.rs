@@ -113,6 +113,12 @@ impl State {
         }
     }
 
+    /// The segments that the manifest in force names: also those of tables that were dropped since.
+    pub(super) fn named_segments(&self) -> Vec<Arc<SegmentReader>> {
+        let of_tables = self.tables.values().flat_map(|data| data.segments.iter());
+        of_tables.chain(&self.dropped).cloned().collect()
+    }
+
     /// Hands out the segments of dropped tables that a manifest names no more.
     pub(super) fn take_dropped(&mut self, manifest: &Manifest) -> Vec<Arc<SegmentReader>> {
         let named = |s: &mut Arc<SegmentReader>| manifest.segments.iter().any(|m| m.id == s.info().id);

@@ -91,6 +91,8 @@ limits! {
     COMPACTION_INPUTS_MAX, "segments", "flushed segments that one compaction takes";
     COMPACTION_BYTES_MAX, "bytes", "flushed segments that one compaction takes";
     COMPACTION_SORT_BYTES_MAX, "bytes", "one interval that compaction sorts anew in memory";
+    COPY_CHUNK_BYTES, "bytes", "what a backup or a restore copies at a time";
+    DAMAGE_NAMED_MAX, "places", "damage that a look over a whole directory names one by one";
     SUMMARY_ROWS_MIN, "rows", "a cell, for it to have a summary";
     SUMMARY_FIELD_CATEGORIES_MAX, "categories", "distinct values of a field without a meaning that has summaries";
     SUMMARY_CATEGORIES_MAX, "categories", "distinct values of a field with a meaning that has summaries";

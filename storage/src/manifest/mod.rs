@@ -12,6 +12,7 @@ use crate::disk::Disk;
 use crate::distribution::Lattice;
 use crate::error::{Result, StorageError};
 use crate::overlay::HiddenPlace;
+use crate::patch::Block;
 use crate::schema::{ColumnId, TableId, TableSchema};
 use crate::segment::SegmentInfo;
 use crate::series::SeriesPlaces;
@@ -48,18 +49,66 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
+    /// Rows that queries can show once the log is replayed, its own left out.
+    pub(crate) fn shown_rows(&self) -> u64 {
+        let all: u64 = self.segments.iter().map(|segment| segment.rows).sum();
+        all - self.hidden.values().map(|hidden| hidden.rows).sum::<u64>()
+    }
+
+    /// The blocks of patch files it names, by the number of the file.
+    pub(crate) fn patch_blocks(&self) -> BTreeMap<u64, Vec<Block>> {
+        let tables: BTreeMap<u64, TableId> = self.segments.iter().map(|s| (s.id, s.table)).collect();
+        let mut blocks: BTreeMap<u64, Vec<Block>> = BTreeMap::new();
+        for (segment, place) in &self.hidden {
+            let Some(table) = tables.get(segment) else { continue };
+            let block = Block { table: *table, segment: *segment, place: *place };
+            blocks.entry(place.place.file).or_default().push(block);
+        }
+        blocks
+    }
+
     /// The numbers of the patch files it names.
     pub(crate) fn patch_files(&self) -> BTreeSet<u64> {
         self.hidden.values().map(|hidden| hidden.place.file).collect()
     }
 }
 
-fn path_of(version: u64) -> String {
+/// Where the manifest of a number lies.
+pub(crate) fn path_of(version: u64) -> String {
     format!("manifest.{version:020}")
 }
 
 fn version_of(name: &str) -> Option<u64> {
     name.strip_prefix("manifest.")?.parse().ok()
+}
+
+/// The numbers of the manifests present, least first. Changes nothing.
+pub(crate) fn present(disk: &dyn Disk) -> Result<Vec<u64>> {
+    let names = disk.list("").map_err(|e| StorageError::io("list", disk.root(), e))?;
+    Ok(versions_in(&names))
+}
+
+fn versions_in(names: &[String]) -> Vec<u64> {
+    let mut versions: Vec<u64> = names.iter().filter_map(|name| version_of(name)).collect();
+    versions.sort_unstable();
+    versions
+}
+
+/// The manifest of a number, and its file's bytes. Changes nothing.
+pub(crate) fn read(disk: &dyn Disk, version: u64) -> Result<(Manifest, Vec<u8>)> {
+    let path = path_of(version);
+    let bytes = disk.read(&path).map_err(|e| StorageError::io("read", &path, e))?;
+    let manifest = codec::decode(&bytes, &path)?;
+    if manifest.version != version {
+        let expected = format!("version {version}, found {}", manifest.version);
+        return Err(StorageError::corrupt(path, 16, expected));
+    }
+    Ok((manifest, bytes))
+}
+
+/// The file of a manifest.
+pub(crate) fn encode(manifest: &Manifest) -> Vec<u8> {
+    codec::encode(manifest)
 }
 
 /// The versions present, least first; leftovers of publications that were cut short are removed.
@@ -68,24 +117,13 @@ fn versions(disk: &dyn Disk) -> Result<Vec<u64>> {
     for name in names.iter().filter(|name| name.starts_with("manifest.") && name.ends_with(".tmp")) {
         disk.remove(name).map_err(|e| StorageError::io("remove", name, e))?;
     }
-    let mut versions: Vec<u64> = names.iter().filter_map(|name| version_of(name)).collect();
-    versions.sort_unstable();
-    Ok(versions)
+    Ok(versions_in(&names))
 }
 
 /// The manifest in force, and the length of its file; none in a directory that has none.
 pub(crate) fn load(disk: &dyn Disk) -> Result<Option<(Manifest, u64)>> {
     let Some(version) = versions(disk)?.pop() else { return Ok(None) };
-    let path = path_of(version);
-    let bytes = disk.read(&path).map_err(|e| StorageError::io("read", &path, e))?;
-    let manifest = codec::decode(&bytes, &path)?;
-    if manifest.version != version {
-        return Err(StorageError::corrupt(
-            path,
-            16,
-            format!("version {version}, found {}", manifest.version),
-        ));
-    }
+    let (manifest, bytes) = read(disk, version)?;
     Ok(Some((manifest, bytes.len() as u64)))
 }
 

@@ -113,41 +113,13 @@ impl PatchFile {
         table: TableId,
         segment: u64,
     ) -> Result<RoaringBitmap> {
-        let at = place.place.offset;
-        let block = self.read(place.place)?;
-        let mut cursor = Cursor::new(&block);
-        let mut head = || Ok((cursor.u32("kind")?, cursor.u32("table")?, cursor.u64("segment")?));
-        let found = head().map_err(|e: crate::bytes::Malformed| e.at(&self.path, at))?;
-        if found != (KIND_HIDDEN, table, segment) {
-            let expected = format!("the hidden rows of segment {segment} of table {table}, found {found:?}");
-            return Err(StorageError::corrupt(&*self.path, at, expected));
-        }
-        let rows = RoaringBitmap::deserialize_from(&block[16..]);
-        let rows = rows.ok().filter(|rows| rows.len() == place.rows);
-        rows.ok_or_else(|| {
-            StorageError::corrupt(&*self.path, at + 16, format!("a set of {} rows", place.rows))
-        })
-    }
-
-    fn read(&self, place: Place) -> Result<Vec<u8>> {
-        if place.bytes > PATCH_BLOCK_BYTES_MAX {
-            let expected = format!("a block of at most {PATCH_BLOCK_BYTES_MAX} bytes, found {}", place.bytes);
-            return Err(StorageError::corrupt(&*self.path, place.offset, expected));
-        }
-        let mut bytes = vec![0; place.bytes as usize];
-        self.opened()?.read_at(place.offset, &mut bytes).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
-                StorageError::corrupt(&*self.path, place.offset, format!("{} more bytes", place.bytes))
-            }
-            _ => StorageError::io("read", &*self.path, error),
-        })?;
-        match crc32fast::hash(&bytes) == place.crc {
-            true => Ok(bytes),
-            false => {
-                let expected = format!("{} bytes with checksum {:08x}", place.bytes, place.crc);
-                Err(StorageError::corrupt(&*self.path, place.offset, expected))
-            }
-        }
+        decode_hidden(
+            &self.path,
+            &read_block(&self.path, &**self.opened()?, place.place)?,
+            place,
+            table,
+            segment,
+        )
     }
 
     /// The file, its header checked.
@@ -156,20 +128,91 @@ impl PatchFile {
             return Ok(file);
         }
         let file = self.disk.open(&self.path).map_err(|e| StorageError::io("open", &*self.path, e))?;
-        let mut header = [0; HEADER_BYTES];
-        let whole = file.read_at(0, &mut header).is_ok();
-        let found = u16::from_le_bytes([header[8], header[9]]);
-        // Only a version that the checksum vouches for is a newer format; anything else is damage.
-        let crc = crc32fast::hash(&header[..12]).to_le_bytes();
-        if !whole || header[..8] != MAGIC || header[12..] != crc {
-            return Err(StorageError::corrupt(&*self.path, 0, "the header of a patch file"));
-        }
-        if found > PATCH_VERSION {
-            let path = self.path.clone();
-            return Err(StorageError::NewerFormat { path, found, known: PATCH_VERSION });
-        }
+        check_header(&self.path, &*file)?;
         Ok(self.open.get_or_init(|| file))
     }
+}
+
+/// A block that a manifest names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) table: TableId,
+    pub(crate) segment: u64,
+    pub(crate) place: HiddenPlace,
+}
+
+/// Every place in a patch file that is not what it must be; with each damaged block, if one can be told.
+pub(crate) fn check(path: &str, file: &dyn ReadFile, blocks: &[Block]) -> Vec<(Option<Block>, StorageError)> {
+    if let Err(error) = check_header(path, file) {
+        return vec![(None, error)];
+    }
+    let damage = |block: &Block| {
+        let Block { table, segment, place } = *block;
+        let bytes = read_block(path, file, place.place);
+        let rows = bytes.and_then(|bytes| decode_hidden(path, &bytes, place, table, segment));
+        rows.err().map(|error| (Some(*block), error))
+    };
+    blocks.iter().filter_map(damage).collect()
+}
+
+fn check_header(path: &str, file: &dyn ReadFile) -> Result<()> {
+    let mut header = [0; HEADER_BYTES];
+    file.read_at(0, &mut header).map_err(|e| read_failed(path, 0, HEADER_BYTES as u64, e))?;
+    let found = u16::from_le_bytes([header[8], header[9]]);
+    // Only a version that the checksum vouches for is a newer format; anything else is damage.
+    let crc = crc32fast::hash(&header[..12]).to_le_bytes();
+    if header[..8] != MAGIC || header[12..] != crc {
+        return Err(StorageError::corrupt(path, 0, "the header of a patch file"));
+    }
+    match found > PATCH_VERSION {
+        true => Err(StorageError::NewerFormat { path: path.into(), found, known: PATCH_VERSION }),
+        false => Ok(()),
+    }
+}
+
+fn read_block(path: &str, file: &dyn ReadFile, place: Place) -> Result<Vec<u8>> {
+    if place.bytes > PATCH_BLOCK_BYTES_MAX {
+        let expected = format!("a block of at most {PATCH_BLOCK_BYTES_MAX} bytes, found {}", place.bytes);
+        return Err(StorageError::corrupt(path, place.offset, expected));
+    }
+    let mut bytes = vec![0; place.bytes as usize];
+    file.read_at(place.offset, &mut bytes).map_err(|e| read_failed(path, place.offset, place.bytes, e))?;
+    match crc32fast::hash(&bytes) == place.crc {
+        true => Ok(bytes),
+        false => {
+            let expected = format!("{} bytes with checksum {:08x}", place.bytes, place.crc);
+            Err(StorageError::corrupt(path, place.offset, expected))
+        }
+    }
+}
+
+fn read_failed(path: &str, offset: u64, bytes: u64, error: std::io::Error) -> StorageError {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            StorageError::corrupt(path, offset, format!("{bytes} more bytes"))
+        }
+        _ => StorageError::io("read", path, error),
+    }
+}
+
+fn decode_hidden(
+    path: &str,
+    block: &[u8],
+    place: HiddenPlace,
+    table: TableId,
+    segment: u64,
+) -> Result<RoaringBitmap> {
+    let at = place.place.offset;
+    let mut cursor = Cursor::new(block);
+    let mut head = || Ok((cursor.u32("kind")?, cursor.u32("table")?, cursor.u64("segment")?));
+    let found = head().map_err(|e: crate::bytes::Malformed| e.at(path, at))?;
+    if found != (KIND_HIDDEN, table, segment) {
+        let expected = format!("the hidden rows of segment {segment} of table {table}, found {found:?}");
+        return Err(StorageError::corrupt(path, at, expected));
+    }
+    let rows = RoaringBitmap::deserialize_from(&block[cursor.offset() as usize..]);
+    let rows = rows.ok().filter(|rows| rows.len() == place.rows);
+    rows.ok_or_else(|| StorageError::corrupt(path, at + 16, format!("a set of {} rows", place.rows)))
 }
 
 impl Drop for PatchFile {

@@ -3,7 +3,7 @@
 
 mod file;
 
-pub(crate) use file::{PATCH_DIR, PatchFile, PatchWriter, number_of, path_of};
+pub(crate) use file::{Block, PATCH_DIR, PatchFile, PatchWriter, check, number_of, path_of};
 
 /// A block of a patch file, and its checksum, which the manifest keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

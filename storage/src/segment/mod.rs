@@ -9,6 +9,7 @@ mod bloom;
 mod cells;
 mod column_block;
 mod cut;
+mod damage;
 mod directory;
 mod encode;
 mod file;
@@ -90,6 +91,7 @@ pub struct SegmentInfo {
 
 /// The directory of all segment files.
 const DIRECTORY: &str = "seg";
+pub(crate) const SEGMENT_DIR: &str = DIRECTORY;
 
 impl SegmentInfo {
     /// Where the file of a number lies.

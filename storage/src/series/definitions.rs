@@ -7,7 +7,7 @@ use super::symbols::Symbol;
 use crate::bytes::{Cursor, Malformed};
 use crate::error::StorageError;
 use crate::limits::{COLUMNS_MAX, TAG_BYTES_MAX};
-use crate::schema::{ColumnId, SeriesId};
+use crate::schema::{ColumnId, SeriesId, TableId};
 
 /// Appends what `series`, ascending, stand for; ids that stand for nothing are left out.
 pub(super) fn encode(sets: &Sets, series: &[SeriesId], out: &mut Vec<u8>) {
@@ -96,6 +96,19 @@ fn define_one(sets: &mut Sets, id: SeriesId, shape: u32, tags: &[Symbol]) -> Res
         (None, Some(other)) => Err(format!("tags that no series has, these are series {other}")),
         (None, None) => sets.insert(id, shape, tags).map_err(|e: StorageError| e.to_string()),
     }
+}
+
+/// Defines a series by its tags, ascending by column.
+pub(super) fn define_tags(
+    sets: &mut Sets,
+    id: SeriesId,
+    table: TableId,
+    tags: &[(ColumnId, &str)],
+) -> Result<(), String> {
+    let columns = tags.iter().map(|(column, _)| *column).collect();
+    let shape = sets.intern_shape(&Shape { table, columns });
+    let symbols = tags.iter().map(|(_, value)| sets.symbols.intern(value)).collect::<Result<Vec<_>, _>>();
+    define_one(sets, id, shape, &symbols.map_err(|error| error.to_string())?)
 }
 
 fn take_shapes(cursor: &mut Cursor<'_>, sets: &mut Sets) -> Result<Vec<(u32, usize)>, Malformed> {

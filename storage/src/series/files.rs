@@ -119,7 +119,8 @@ pub(crate) fn remove_unnamed(disk: &dyn Disk, places: &SeriesPlaces) -> Result<(
     Ok(())
 }
 
-fn path_of(number: u64) -> String {
+/// Where the series file of a number lies.
+pub(crate) fn path_of(number: u64) -> String {
     format!("{SERIES_DIR}/{number:020}.series")
 }
 
@@ -211,6 +212,51 @@ fn read_file(disk: &dyn Disk, number: u64, length: u64, registry: &SeriesRegistr
         at += BLOCK_HEAD + definitions.len();
     }
     Ok(last)
+}
+
+/// Every place among the counted bytes of a file that is damaged. What can be read goes into the registry all the
+/// same: whoever asks wants to know what is left.
+pub(crate) fn survey(number: u64, bytes: &[u8], registry: &SeriesRegistry) -> Vec<StorageError> {
+    let path = path_of(number);
+    let mut damage: Vec<StorageError> = check_header(bytes, number, &path).err().into_iter().collect();
+    let mut at = HEADER_BYTES;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        match take_block(rest, number, at as u64) {
+            Some(definitions) => {
+                let base = (at + BLOCK_HEAD) as u64;
+                damage.extend(registry.define(definitions).err().map(|e| e.at(&path, base)));
+                at += BLOCK_HEAD + definitions.len();
+            }
+            None => {
+                damage.push(StorageError::corrupt(&path, at as u64, "a block that fits its checksum"));
+                // Where its length is right the next block tells: a checksum holds for one place only.
+                let Some(next) = next_block(bytes, number, at) else { break };
+                at = next;
+            }
+        }
+    }
+    damage
+}
+
+/// Where the block behind a damaged one begins, if the damaged one's length leads there.
+fn next_block(bytes: &[u8], number: u64, at: usize) -> Option<usize> {
+    let length = Cursor::new(bytes.get(at..)?).u32("length").ok()?;
+    let next = at.checked_add(BLOCK_HEAD)?.checked_add(length as usize)?;
+    take_block(bytes.get(next..)?, number, next as u64).map(|_| next)
+}
+
+/// Whether the first `bytes` bytes of a file are whole blocks, each true to its checksum.
+pub(crate) fn check(number: u64, bytes: &[u8]) -> Result<()> {
+    let path = path_of(number);
+    check_header(bytes, number, &path)?;
+    let mut at = HEADER_BYTES;
+    while at < bytes.len() {
+        let block = take_block(&bytes[at..], number, at as u64);
+        let block =
+            block.ok_or_else(|| StorageError::corrupt(&path, at as u64, "a block that fits its checksum"))?;
+        at += BLOCK_HEAD + block.len();
+    }
+    Ok(())
 }
 
 fn take_block(bytes: &[u8], number: u64, offset: u64) -> Option<&[u8]> {

@@ -19,14 +19,14 @@ use arrow_array::{RecordBatch, StringArray};
 use parking_lot::RwLock;
 
 use self::bounds::Bounds;
-pub(crate) use self::files::{SeriesFiles, SeriesPlaces, remove_unnamed};
+pub(crate) use self::files::{SeriesFiles, SeriesPlaces, check, path_of, remove_unnamed, survey};
 use self::marks::Marks;
 use self::resolve::Request;
 use self::sets::Sets;
 use crate::bytes::Malformed;
 use crate::error::Result;
 use crate::rows::Rows;
-use crate::schema::{ColumnId, SeriesId, TableId, TableSchema};
+use crate::schema::{ColumnId, NO_TAGS, SeriesId, TableId, TableSchema};
 
 /// Where the series files lie.
 pub(crate) const SERIES_DIR: &str = "series";
@@ -145,6 +145,22 @@ impl SeriesRegistry {
     /// Appends the definitions of `series`, ascending.
     pub(crate) fn encode(&self, series: &[SeriesId], out: &mut Vec<u8>) {
         definitions::encode(&self.sets.read(), series, out);
+    }
+
+    /// Defines one series by its tags, ascending by column; well where it is defined so already. For series that are
+    /// taken from elsewhere than their files.
+    pub(crate) fn define_one(
+        &self,
+        series: SeriesId,
+        table: TableId,
+        tags: &[(ColumnId, &str)],
+    ) -> Result<(), String> {
+        definitions::define_tags(&mut self.sets.write(), series, table, tags)
+    }
+
+    /// Whether an id stands for tags, or for none at all.
+    pub(crate) fn is_known(&self, series: SeriesId) -> bool {
+        series == NO_TAGS || self.sets.read().get(series).is_some()
     }
 
     /// Takes over definitions; one that is known and equal is well, another is damage. Gives the ids defined, which do

@@ -6,10 +6,11 @@ mod file;
 mod frame;
 mod payload;
 mod recovery;
+pub(crate) mod survey;
 
 pub(crate) use file::{HEADER_BYTES, RotateError, WalWriter};
 pub(crate) use frame::Piece;
-pub(crate) use payload::{LoggedBatch, decode_batch, encode_batch, fingerprint};
+pub(crate) use payload::{LoggedBatch, LoggedRows, decode_batch, encode_batch, fingerprint};
 pub(crate) use recovery::{Logged, Recovered, recover};
 
 /// Where the WAL files lie.

@@ -154,7 +154,7 @@ fn must_be_frameless(disk: &dyn Disk, number: u64) -> Result<()> {
 }
 
 /// Takes over the series that a frame defines, and hands its batch on.
-fn take(
+pub(super) fn take(
     frame: &Frame<'_>,
     path: &str,
     offset: u64,

@@ -38,6 +38,22 @@ fn keywords_may_be_in_any_case_and_names_in_quotes() {
 }
 
 #[test]
+fn operators_speak_in_statements_of_their_own() {
+    let read = |sql| match parse_one(sql).unwrap() {
+        Statement::Operate(operation) => operation,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(read("backup to '/b/it''s'"), Operation::Backup { to: "/b/it's".into() });
+    assert_eq!(read("VERIFY"), Operation::Verify { deep: false });
+    assert_eq!(read("verify deep;"), Operation::Verify { deep: true });
+    assert_eq!(read("COMPACT"), Operation::Compact { table: None });
+    assert_eq!(read("COMPACT TABLE \"a b\""), Operation::Compact { table: Some("a b".into()) });
+    for sql in ["BACKUP TO daily", "BACKUP", "COMPACT t", "VERIFY all", "COMPACT TABLE"] {
+        assert!(parse_one(sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
 fn a_text_may_hold_comments_and_many_statements() {
     let statements = parse("-- first\nSELECT 1; /* two */ DROP TABLE t;; SHOW MODELS").unwrap();
     assert_eq!(statements.len(), 3);

@@ -177,7 +177,10 @@ fn merge_two(shift: f64, forged: bool) -> Merged {
         file.append(&bytes).unwrap();
         file.sync().unwrap();
         inputs[1] = open(SegmentInfo { file: 99, ..info });
+        inputs[1].verify().unwrap();
     }
+    let wrong = inputs[1].recount().unwrap();
+    assert_eq!(wrong.is_empty(), !forged || shift == 0.0, "a count of the rows tells: {wrong:?}");
     let target = Target { disk: &*disk, take_id: &take_id, series: &series, lattices: &lattices, threads: 1 };
     let clock = ManualClock::at(0);
     let output = run(&job, &sources(&inputs), &schema, &target, &Control::new(&clock, &|| false, &|_| ()));

@@ -167,7 +167,7 @@ impl Inner {
         result
     }
 
-    fn try_flush(&self, series: &mut SeriesFiles, choice: Choice) -> Result<()> {
+    pub(super) fn try_flush(&self, series: &mut SeriesFiles, choice: Choice) -> Result<()> {
         let before = self.files.lock().manifest.clone();
         let Some(frozen) = self.freeze(&before, choice)? else { return Ok(()) };
         let places = series.store(&self.registry)?;

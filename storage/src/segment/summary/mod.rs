@@ -7,6 +7,7 @@ mod count;
 mod piece;
 mod plan;
 mod read;
+mod recount;
 mod section;
 mod spans;
 #[cfg(test)]

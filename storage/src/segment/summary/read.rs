@@ -86,6 +86,11 @@ impl EncodedSummaries<'_> {
         if let StoredKind::Numbers(lattice) = self.column.kind { Some(lattice) } else { None }
     }
 
+    /// Where in the segment they lie.
+    pub(super) fn offset(&self) -> u64 {
+        self.column.extent.offset
+    }
+
     /// Cells first, both in ascending order.
     pub(crate) fn units(&self) -> impl Iterator<Item = Unit> {
         let cells = self.head.cells.iter().map(|cell| Unit::Cell(*cell));

@@ -187,6 +187,7 @@ fn count(values: &ArrayRef, lattice: Option<Lattice>, rows: &[Range<u64>]) -> Di
 
 /// Which columns have summaries, each of them equal to its rows.
 fn assert_equal_rows(reader: &SegmentReader, schema: &TableSchema) -> Vec<ColumnId> {
+    assert_eq!(reader.recount().unwrap().len(), 0);
     let (units, mut found) = (units(reader), Vec::new());
     for column in &schema.columns {
         let Some(summaries) = reader.summaries(column.id).unwrap() else { continue };
