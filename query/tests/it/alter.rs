@@ -415,7 +415,7 @@ async fn a_deleted_value_is_in_nobodys_way() {
 async fn a_delete_in_the_log_is_read_although_its_column_is_gone() {
     let path = directory("alter-log");
     let engine = EngineOptions { memtable_bytes_max: 1 << 20, ..EngineOptions::default() };
-    let db = Database::open_with(&path, DatabaseOptions { engine, query_memory_bytes: 0 }).unwrap();
+    let db = Database::open_with(&path, DatabaseOptions { engine, ..DatabaseOptions::default() }).unwrap();
     table(&db).await;
     db.sql("CREATE TABLE other (s TEXT)").await.unwrap();
     db.flush().await.unwrap();
