@@ -60,8 +60,8 @@ impl View {
     pub(crate) fn in_chunk(&self, chunk: &Chunk) -> Result<Option<Arc<RoaringBitmap>>> {
         let mut all = Union(self.deleted_in_chunk(chunk)?);
         if let Some(identity) = &self.identity {
-            let newer = self.chunks.iter().filter(|newer| newer.first_seq >= chunk.first_seq);
-            for newer in newer {
+            // By place, not by sequence: one batch may write several chunks.
+            for newer in self.chunks.iter().skip_while(|newer| newer.id() != chunk.id()) {
                 newer.hides_in_chunk(chunk, identity)?.iter().for_each(|rows| all.add(rows));
             }
         }

@@ -185,8 +185,11 @@ impl Life {
 
     fn put(&mut self, kind: Kind, name: &'static str, rows: Vec<Row>, changes: Vec<Change>) {
         let schema = self.schema(name);
-        let batch =
-            WriteBatch { rows: vec![(schema.id, batch(&schema, &rows))], changes, ..WriteBatch::default() };
+        // Sometimes in two parts: of rows that are one the later part's stays.
+        let (first, second) =
+            rows.split_at(self.dice.roll(2 * rows.len() as u64).min(rows.len() as u64) as usize);
+        let parts = [first, second].map(|rows| (schema.id, batch(&schema, rows)));
+        let batch = WriteBatch { rows: parts.to_vec(), changes, ..WriteBatch::default() };
         self.engine.write(batch).unwrap();
         let model = self.models.get_mut(name).unwrap();
         rows.into_iter().for_each(|row| model.write(kind, row));
