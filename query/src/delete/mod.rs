@@ -29,7 +29,7 @@ impl Delete {
     pub(crate) fn of(view: &CatalogView, dml: &DmlStatement, optimized: &LogicalPlan) -> Result<Self> {
         let table = table_of(view, dml)?;
         let mut parts = Vec::new();
-        if !conditions(optimized, &mut parts)? {
+        if !conditions(optimized, dml, &mut parts)? {
             return Ok(Self { table: table.clone(), predicate: Predicate::Or(Vec::new()) });
         }
         let read = |part: &&Expr| predicate::read(part, &checked(view, table));
@@ -59,19 +59,19 @@ fn checked(view: &CatalogView, table: &TableSchema) -> TableSchema {
     table
 }
 
-/// Adds the conditions of a plan that does nothing but filter one table; whether any row can pass.
-fn conditions<'a>(plan: &'a LogicalPlan, out: &mut Vec<&'a Expr>) -> Result<bool> {
+/// Adds the conditions of a plan that does nothing but filter the table of a delete; whether any row can pass.
+fn conditions<'a>(plan: &'a LogicalPlan, dml: &DmlStatement, out: &mut Vec<&'a Expr>) -> Result<bool> {
     match plan {
         LogicalPlan::Filter(filter) => {
             out.extend(split_conjunction(&filter.predicate));
-            conditions(&filter.input, out)
+            conditions(&filter.input, dml, out)
         }
-        LogicalPlan::TableScan(scan) if scan.fetch.is_none() => {
+        LogicalPlan::TableScan(scan) if scan.fetch.is_none() && scan.table_name.resolved_eq(&dml.table_name) => {
             out.extend(scan.filters.iter().flat_map(split_conjunction));
             Ok(true)
         }
-        LogicalPlan::SubqueryAlias(alias) => conditions(&alias.input, out),
-        LogicalPlan::Projection(projection) => conditions(&projection.input, out),
+        LogicalPlan::SubqueryAlias(alias) => conditions(&alias.input, dml, out),
+        LogicalPlan::Projection(projection) => conditions(&projection.input, dml, out),
         LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row => Ok(false),
         other => Err(QueryError::Invalid(format!(
             "DELETE takes a condition on the columns of its table alone, not {}: select the keys first, and delete \

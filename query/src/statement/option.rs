@@ -12,6 +12,7 @@ use crate::duration;
 use crate::error::{QueryError, Result};
 use crate::write::{DIVERT, ON_BAD_ROW, REFUSE};
 
+const DESCRIPTION: &str = "description";
 /// What a model can be told.
 const OF_MODELS: [&str; 13] = [
     "type",
@@ -21,7 +22,7 @@ const OF_MODELS: [&str; 13] = [
     "primary_metric",
     "retention",
     "owner",
-    "description",
+    DESCRIPTION,
     DEDUP,
     RETENTION_BYTES_OPTION,
     ON_BAD_ROW,
@@ -31,16 +32,13 @@ const OF_MODELS: [&str; 13] = [
 /// What a table can be told.
 const OF_TABLES: [&str; 7] = [
     RETENTION_OPTION,
-    "description",
+    DESCRIPTION,
     DEDUP,
     RETENTION_BYTES_OPTION,
     ON_BAD_ROW,
     SERIES_MAX_OPTION,
     TAG_VALUES_MAX_OPTION,
 ];
-/// What a model is told for the table of its predictions: what the engine goes by belongs to that.
-const OF_PREDICTIONS: [&str; 6] =
-    [RETENTION_OPTION, RETENTION_BYTES_OPTION, DEDUP, ON_BAD_ROW, SERIES_MAX_OPTION, TAG_VALUES_MAX_OPTION];
 /// What tells rows apart, of which the last stays: series and time, nothing, or else the KEY where there is one.
 pub(crate) const DEDUP: &str = "dedup";
 /// Rows are only ever added.
@@ -157,9 +155,10 @@ pub(super) fn check_name(of_model: bool, name: &str) -> Result<()> {
     }
 }
 
-/// Those options of a model that are for the table of its predictions.
+/// Those options of a model that are for the table of its predictions: what rows go by, not what people read.
 pub(super) fn of_predictions(options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let kept = options.iter().filter(|(name, _)| OF_PREDICTIONS.contains(&name.as_str()));
+    let is_of_rows = |name: &str| OF_TABLES.contains(&name) && name != DESCRIPTION;
+    let kept = options.iter().filter(|(name, _)| is_of_rows(name));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 

@@ -8,11 +8,12 @@ use crate::error::Result;
 
 /// The columns of `system.storage`: bytes on disk by kind of file, memory, what waits to be flushed and compacted, and
 /// how often writers had to wait. Counters begin with the process.
-pub(super) const STORAGE: [&str; 23] = [
+pub(super) const STORAGE: [&str; 25] = [
     "segments",
     "wal",
     "manifest",
     "series_files",
+    "patches",
     "total",
     "memtable_bytes",
     "memory_used_bytes",
@@ -27,6 +28,7 @@ pub(super) const STORAGE: [&str; 23] = [
     "compactions",
     "compaction_failures",
     "compacted_bytes",
+    "expired_bytes",
     "stalls",
     "stall_seconds",
     "refused_writes",
@@ -45,6 +47,7 @@ pub(super) fn storage(status: &EngineStatus) -> Result<RecordBatch> {
         disk.wal,
         disk.manifest,
         disk.series,
+        disk.patches,
         total,
         status.memtable_bytes,
         status.memory_used_bytes,
@@ -59,6 +62,7 @@ pub(super) fn storage(status: &EngineStatus) -> Result<RecordBatch> {
         status.compactions,
         status.compaction_failures,
         status.compacted_bytes,
+        status.expired_bytes,
         status.stalls,
     ];
     let mut columns: Vec<_> = counts.map(|value| count([value])).into();

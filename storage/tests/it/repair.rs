@@ -351,7 +351,7 @@ fn a_cut_before_what_segments_hold_gives_no_sequence_twice() {
         send_to(&engine, &[large.id], "w", last).unwrap();
     }
     while engine.status().unwrap().flushes == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        std::thread::yield_now();
     }
     let waiting = engine.snapshot().size(small.id).memtable_rows;
     assert!(waiting > 0, "the flush took all tables");

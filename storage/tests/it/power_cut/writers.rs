@@ -48,10 +48,9 @@ fn open(directory: &Path, options: EngineOptions) -> Arc<Engine> {
     Engine::open(Arc::new(OsDisk::new(directory).unwrap()), options).unwrap()
 }
 
-#[test]
-#[ignore = "the process that the power cut test starts and kills"]
-fn work() {
-    let Ok(directory) = std::env::var(DIRECTORY_VARIABLE) else { return };
+/// Works in the directory that the environment names, until the process is killed; false where it names none.
+pub fn work() -> bool {
+    let Ok(directory) = std::env::var(DIRECTORY_VARIABLE) else { return false };
     let engine = open(Path::new(&directory), options());
     let schema = table(&engine);
     std::thread::scope(|scope| {
@@ -60,6 +59,7 @@ fn work() {
             scope.spawn(move || write(engine, schema, writer));
         }
     });
+    true
 }
 
 /// The table, made where it is missing.
