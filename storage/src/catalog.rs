@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::batch::CatalogChange;
 use crate::error::{Result, StorageError};
 use crate::limits;
+use crate::manifest::Manifest;
 use crate::schema::{Column, ColumnType, Role, TIME_COLUMN, TableId, TableSchema};
 
 /// All tables and entries. A clone is cheap and stays as it was.
@@ -14,12 +15,26 @@ pub(crate) struct Catalog {
     pub(crate) tables: Arc<BTreeMap<String, Arc<TableSchema>>>,
     pub(crate) by_id: Arc<BTreeMap<TableId, Arc<TableSchema>>>,
     pub(crate) entries: Arc<BTreeMap<String, Arc<[u8]>>>,
+    /// By table of rows the one that keeps labels for them.
+    labels: Arc<BTreeMap<TableId, TableId>>,
 }
 
 impl Catalog {
+    /// What a manifest says.
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        let mut catalog = Self { entries: Arc::new(manifest.entries.clone()), ..Self::default() };
+        manifest.tables.iter().for_each(|schema| catalog.put(schema.clone()));
+        catalog
+    }
+
     /// The table of this id.
     pub(crate) fn table(&self, id: TableId) -> Result<&Arc<TableSchema>> {
         self.by_id.get(&id).ok_or_else(|| StorageError::UnknownTable(format!("with id {id}")))
+    }
+
+    /// The table that keeps labels for the rows of one.
+    pub(crate) fn labels_of(&self, rows: TableId) -> Option<&Arc<TableSchema>> {
+        self.by_id.get(self.labels.get(&rows)?)
     }
 
     /// Applies a change, or refuses it and stays as it was.
@@ -78,11 +93,17 @@ impl Catalog {
         let name = self.table(id)?.name.clone();
         Arc::make_mut(&mut self.tables).remove(&name);
         Arc::make_mut(&mut self.by_id).remove(&id);
+        if self.labels.iter().any(|(rows, labels)| *rows == id || *labels == id) {
+            Arc::make_mut(&mut self.labels).retain(|rows, labels| *rows != id && *labels != id);
+        }
         Ok(())
     }
 
     pub(crate) fn put(&mut self, schema: Arc<TableSchema>) {
         Arc::make_mut(&mut self.tables).insert(schema.name.clone(), schema.clone());
+        if let Some(rows) = schema.labels_of() {
+            Arc::make_mut(&mut self.labels).insert(rows, schema.id);
+        }
         Arc::make_mut(&mut self.by_id).insert(schema.id, schema);
     }
 }

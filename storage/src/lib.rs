@@ -70,6 +70,7 @@ pub mod distribution;
 mod encoding;
 mod engine;
 mod error;
+mod label;
 pub mod limits;
 mod manifest;
 mod memtable;
@@ -94,6 +95,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{AppendFile, Disk, Fault, Mapped, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
 pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, Expired, SyncPolicy};
 pub use error::{Result, StorageError};
+pub use label::{ARRIVAL_COLUMN, ID_TIME_ANY, ID_TIME_OPTION, LABELS_OF_OPTION, embedded_time, is_far};
 pub use operations::{
     BackupReport, Damage, Garbage, Progress, RepairLoss, RepairReport, RepairedPlace, Report, RestoreReport,
     Verification, repair, restore, verify,

@@ -147,3 +147,7 @@ pub const PREDICATE_DEPTH_MAX: usize = 64;
 pub const CHANGES_MAX: usize = 1_024;
 /// Bytes of one block of a patch file: 256 MiB.
 pub const PATCH_BLOCK_BYTES_MAX: u64 = 256 << 20;
+/// Labels that one range of a block of them holds: 1,048,576. Where rows were corrected more often it is cut.
+pub const LABEL_RANGE_ENTRIES_MAX: usize = 1 << 20;
+/// Bytes at which a block of labels ends and another begins: 64 MiB.
+pub const LABEL_BLOCK_BYTES_MIN: usize = 64 << 20;

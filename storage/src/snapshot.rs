@@ -8,6 +8,7 @@ use arrow_array::RecordBatch;
 use crate::catalog::Catalog;
 use crate::change::{Filter, Predicate};
 use crate::error::Result;
+use crate::label::{LabelBlocks, LabelCache, LabelView, Relation, Unflushed, Waiting};
 use crate::memtable::{Chunk, Memtable};
 use crate::overlay::{Hidden, View};
 use crate::schema::{Column, TableId, TableSchema};
@@ -32,8 +33,12 @@ pub(crate) struct TableData {
     pub(crate) segments: Arc<Vec<Arc<SegmentReader>>>,
     /// Hidden rows of segments, as flushes wrote them down.
     pub(crate) hidden: Arc<BTreeMap<u64, Arc<Hidden>>>,
+    /// Labels of the rows of segments, as flushes wrote them down.
+    pub(crate) labels: Arc<LabelBlocks>,
     pub(crate) frozen: Memtable,
     pub(crate) active: Memtable,
+    /// Of a table of labels: what was found of those in memory.
+    pub(crate) label_cache: Arc<LabelCache>,
 }
 
 /// A piece of a table that is read in one go: a row group of a segment, or a chunk of the memtable.
@@ -106,7 +111,8 @@ impl Snapshot {
     pub fn scan(&self, table: TableId, time: TimeRange) -> Result<Vec<ScanPart>> {
         let schema = self.0.catalog.table(table)?;
         let Some(data) = self.0.tables.get(&table) else { return Ok(Vec::new()) };
-        let view = Arc::new(data.view(schema, &self.0.registry));
+        let labels = self.labels_of(schema, data)?.map(Arc::new);
+        let view = Arc::new(data.view(schema, &self.0.registry).with_labels(labels));
         let mut parts = Vec::new();
         for segment in data.segments.iter().filter(|s| s.info().time().overlaps(time)) {
             for (index, group) in segment.groups()?.iter().enumerate() {
@@ -118,6 +124,15 @@ impl Snapshot {
         parts.extend(data.chunks().map(chunk));
         parts.retain(|part| part.time().overlaps(time));
         Ok(parts)
+    }
+
+    /// The labels of the rows of a table that has some.
+    fn labels_of(&self, schema: &TableSchema, data: &TableData) -> Result<Option<LabelView>> {
+        let Some(labels) = self.0.catalog.labels_of(schema.id) else { return Ok(None) };
+        let Some(relation) = Relation::of(schema, labels) else { return Ok(None) };
+        let kept = self.0.tables.get(&labels.id).cloned().unwrap_or_default();
+        let chunks: Vec<_> = kept.chunks().cloned().collect();
+        data.label_view(relation, &kept, chunks, &self.0.registry).map(Some)
     }
 
     /// How many rows of a table a condition is true for. Reads them.
@@ -173,6 +188,23 @@ impl TableData {
         let tombstones = self.frozen.tombstones().iter().chain(self.active.tombstones());
         let chunks = self.chunks().cloned().collect();
         View::new(schema, chunks, tombstones.cloned().collect(), self.hidden.clone(), registry.clone())
+    }
+
+    /// The labels of its rows: those beside its segments, those that `kept`, the table of labels, has in segments, and
+    /// those in some chunks of that.
+    pub(crate) fn label_view(
+        &self,
+        relation: Relation,
+        kept: &Self,
+        chunks: Vec<Arc<Chunk>>,
+        registry: &Arc<SeriesRegistry>,
+    ) -> Result<LabelView> {
+        let view = kept.view(&relation.labels, registry);
+        let deleted = chunks.iter().map(|chunk| view.deleted_in_chunk(chunk)).collect::<Result<_>>()?;
+        let waiting = Waiting { segments: kept.segments.clone(), hidden: kept.hidden.clone() };
+        let unflushed = Unflushed { chunks, deleted, cache: kept.label_cache.clone() };
+        let (segments, blocks) = (self.segments.clone(), self.labels.clone());
+        Ok(LabelView { relation, segments, blocks, waiting, unflushed })
     }
 
     fn chunks(&self) -> impl Iterator<Item = &Arc<Chunk>> {
@@ -237,14 +269,29 @@ impl ScanPart {
     /// Its rows whose time lies in `time`, `columns` in the order given, without those that were replaced or deleted.
     /// Blocks on the disk.
     pub fn read(&self, columns: &[Column], time: TimeRange) -> Result<Vec<RecordBatch>> {
+        self.read_as_of(columns, time, None)
+    }
+
+    /// The same with the labels that had arrived by `as_of`, in nanoseconds since 1970, and no others.
+    pub fn read_as_of(
+        &self,
+        columns: &[Column],
+        time: TimeRange,
+        as_of: Option<i64>,
+    ) -> Result<Vec<RecordBatch>> {
         match &self.0 {
-            Part::RowGroup(segment, index, _, _, view) => {
+            Part::RowGroup(segment, index, rows, _, view) => {
                 let hidden = view.in_segment(segment)?;
-                segment.read_visible(*index, columns, time, hidden.as_deref())
+                let first = segment.groups()?.get(*index).map_or(0, |group| group.first_row);
+                // A segment has fewer rows than a u32 can count.
+                let range = first as u32..(first + rows) as u32;
+                let labels = view.labels_in_segment(segment, &range, columns, as_of)?;
+                segment.read_visible(*index, columns, time, hidden.as_deref(), &labels)
             }
             Part::Chunk(chunk, view) => {
                 let hidden = view.in_chunk(chunk)?;
-                let rows = chunk.read(columns, time, view.registry(), hidden.as_deref())?;
+                let labels = view.labels_in_chunk(chunk, columns, as_of)?;
+                let rows = chunk.read_labelled(columns, time, view.registry(), hidden.as_deref(), &labels)?;
                 Ok(rows.into_iter().collect())
             }
         }

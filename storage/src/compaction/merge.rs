@@ -22,6 +22,7 @@ mod keys;
 mod pending;
 
 use cursor::Cursor;
+pub(super) use cursor::invalid;
 use keys::{Head, Keys};
 use pending::Pending;
 
@@ -54,7 +55,7 @@ pub(crate) trait Input {
     fn groups(&self, schema: &TableSchema) -> Result<Vec<Group>>;
 
     /// The rows of a row group that are not hidden, with the stored columns of `schema`: nulls where a column came later,
-    /// BIGINT widened.
+    /// BIGINT widened. Columns of its own may follow; they go to the output with the others.
     fn rows(&self, group: usize, schema: &TableSchema) -> Result<Rows>;
 }
 
@@ -128,7 +129,7 @@ impl<'a, I: Input> Merge<'a, I> {
         let cursors = inputs.iter().map(open).collect::<Result<Vec<_>>>()?;
         let heads = cursors.iter().enumerate();
         let heads = heads.filter_map(|(at, cursor)| Some(Reverse((cursor.head()?, at)))).collect();
-        let pending = Pending::new(schema, keys);
+        let pending = Pending::new(keys);
         let group_rows = group_rows(inputs, job.group_rows);
         Ok(Self { job, inputs, control, cursors, heads, pending, group_rows, last: None, group_bytes: 0 })
     }

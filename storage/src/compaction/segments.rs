@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use arrow_array::{RecordBatch, UInt64Array};
+use arrow_schema::{DataType, Field, Schema};
 use roaring::RoaringBitmap;
 
 use super::control::Control;
@@ -53,15 +57,18 @@ pub(crate) fn run(
     schema: &Arc<TableSchema>,
     target: &Target<'_>,
     control: &Control<'_>,
-) -> Result<Vec<Written>> {
-    let named = |id: &u64| inputs.iter().find(|input| input.info().id == *id).cloned();
-    let ordered: Vec<Source> = job.inputs.iter().filter_map(named).collect();
+) -> Result<Vec<Merged>> {
+    let named = |(at, id): (usize, &u64)| {
+        let source = inputs.iter().find(|input| input.segment.info().id == *id)?;
+        Some(Numbered { source: source.clone(), number: at as u32 })
+    };
+    let ordered: Vec<Numbered> = job.inputs.iter().enumerate().filter_map(named).collect();
     if ordered.len() != job.inputs.len() {
         // A segment went with its table or its partition since the job was planned.
         return Err(crate::error::StorageError::Cancelled);
     }
     let mut files = Files { target, schema, lattices: target.lattices.clone(), numbers: Vec::new() };
-    let readers: Vec<_> = ordered.iter().map(|source| source.segment.clone()).collect();
+    let readers: Vec<_> = ordered.iter().map(|input| input.source.segment.clone()).collect();
     let written = merge::run(job, &ordered, schema, &mut files, control)
         .and_then(|written| summaries::check_all(&written, &readers, schema, control).map(|()| written));
     if written.is_err() {
@@ -77,6 +84,32 @@ pub(crate) struct Source {
     pub(crate) hidden: Option<Arc<RoaringBitmap>>,
 }
 
+/// A segment that was written, and where its rows come from, in their order.
+#[derive(Debug)]
+pub(crate) struct Merged {
+    pub(crate) written: Written,
+    pub(crate) origins: Vec<Run>,
+}
+
+/// Rows of an input that follow each other in an output as they do there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// The place of the input among those of the job.
+    pub(crate) source: u32,
+    /// The place of the first row in it.
+    pub(crate) first: u32,
+    pub(crate) rows: u32,
+}
+
+/// An input whose rows go through the merge with a column that says which they are.
+struct Numbered {
+    source: Source,
+    number: u32,
+}
+
+/// The name of that column; it comes last.
+const ORIGIN: &str = "\0origin";
+
 impl Source {
     /// How many rows of a row group are hidden.
     fn hidden_in(&self, group: &GroupInfo) -> u64 {
@@ -86,20 +119,20 @@ impl Source {
     }
 }
 
-impl Input for Source {
+impl Input for Numbered {
     fn info(&self) -> &SegmentInfo {
-        self.segment.info()
+        self.source.segment.info()
     }
 
     fn shown_rows(&self) -> u64 {
-        self.info().rows - self.hidden.as_ref().map_or(0, |hidden| hidden.len())
+        self.info().rows - self.source.hidden.as_ref().map_or(0, |hidden| hidden.len())
     }
 
     fn groups(&self, schema: &TableSchema) -> Result<Vec<Group>> {
         let same_columns = self.info().schema_version == schema.version;
         let may_copy = self.info().level > 0 && same_columns;
         let group = |group: &GroupInfo| {
-            let hidden = self.hidden_in(group);
+            let hidden = self.source.hidden_in(group);
             Group {
                 rows: group.rows as u64 - hidden,
                 first: group.first_key,
@@ -108,30 +141,76 @@ impl Input for Source {
                 bytes: group.bytes,
             }
         };
-        Ok(self.segment.groups()?.iter().map(group).collect())
+        Ok(self.source.segment.groups()?.iter().map(group).collect())
     }
 
     fn rows(&self, group: usize, schema: &TableSchema) -> Result<Rows> {
-        let rows = self.segment.read_rows(group, schema)?;
-        let info = self.segment.groups()?.get(group).filter(|info| self.hidden_in(info) > 0);
-        match (info, &self.hidden) {
-            (Some(info), Some(hidden)) => rows.without(hidden, info.first_row as u32),
+        let rows = self.source.segment.read_rows(group, schema)?;
+        let Some(info) = self.source.segment.groups()?.get(group) else { return Ok(rows) };
+        let rows = self.marked(rows, info)?;
+        match &self.source.hidden {
+            Some(hidden) if self.source.hidden_in(info) > 0 => rows.without(hidden, info.first_row as u32),
             _ => Ok(rows),
         }
     }
 }
 
-impl Output<Source> for SegmentWriter<'_> {
+impl Numbered {
+    /// The rows of a row group with the column that says which they are.
+    fn marked(&self, rows: Rows, group: &GroupInfo) -> Result<Rows> {
+        let origin = u64::from(self.number) << 32 | group.first_row;
+        let origins = UInt64Array::from_iter_values(origin..origin + rows.len() as u64);
+        let mut fields = rows.batch.schema().fields().to_vec();
+        fields.push(Arc::new(Field::new(ORIGIN, DataType::UInt64, false)));
+        let mut columns = rows.batch.columns().to_vec();
+        columns.push(Arc::new(origins));
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(merge::invalid)?;
+        Ok(Rows { series: rows.series, batch })
+    }
+}
+
+/// A segment being written, and where its rows come from.
+struct Traced<'a> {
+    writer: SegmentWriter<'a>,
+    origins: Vec<Run>,
+}
+
+impl Traced<'_> {
+    fn add(&mut self, run: Run) {
+        match self.origins.last_mut() {
+            Some(last) if last.source == run.source && last.first + last.rows == run.first => {
+                last.rows += run.rows
+            }
+            _ => self.origins.push(run),
+        }
+    }
+}
+
+impl Output<Numbered> for Traced<'_> {
     fn push(&mut self, rows: Rows) -> Result<()> {
-        Self::push(self, rows)
+        let columns = rows.batch.num_columns().saturating_sub(1);
+        if rows.batch.schema().fields().last().is_none_or(|last| last.name() != ORIGIN) {
+            return self.writer.push(rows);
+        }
+        for origin in rows.batch.column(columns).as_primitive::<UInt64Type>().values() {
+            self.add(Run { source: (origin >> 32) as u32, first: *origin as u32, rows: 1 });
+        }
+        let kept: Vec<usize> = (0..columns).collect();
+        let batch = rows.batch.project(&kept).map_err(merge::invalid)?;
+        self.writer.push(Rows { series: rows.series, batch })
     }
 
-    fn copy(&mut self, input: &Source, group: usize) -> Result<()> {
-        Self::copy(self, &input.segment, group..group + 1)
+    fn copy(&mut self, input: &Numbered, group: usize) -> Result<()> {
+        if let Some(info) = input.source.segment.groups()?.get(group) {
+            // A segment has fewer rows than a u32 can count.
+            let (first, rows) = (info.first_row as u32, info.rows as u32);
+            self.add(Run { source: input.number, first, rows });
+        }
+        self.writer.copy(&input.source.segment, group..group + 1)
     }
 
     fn bytes(&self) -> u64 {
-        Self::bytes(self)
+        self.writer.bytes()
     }
 }
 
@@ -143,14 +222,14 @@ struct Files<'a> {
     numbers: Vec<u64>,
 }
 
-impl Outputs<Source> for Files<'_> {
-    type Written = Written;
+impl Outputs<Numbered> for Files<'_> {
+    type Written = Merged;
 
-    fn write(&mut self, job: &Job, fill: &mut Fill<'_, Source>) -> Result<(Written, u64)> {
+    fn write(&mut self, job: &Job, fill: &mut Fill<'_, Numbered>) -> Result<(Merged, u64)> {
         let number = (self.target.take_id)();
         self.numbers.push(number);
         let mut file = SegmentFileWriter::create(self.target.disk, number)?;
-        let mut writer = file.begin(SegmentSpec {
+        let writer = file.begin(SegmentSpec {
             id: (self.target.take_id)(),
             schema: self.schema,
             partition: job.partition,
@@ -162,12 +241,14 @@ impl Outputs<Source> for Files<'_> {
             lattices: &self.lattices,
             threads: self.target.threads,
         })?;
-        fill(&mut writer)?;
+        let mut traced = Traced { writer, origins: Vec::new() };
+        fill(&mut traced)?;
+        let Traced { writer, origins } = traced;
         let written = writer.finish()?;
         file.finish()?;
         self.lattices.extend(written.lattices.clone());
         let rows = written.info.rows;
-        Ok((written, rows))
+        Ok((Merged { written, origins }, rows))
     }
 }
 

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-use roaring::RoaringBitmap;
-
 use super::Inner;
-use super::flush::{Context, open_segments, write_sets};
+use super::flush::{Context, open_segments};
+pub(super) use super::moved::Moved;
+use super::moved::{Inputs, Output};
 use super::open::Files;
-use crate::compaction::{self, Control, Job, PlanOptions, Source, Target, choose_width, plan};
+use crate::compaction::{self, Control, Job, Merged, PlanOptions, Run, Source, Target, choose_width, plan};
 use crate::error::{Result, StorageError};
 use crate::limits::{COMPACTION_IDLE_CHECK_SECONDS, QUIET_NANOS};
 use crate::manifest::Manifest;
-use crate::overlay::{Hidden, Identity, Named, find, set_of};
 use crate::partition::{Partition, Width};
+use crate::patch::LabelBlock;
 use crate::schema::{TableId, TableSchema};
 use crate::segment::{SegmentInfo, SegmentReader, Written};
+use parking_lot::{Condvar, Mutex};
 
 /// How often a compaction that was asked for begins anew.
 const CANCELLED_MAX: u32 = 16;
@@ -206,83 +206,55 @@ impl Inner {
         self.segments_of(job.table, &job.inputs).into_iter().map(source).collect()
     }
 
-    /// Rows of the inputs that a flush hid while they were merged are hidden in the outputs too; none comes while this
-    /// is made sure of.
+    /// What flushes said of the inputs, also while they were merged, is said of the outputs too; none comes while this is
+    /// made sure of.
     fn put_in_force(
         &self,
         job: &Job,
         inputs: &[Source],
         schema: &TableSchema,
-        written: Vec<Written>,
+        merged: Vec<Merged>,
     ) -> Result<u64> {
         let no_flush = self.flushing.lock();
         let context = Context::new(self);
-        let bytes = written.iter().map(|w| w.info.bytes).sum();
-        let outputs = open_segments(&context, written.iter().map(|w| w.info.clone()).collect());
-        let result = self.hide_again(job, inputs, schema, &outputs).and_then(|hidden| {
+        let bytes = merged.iter().map(|m| m.written.info.bytes).sum();
+        let (written, origins): (Vec<Written>, Vec<Vec<Run>>) =
+            merged.into_iter().map(|m| (m.written, m.origins)).unzip();
+        let segments = open_segments(&context, written.iter().map(|w| w.info.clone()).collect());
+        let output = |(segment, origins): (&Arc<SegmentReader>, Vec<Run>)| Output {
+            segment: segment.clone(),
+            origins,
+        };
+        let outputs: Vec<Output> = segments.iter().zip(origins).map(output).collect();
+        let result = self.moved(job, inputs, schema, &outputs).and_then(|moved| {
             self.publish(
                 &no_flush,
-                |files| next_manifest(files, job, &written, &hidden),
-                |state| state.compacted(job.table, &job.inputs, outputs.clone(), &hidden),
+                |files| next_manifest(files, job, &written, &moved),
+                |state| state.compacted(job.table, &job.inputs, segments.clone(), &moved),
             )
         });
         if matches!(result, Err(StorageError::Cancelled)) {
             // No manifest will ever name these files.
-            outputs.iter().for_each(|segment| segment.file().obsolete());
+            segments.iter().for_each(|segment| segment.file().obsolete());
         }
         result.map(|()| bytes)
     }
 
-    fn hide_again(
-        &self,
-        job: &Job,
-        inputs: &[Source],
-        schema: &TableSchema,
-        outputs: &[Arc<SegmentReader>],
-    ) -> Result<Vec<Arc<Hidden>>> {
+    fn moved(&self, job: &Job, then: &[Source], schema: &TableSchema, outputs: &[Output]) -> Result<Moved> {
         let now = self.sources_of(job)?;
-        if now.len() != inputs.len() {
+        if now.len() != then.len() {
             // One went with its table, or because all its rows are hidden.
             return Err(StorageError::Cancelled);
         }
-        write_sets(&Context::new(self), &moved(&now, inputs, schema, outputs)?)
+        let labels =
+            self.state.lock().tables.get(&job.table).map(|data| data.labels.clone()).unwrap_or_default();
+        let inputs = Inputs { then, now: &now, labels: &labels };
+        Moved::write(&Context::new(self), schema, &inputs, outputs)
     }
-}
-
-/// The rows of some segments that are hidden now and were not when they were merged, as rows of the outputs.
-fn moved(
-    now: &[Source],
-    then: &[Source],
-    schema: &TableSchema,
-    outputs: &[Arc<SegmentReader>],
-) -> Result<Vec<(TableId, u64, Arc<RoaringBitmap>)>> {
-    let mut sets: BTreeMap<u64, RoaringBitmap> = BTreeMap::new();
-    for (now, then) in now.iter().zip(then) {
-        let Some(mut fresh) = now.hidden.as_deref().cloned() else { continue };
-        then.hidden.iter().for_each(|known| fresh -= known.as_ref());
-        if fresh.is_empty() {
-            continue;
-        }
-        // Without an identity nothing tells which row of an output one of an input has become.
-        let identity = Identity::of(schema).ok_or(StorageError::Cancelled)?;
-        let wanted = Named::at(&now.segment, &fresh, &identity)?;
-        let mut found = 0;
-        for output in outputs {
-            let rows = set_of(&find(output, &wanted, &identity)?);
-            found += rows.len();
-            *sets.entry(output.info().id).or_default() |= rows;
-        }
-        // A row without a key was deleted: it cannot be found by one.
-        if found != fresh.len() {
-            return Err(StorageError::Cancelled);
-        }
-    }
-    let set = |(segment, rows): (u64, RoaringBitmap)| (schema.id, segment, Arc::new(rows));
-    Ok(sets.into_iter().filter(|(_, rows)| !rows.is_empty()).map(set).collect())
 }
 
 /// The manifest with the outputs in the place of the inputs; cancelled where these went with their table.
-fn next_manifest(files: &Files, job: &Job, written: &[Written], hidden: &[Arc<Hidden>]) -> Result<Manifest> {
+fn next_manifest(files: &Files, job: &Job, written: &[Written], moved: &Moved) -> Result<Manifest> {
     let mut next = (*files.manifest).clone();
     let before = next.segments.len();
     next.segments.retain(|s| !job.inputs.contains(&s.id));
@@ -290,8 +262,10 @@ fn next_manifest(files: &Files, job: &Job, written: &[Written], hidden: &[Arc<Hi
         return Err(StorageError::Cancelled);
     }
     next.segments.extend(written.iter().map(|w| w.info.clone()));
-    next.hidden.retain(|segment, _| !job.inputs.contains(segment));
-    next.hidden.extend(hidden.iter().map(|hidden| (hidden.segment(), hidden.place)));
+    next.forget_others();
+    next.hidden.extend(moved.hidden.iter().map(|hidden| (hidden.segment(), hidden.place)));
+    let places = |blocks: &Vec<Arc<LabelBlock>>| blocks.iter().map(|block| block.place).collect();
+    next.labels.extend(moved.labels.iter().map(|(key, blocks)| (*key, places(blocks))));
     next.segments.sort_by_key(|s| (s.first_seq, s.id));
     for written in written {
         next.lattices.entry(job.table).or_default().extend(&written.lattices);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use super::compact::Moved;
 use super::state::State;
 use super::{Engine, Inner};
 use crate::error::Result;
@@ -77,12 +78,12 @@ impl Inner {
 
 fn leave(state: &mut State, table: TableId, segments: &[SegmentInfo]) -> Vec<Arc<SegmentReader>> {
     let ids: Vec<u64> = segments.iter().map(|s| s.id).collect();
-    state.compacted(table, &ids, Vec::new(), &[])
+    state.compacted(table, &ids, Vec::new(), &Moved::default())
 }
 
 fn without(manifest: &Manifest, gone: &HashSet<u64>) -> Manifest {
     let mut next = manifest.clone();
     next.segments.retain(|segment| !gone.contains(&segment.id));
-    next.hidden.retain(|segment, _| !gone.contains(segment));
+    next.forget_others();
     next
 }

@@ -7,6 +7,7 @@ mod commit;
 mod compact;
 mod expire;
 mod flush;
+mod moved;
 mod open;
 mod operate;
 mod options;
@@ -48,7 +49,7 @@ use crate::memtable;
 use crate::rows::Rows;
 use crate::schema::{Role, TableId, TableSchema};
 use crate::series::{SeriesFiles, SeriesRegistry};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, TableData};
 use crate::wal;
 use crate::writers::Verdict;
 
@@ -144,6 +145,7 @@ impl Engine {
     pub fn write(&self, batch: WriteBatch) -> Result<WriteAck> {
         let queue = self.queue.lock().clone().ok_or(StorageError::Closed)?;
         self.inner.await_room()?;
+        self.inner.settle_labels(&batch.changes)?;
         let (reply, answer) = sync_channel(1);
         match self.inner.encode(batch, reply)? {
             Encoded::New(pending) => queue.send(pending).map_err(|_| StorageError::Closed)?,
@@ -294,6 +296,22 @@ impl Inner {
             budget,
             registry,
         })
+    }
+
+    /// Flushes rows that have labels, and the labels, before a change of such rows: a row that is deleted takes its labels
+    /// along, and one that is written later under the same key begins without. Which labels are whose, and which row
+    /// handed its labels on to which, is plain once they are in segments.
+    fn settle_labels(&self, changes: &[Change]) -> Result<()> {
+        let is_unsettled = |change: &Change| {
+            let state = self.state.lock();
+            let is_flushed = |id: TableId| state.tables.get(&id).is_none_or(TableData::is_flushed);
+            let labels = state.catalog.labels_of(change.table()).map(|labels| labels.id);
+            labels.is_some_and(|labels| !is_flushed(labels) || !is_flushed(change.table()))
+        };
+        match changes.iter().any(is_unsettled) {
+            true => self.flush(Choice::All),
+            false => Ok(()),
+        }
     }
 
     /// Checks a batch against the catalog and makes its payload, on the caller's thread.

@@ -235,8 +235,8 @@ fn write_state(
 ) -> Result<Fresh> {
     let tables: Vec<TableId> = state.tables.keys().copied().collect();
     state.freeze(&tables);
-    let fresh = write_segments(&lasting.context(), &state.frozen_tables(&tables), manifest, spilled)?;
-    state.flushed(&tables, fresh.segments.clone(), &fresh.hidden);
+    let fresh = write_segments(&lasting.context(), &state.frozen_tables(&tables)?, manifest, spilled)?;
+    state.flushed(&tables, &fresh);
     Ok(fresh)
 }
 
@@ -247,7 +247,7 @@ impl Loaded {
         let places = self.series.store(lasting.registry)?;
         let fresh = write_state(lasting, &mut self.state, &self.files.manifest, &spilled)?;
         spilled.extend(fresh);
-        let frozen = frozen(&self.state, &[], &mut self.committer, self.next_table_id);
+        let frozen = frozen(&self.state, &[], &mut self.committer, self.next_table_id)?;
         self.files.manifest_version += 1;
         let mut next = next_manifest(&self.files, frozen, &spilled, places);
         next.version = self.files.manifest_version;

@@ -12,7 +12,8 @@ use crate::change::{Change, Filter};
 use crate::error::{Result, StorageError};
 use crate::manifest::Manifest;
 use crate::overlay::Hidden;
-use crate::schema::TableId;
+use crate::patch::{LabelBlock, LabelPlace, LabelsOf};
+use crate::schema::{ColumnId, TableId};
 use crate::segment::SegmentInfo;
 use crate::snapshot::TableData;
 use crate::wal::{Logged, LoggedBatch};
@@ -48,17 +49,21 @@ pub(super) struct Replayed {
 impl<'a, 'scope> Replay<'a, 'scope> {
     pub(super) fn new(lasting: &'a Lasting<'a>, manifest: &'a Manifest) -> Self {
         let mut state = State::at(manifest.catalog_seq, lasting.budget.clone(), lasting.registry.clone());
-        let mut catalog = Catalog { entries: Arc::new(manifest.entries.clone()), ..Catalog::default() };
-        for schema in &manifest.tables {
-            catalog.put(schema.clone());
-        }
-        state.catalog = catalog;
+        state.catalog = Catalog::of(manifest);
         let context = lasting.context();
         let patches = context.patch_files(manifest);
         for segment in open_segments(&context, manifest.segments.clone()) {
             let data: &mut TableData = state.tables.entry(segment.info().table).or_default();
             let SegmentInfo { id, table, .. } = *segment.info();
             let place = manifest.hidden.get(&id);
+            for (key, places) in manifest.labels.range((id, 0)..=(id, ColumnId::MAX)) {
+                let of = LabelsOf { table, segment: id, column: key.1 };
+                let block = |place: &LabelPlace| {
+                    Some(LabelBlock::new(of, *place, patches.get(&place.place.file)?.clone()))
+                };
+                let blocks = places.iter().filter_map(block).collect();
+                Arc::make_mut(&mut data.labels).insert(*key, blocks);
+            }
             if let Some((place, file)) = place.and_then(|p| Some((*p, patches.get(&p.place.file)?))) {
                 let hidden = Hidden::new(table, id, place, file.clone());
                 Arc::make_mut(&mut data.hidden).insert(id, hidden);
@@ -137,7 +142,7 @@ impl<'a, 'scope> Replay<'a, 'scope> {
         let tables: Vec<TableId> = self.state.tables.keys().copied().collect();
         self.state.freeze(&tables);
         let (lasting, manifest, spilled) = (self.lasting, self.manifest, self.spilled.clone());
-        let frozen = self.state.frozen_tables(&tables);
+        let frozen = self.state.frozen_tables(&tables)?;
         let write = move || write_segments(&lasting.context(), &frozen, manifest, &spilled);
         if is_beside {
             self.spilling = Some(Spilling { tables, bytes, writing: scope.spawn(write) });
@@ -156,7 +161,7 @@ impl<'a, 'scope> Replay<'a, 'scope> {
     }
 
     fn take_over(&mut self, tables: &[TableId], fresh: Fresh) {
-        self.state.flushed(tables, fresh.segments.clone(), &fresh.hidden);
+        self.state.flushed(tables, &fresh);
         self.spilled.extend(fresh);
     }
 

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::compact::Moved;
+use super::flush::Fresh;
 use crate::batch::CatalogChange;
 use crate::budget::MemoryBudget;
 use crate::catalog::Catalog;
 use crate::change::Filter;
 use crate::error::Result;
+use crate::label::{LabelBlocks, LabelView, Relation};
 use crate::manifest::Manifest;
 use crate::memtable::{Chunk, Memtable};
 use crate::overlay::{Hidden, Tombstone};
@@ -27,6 +30,8 @@ pub(super) struct FrozenTable {
     /// What was written before.
     pub(super) segments: Arc<Vec<Arc<SegmentReader>>>,
     pub(super) hidden: Arc<BTreeMap<u64, Arc<Hidden>>>,
+    /// The labels of its rows, of those in memory the ones that the flush takes too.
+    pub(super) labels: Option<LabelView>,
 }
 
 /// The newest moment.
@@ -131,50 +136,77 @@ impl State {
         self.cached = None;
         for id in tables {
             if let Some(data) = self.tables.get_mut(id) {
-                let active = std::mem::take(&mut data.active);
+                let active = data.active.take();
                 data.frozen.extend(active);
             }
         }
     }
 
     /// What is frozen of these tables.
-    pub(super) fn frozen_tables(&self, tables: &[TableId]) -> Vec<FrozenTable> {
-        let table = |id: &TableId| {
-            let data = self.tables.get(id)?;
-            Some(FrozenTable {
-                schema: self.catalog.by_id.get(id)?.clone(),
+    pub(super) fn frozen_tables(&self, tables: &[TableId]) -> Result<Vec<FrozenTable>> {
+        let mut frozen = Vec::with_capacity(tables.len());
+        for id in tables {
+            let (Some(data), Some(schema)) = (self.tables.get(id), self.catalog.by_id.get(id)) else {
+                continue;
+            };
+            frozen.push(FrozenTable {
+                schema: schema.clone(),
                 memtable: data.frozen.clone(),
                 segments: data.segments.clone(),
                 hidden: data.hidden.clone(),
-            })
-        };
-        tables.iter().filter_map(table).collect()
+                labels: self.frozen_labels(schema, data, tables)?,
+            });
+        }
+        Ok(frozen)
+    }
+
+    fn frozen_labels(
+        &self,
+        schema: &TableSchema,
+        data: &TableData,
+        tables: &[TableId],
+    ) -> Result<Option<LabelView>> {
+        let Some(labels) = self.catalog.labels_of(schema.id) else { return Ok(None) };
+        let Some(relation) = Relation::of(schema, labels) else { return Ok(None) };
+        let kept = self.tables.get(&labels.id).cloned().unwrap_or_default();
+        let is_taken = tables.contains(&labels.id);
+        let chunks = if is_taken { kept.frozen.chunks().to_vec() } else { Vec::new() };
+        data.label_view(relation, &kept, chunks, &self.registry).map(Some)
     }
 
     /// Puts new segments and the hidden rows of older ones in the place of what was frozen of these tables; the segments
     /// of which all rows are hidden, which leave.
-    pub(super) fn flushed(
-        &mut self,
-        tables: &[TableId],
-        segments: Vec<Arc<SegmentReader>>,
-        hidden: &[Arc<Hidden>],
-    ) -> Vec<Arc<SegmentReader>> {
+    pub(super) fn flushed(&mut self, tables: &[TableId], fresh: &Fresh) -> Vec<Arc<SegmentReader>> {
         self.cached = None;
         let mut gone = 0;
         for id in tables {
             if let Some(data) = self.tables.get_mut(id) {
                 gone += std::mem::take(&mut data.frozen).bytes();
+                data.label_cache = Arc::default();
             }
         }
         self.account(self.bytes - gone);
-        self.add_segments(segments);
-        self.hide(hidden)
+        self.add_segments(fresh.segments.clone());
+        self.label(&fresh.labels);
+        self.hide(&fresh.hidden)
+    }
+
+    /// Puts labels in force: all that segments have of a column.
+    fn label(&mut self, labels: &LabelBlocks) {
+        for (key, blocks) in labels {
+            let table = blocks.first().and_then(|block| self.tables.get_mut(&block.of.table));
+            if let Some(data) = table.filter(|data| data.segments.iter().any(|s| s.info().id == key.0)) {
+                Arc::make_mut(&mut data.labels).insert(*key, blocks.clone());
+            }
+        }
     }
 
     /// The patch files in use, by number.
     pub(super) fn patches(&self) -> BTreeMap<u64, Arc<PatchFile>> {
-        let all = self.tables.values().flat_map(|data| data.hidden.values());
-        all.map(|hidden| (hidden.place.place.file, hidden.file().clone())).collect()
+        let hidden = self.tables.values().flat_map(|data| data.hidden.values());
+        let hidden = hidden.map(|hidden| (hidden.place.place.file, hidden.file().clone()));
+        let labels = self.tables.values().flat_map(|data| data.labels.values().flatten());
+        hidden.chain(labels.map(|block| (block.place.place.file, block.file().clone()))).collect()
     }
 
     /// Puts hidden rows in force; the segments of which no row is left.
@@ -189,19 +221,20 @@ impl State {
             };
             if data.segments.iter().any(is_empty) {
                 all.remove(&hidden.segment());
+                Arc::make_mut(&mut data.labels).retain(|(segment, _), _| *segment != hidden.segment());
                 emptied.extend(Arc::make_mut(&mut data.segments).extract_if(.., |s| is_empty(s)));
             }
         }
         emptied
     }
 
-    /// Puts the outputs of a compaction, with their hidden rows, in the place of its inputs; the inputs.
+    /// Puts the outputs of a compaction, with their hidden rows and labels, in the place of its inputs; the inputs.
     pub(super) fn compacted(
         &mut self,
         table: TableId,
         inputs: &[u64],
         outputs: Vec<Arc<SegmentReader>>,
-        hidden: &[Arc<Hidden>],
+        moved: &Moved,
     ) -> Vec<Arc<SegmentReader>> {
         self.cached = None;
         let is_input = |s: &Arc<SegmentReader>| inputs.contains(&s.info().id);
@@ -213,8 +246,10 @@ impl State {
         let (gone, kept) = data.segments.iter().cloned().partition(is_input);
         data.segments = Arc::new(kept);
         Arc::make_mut(&mut data.hidden).retain(|segment, _| !inputs.contains(segment));
+        Arc::make_mut(&mut data.labels).retain(|(segment, _), _| !inputs.contains(segment));
         self.add_segments(outputs);
-        self.hide(hidden);
+        self.label(&moved.labels);
+        self.hide(&moved.hidden);
         gone
     }
 

@@ -100,6 +100,8 @@ limits! {
     PREDICATE_DEPTH_MAX, "levels", "how deep the parts of a condition lie within each other";
     CHANGES_MAX, "changes", "changes in one write batch";
     PATCH_BLOCK_BYTES_MAX, "bytes", "one block of a patch file";
+    LABEL_RANGE_ENTRIES_MAX, "labels", "one range of a block of labels";
+    LABEL_BLOCK_BYTES_MIN, "bytes", "a block of labels, before the next one is begun";
     SUMMARY_COLUMN_BYTES_MAX, "bytes", "summaries of one column of a segment";
 }
 

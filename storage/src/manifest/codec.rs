@@ -9,7 +9,7 @@ use crate::distribution::Lattice;
 use crate::error::{Result, StorageError};
 use crate::overlay::HiddenPlace;
 use crate::partition::{CellKey, Partition, Width};
-use crate::patch::Place;
+use crate::patch::{LabelPlace, Place};
 use crate::schema::ColumnId;
 use crate::schema_codec;
 use crate::segment::SegmentInfo;
@@ -27,9 +27,11 @@ const SEGMENT_BYTES: usize = 144;
 /// The section that names blocks of patch files. Who passes it by shows rows that were deleted.
 const PATCHES: [u8; 4] = *b"PTCH";
 /// Bytes of one block's record in it.
-const PATCH_BYTES: usize = 48;
+const PATCH_BYTES: usize = 56;
 /// A block of hidden rows.
 const PATCH_HIDDEN: u32 = 1;
+/// A block of labels.
+const PATCH_LABELS: u32 = 2;
 
 /// The whole file.
 pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
@@ -75,8 +77,9 @@ fn encode_payload(manifest: &Manifest) -> Vec<u8> {
         out.put_u64(*number);
         out.put_u64(*bytes);
     }
-    out.put_u32(u32::from(!manifest.hidden.is_empty()));
-    if !manifest.hidden.is_empty() {
+    let is_patched = !manifest.hidden.is_empty() || !manifest.labels.is_empty();
+    out.put_u32(u32::from(is_patched));
+    if is_patched {
         out.extend_from_slice(&PATCHES);
         out.put_u16(SECTION_REQUIRED);
         out.put_bytes(&encode_patches(manifest));
@@ -85,17 +88,29 @@ fn encode_payload(manifest: &Manifest) -> Vec<u8> {
 }
 
 fn encode_patches(manifest: &Manifest) -> Vec<u8> {
-    let mut out = Vec::with_capacity(4 + manifest.hidden.len() * PATCH_BYTES);
-    out.put_u32(manifest.hidden.len() as u32);
+    let labels: usize = manifest.labels.values().map(Vec::len).sum();
+    let blocks = manifest.hidden.len() + labels;
+    let mut out = Vec::with_capacity(4 + blocks * PATCH_BYTES);
+    out.put_u32(blocks as u32);
     for (segment, HiddenPlace { place, rows }) in &manifest.hidden {
-        out.put_u64(*segment);
-        out.put_u32(PATCH_HIDDEN);
-        out.put_u32(place.crc);
-        for value in [place.file, place.offset, place.bytes, *rows] {
-            out.put_u64(value);
+        encode_patch(&mut out, *segment, (PATCH_HIDDEN, 0), *place, *rows);
+    }
+    for ((segment, column), places) in &manifest.labels {
+        for LabelPlace { place, entries } in places {
+            encode_patch(&mut out, *segment, (PATCH_LABELS, *column), *place, *entries);
         }
     }
     out
+}
+
+fn encode_patch(out: &mut Vec<u8>, segment: u64, kind: (u32, ColumnId), place: Place, count: u64) {
+    out.put_u64(segment);
+    for value in [kind.0, kind.1, place.crc, 0] {
+        out.put_u32(value);
+    }
+    for value in [place.file, place.offset, place.bytes, count] {
+        out.put_u64(value);
+    }
 }
 
 fn encode_lattices(lattices: Option<&BTreeMap<ColumnId, Lattice>>, out: &mut Vec<u8>) {
@@ -240,20 +255,30 @@ fn decode_sections(cursor: &mut Cursor<'_>, manifest: &mut Manifest) -> Result<(
 }
 
 fn decode_patches(cursor: &mut Cursor<'_>, manifest: &mut Manifest) -> Result<(), Malformed> {
+    let rows: BTreeMap<u64, u64> = manifest.segments.iter().map(|s| (s.id, s.rows)).collect();
     for _ in 0..cursor.count(PATCH_BYTES, "blocks of patch files")? {
         let segment = cursor.u64("a patched segment")?;
-        let kind = cursor.u32("a kind of block")?;
+        let (kind, column) = (cursor.u32("a kind of block")?, cursor.u32("a column's id")?);
         let crc = cursor.u32("a block's checksum")?;
+        cursor.u32("reserved bytes")?;
         let (file, offset) = (cursor.u64("a patch file")?, cursor.u64("a block's offset")?);
-        let (bytes, rows) = (cursor.u64("a block's length")?, cursor.u64("a number of hidden rows")?);
-        if kind != PATCH_HIDDEN {
-            return cursor.fail(format!("blocks of kind {PATCH_HIDDEN}, found {kind}"));
+        let (bytes, count) = (cursor.u64("a block's length")?, cursor.u64("what a block counts")?);
+        let place = Place { file, offset, bytes, crc };
+        let all = rows.get(&segment).copied().unwrap_or(0);
+        match kind {
+            PATCH_HIDDEN if (1..=all).contains(&count) => {
+                manifest.hidden.insert(segment, HiddenPlace { place, rows: count });
+            }
+            PATCH_LABELS if all > 0 && count > 0 => {
+                let places = manifest.labels.entry((segment, column)).or_default();
+                places.push(LabelPlace { place, entries: count });
+            }
+            PATCH_HIDDEN | PATCH_LABELS => {
+                let expected = format!("a count for segment {segment} of {all} rows, found {count}");
+                return cursor.fail(expected);
+            }
+            _ => return cursor.fail(format!("a block of hidden rows or of labels, found kind {kind}")),
         }
-        let all = manifest.segments.iter().find(|s| s.id == segment).map_or(0, |s| s.rows);
-        if rows == 0 || rows > all {
-            return cursor.fail(format!("hidden rows of segment {segment}, from 1 to {all}, found {rows}"));
-        }
-        manifest.hidden.insert(segment, HiddenPlace { place: Place { file, offset, bytes, crc }, rows });
     }
     Ok(())
 }

@@ -5,14 +5,14 @@
 
 mod codec;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::disk::Disk;
 use crate::distribution::Lattice;
 use crate::error::{Result, StorageError};
 use crate::overlay::HiddenPlace;
-use crate::patch::Block;
+use crate::patch::{Block, BlockContent, LabelPlace, Place};
 use crate::schema::{ColumnId, TableId, TableSchema};
 use crate::segment::SegmentInfo;
 use crate::series::SeriesPlaces;
@@ -46,6 +46,8 @@ pub(crate) struct Manifest {
     pub(crate) series: SeriesPlaces,
     /// Where the hidden rows of segments are written down, by segment.
     pub(crate) hidden: BTreeMap<u64, HiddenPlace>,
+    /// Where labels of their rows are, by segment and column; those of one column in the order of writing.
+    pub(crate) labels: BTreeMap<(u64, ColumnId), Vec<LabelPlace>>,
 }
 
 impl Manifest {
@@ -55,21 +57,41 @@ impl Manifest {
         all - self.hidden.values().map(|hidden| hidden.rows).sum::<u64>()
     }
 
+    /// Forgets what is said of segments that are not named.
+    pub(crate) fn forget_others(&mut self) {
+        let named: HashSet<u64> = self.segments.iter().map(|segment| segment.id).collect();
+        self.hidden.retain(|segment, _| named.contains(segment));
+        self.labels.retain(|(segment, _), _| named.contains(segment));
+    }
+
     /// The blocks of patch files it names, by the number of the file.
     pub(crate) fn patch_blocks(&self) -> BTreeMap<u64, Vec<Block>> {
         let tables: BTreeMap<u64, TableId> = self.segments.iter().map(|s| (s.id, s.table)).collect();
         let mut blocks: BTreeMap<u64, Vec<Block>> = BTreeMap::new();
-        for (segment, place) in &self.hidden {
-            let Some(table) = tables.get(segment) else { continue };
-            let block = Block { table: *table, segment: *segment, place: *place };
-            blocks.entry(place.place.file).or_default().push(block);
+        for (segment, place, content) in self.patches() {
+            let Some(table) = tables.get(&segment) else { continue };
+            blocks.entry(place.file).or_default().push(Block { table: *table, segment, place, content });
         }
         blocks
     }
 
+    fn patches(&self) -> impl Iterator<Item = (u64, Place, BlockContent)> {
+        let hidden = |(segment, hidden): (&u64, &HiddenPlace)| {
+            (*segment, hidden.place, BlockContent::Hidden { rows: hidden.rows })
+        };
+        let labels = |(segment, column, place): (u64, ColumnId, &LabelPlace)| {
+            (segment, place.place, BlockContent::Labels { column, entries: place.entries })
+        };
+        let all = self.labels.iter();
+        let all = all.flat_map(|((segment, column), places)| {
+            places.iter().map(move |place| (*segment, *column, place))
+        });
+        self.hidden.iter().map(hidden).chain(all.map(labels))
+    }
+
     /// The numbers of the patch files it names.
     pub(crate) fn patch_files(&self) -> BTreeSet<u64> {
-        self.hidden.values().map(|hidden| hidden.place.file).collect()
+        self.patches().map(|(_, place, _)| place.file).collect()
     }
 }
 

@@ -12,6 +12,7 @@ use arrow_select::filter::filter_record_batch;
 use roaring::RoaringBitmap;
 
 use crate::error::{Result, StorageError};
+use crate::label::Laid;
 use crate::limits::{PAGE_ROWS_MAX, ROW_GROUP_ROWS_MAX};
 use crate::overlay::{Supersede, Tombstone};
 use crate::rows::Rows;
@@ -28,6 +29,8 @@ pub(crate) struct Chunk {
     pub(crate) bytes: usize,
     pub(crate) first_seq: u64,
     pub(crate) last_seq: u64,
+    /// The place of its first row among all that were ever written to this memtable.
+    pub(crate) start: u64,
     /// Tells it from every other chunk of this process.
     id: u64,
     /// What is known of the rows it hides.
@@ -45,6 +48,8 @@ pub(crate) struct Memtable {
     tombstones: Arc<Vec<Arc<Tombstone>>>,
     rows: u64,
     bytes: usize,
+    /// The place of the next row: it counts on through flushes.
+    next: u64,
 }
 
 impl Chunk {
@@ -56,7 +61,7 @@ impl Chunk {
         let bytes: usize = columns.map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum();
         let bytes = bytes + size_of_val(&*rows.series);
         let (id, supersede) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), Supersede::default());
-        Ok(Self { schema, rows, time, bytes, first_seq, last_seq, id, supersede })
+        Ok(Self { schema, rows, time, bytes, first_seq, last_seq, start: 0, id, supersede })
     }
 
     /// Tells it from every other chunk of this process.
@@ -81,8 +86,20 @@ impl Chunk {
         registry: &SeriesRegistry,
         hidden: Option<&RoaringBitmap>,
     ) -> Result<Option<RecordBatch>> {
+        self.read_labelled(columns, time, registry, hidden, &[])
+    }
+
+    /// The same with labels over what was written, by place in `columns`.
+    pub(crate) fn read_labelled(
+        &self,
+        columns: &[Column],
+        time: TimeRange,
+        registry: &SeriesRegistry,
+        hidden: Option<&RoaringBitmap>,
+        labels: &[Option<Laid>],
+    ) -> Result<Option<RecordBatch>> {
         let invalid = |e: arrow_schema::ArrowError| StorageError::Invalid(e.to_string());
-        let rows = self.project(columns, registry)?;
+        let rows = self.project(columns, registry, labels)?;
         if time.contains(self.time) && hidden.is_none() {
             return Ok(Some(rows));
         }
@@ -94,12 +111,18 @@ impl Chunk {
         Ok((kept.num_rows() > 0).then_some(kept))
     }
 
-    fn project(&self, columns: &[Column], registry: &SeriesRegistry) -> Result<RecordBatch> {
-        let array = |column: &Column| match column.role {
-            Role::Tag => tags(registry, column, &self.rows.series),
+    fn project(
+        &self,
+        columns: &[Column],
+        registry: &SeriesRegistry,
+        labels: &[Option<Laid>],
+    ) -> Result<RecordBatch> {
+        let array = |(at, column): (usize, &Column)| match (column.role, labels.get(at)) {
+            (Role::Tag, _) => tags(registry, column, &self.rows.series),
+            (_, Some(Some(labels))) => labels.over(&stored(&self.schema, &self.rows, column), 0),
             _ => Ok(stored(&self.schema, &self.rows, column)),
         };
-        let arrays = columns.iter().map(array).collect::<Result<Vec<_>>>()?;
+        let arrays = columns.iter().enumerate().map(array).collect::<Result<Vec<_>>>()?;
         let fields: Vec<_> = columns.iter().map(Column::arrow).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows.len()));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
@@ -161,7 +184,9 @@ impl Memtable {
 
     /// Adds a chunk. Small neighbours are joined while the newer is at least half as large as the older: a table
     /// fed row by row keeps few chunks, and each row is copied a logarithmic number of times.
-    pub(crate) fn push(&mut self, chunk: Chunk) {
+    pub(crate) fn push(&mut self, mut chunk: Chunk) {
+        chunk.start = self.next;
+        self.next += chunk.rows.len() as u64;
         self.rows += chunk.rows.len() as u64;
         self.bytes += chunk.bytes;
         let chunks = Arc::make_mut(&mut self.chunks);
@@ -185,12 +210,19 @@ impl Memtable {
         Arc::make_mut(&mut self.tombstones).push(Arc::new(tombstone));
     }
 
+    /// All that is in it, which leaves it empty.
+    pub(crate) fn take(&mut self) -> Self {
+        let empty = Self { next: self.next, ..Self::default() };
+        std::mem::replace(self, empty)
+    }
+
     /// Adds what is in a newer memtable behind its own.
     pub(crate) fn extend(&mut self, newer: Self) {
         Arc::make_mut(&mut self.chunks).extend(newer.chunks.iter().cloned());
         Arc::make_mut(&mut self.tombstones).extend(newer.tombstones.iter().cloned());
         self.rows += newer.rows;
         self.bytes += newer.bytes;
+        self.next = newer.next;
     }
 
     /// The first and the last write with rows in it.
@@ -214,7 +246,9 @@ fn join(before: &Chunk, after: &Chunk) -> Result<Chunk> {
     let batch = concat_batches(&before.rows.batch.schema(), [&before.rows.batch, &after.rows.batch])
         .map_err(|e| StorageError::Invalid(e.to_string()))?;
     let series = before.rows.series.iter().chain(after.rows.series.iter()).copied().collect();
-    Chunk::new(before.schema.clone(), Rows { series, batch }, before.first_seq, after.last_seq)
+    let rows = Rows { series, batch };
+    let joined = Chunk::new(before.schema.clone(), rows, before.first_seq, after.last_seq)?;
+    Ok(Chunk { start: before.start, ..joined })
 }
 
 /// The times of rows that have `schema`.

@@ -53,7 +53,7 @@ pub(crate) fn named_files(manifest: &Manifest) -> Vec<NamedFile> {
     });
     let patches = manifest.patch_blocks().into_iter().map(|(number, blocks)| NamedFile {
         path: patch::path_of(number),
-        bytes: blocks.iter().map(|b| b.place.place.offset + b.place.place.bytes).max().unwrap_or(0),
+        bytes: blocks.iter().map(|b| b.place.offset.saturating_add(b.place.bytes)).max().unwrap_or(0),
         content: Content::Patches { blocks },
     });
     series.chain(segments).chain(patches).collect()

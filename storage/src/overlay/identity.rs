@@ -142,7 +142,7 @@ impl Named {
 }
 
 /// As the filters of segments hash it.
-fn hash_value(array: &ArrayRef, row: usize) -> u64 {
+pub(crate) fn hash_value(array: &ArrayRef, row: usize) -> u64 {
     use arrow_schema::DataType;
     match array.data_type() {
         DataType::Utf8 => hash_text(array.as_string::<i32>().value(row)),
@@ -156,7 +156,7 @@ fn hash_value(array: &ArrayRef, row: usize) -> u64 {
 }
 
 /// Null equals null, NaN equals NaN, a BIGINT equals the DOUBLE it was widened to.
-fn same_value(a: &ArrayRef, row: usize, b: &ArrayRef, other: usize) -> bool {
+pub(crate) fn same_value(a: &ArrayRef, row: usize, b: &ArrayRef, other: usize) -> bool {
     use arrow_schema::DataType;
     match (a.is_valid(row), b.is_valid(other)) {
         (true, true) => {}

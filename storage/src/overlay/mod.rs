@@ -13,7 +13,7 @@ mod view;
 
 pub(crate) use find::{find, set_of};
 pub(crate) use hidden::{Hidden, HiddenPlace};
-pub(crate) use identity::{Identity, Named};
+pub(crate) use identity::{Identity, Named, hash_value, same_value};
 pub(crate) use supersede::Supersede;
 pub(crate) use tombstone::Tombstone;
 pub(crate) use view::View;

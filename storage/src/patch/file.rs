@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 use roaring::RoaringBitmap;
 
 use super::Place;
+use super::label::{LabelBuilder, LabelPlace, LabelsOf};
 use crate::bytes::{Cursor, Put};
 use crate::disk::{AppendFile, Disk, ReadFile};
 use crate::error::{Result, StorageError};
 use crate::limits::PATCH_BLOCK_BYTES_MAX;
 use crate::overlay::HiddenPlace;
-use crate::schema::TableId;
+use crate::schema::{ColumnId, TableId};
 
 /// Where patch files lie.
 pub(crate) const PATCH_DIR: &str = "patch";
@@ -72,6 +73,15 @@ impl PatchWriter {
         Ok(HiddenPlace { place: self.append(&block)?, rows: rows.len() })
     }
 
+    /// Writes a block of labels; none where there are none.
+    pub(crate) fn labels(&mut self, builder: LabelBuilder) -> Result<Option<LabelPlace>> {
+        let Some((block, head, entries)) = builder.finish() else { return Ok(None) };
+        let place = self.append(&block)?;
+        // The checksum is of the head, which has those of the rest.
+        let crc = crc32fast::hash(&block[..head]);
+        Ok(Some(LabelPlace { place: Place { crc, ..place }, entries }))
+    }
+
     fn append(&mut self, bytes: &[u8]) -> Result<Place> {
         self.file.append(bytes).map_err(|e| StorageError::io("append to", &self.path, e))?;
         let (file, offset) = (self.number, self.offset);
@@ -113,13 +123,12 @@ impl PatchFile {
         table: TableId,
         segment: u64,
     ) -> Result<RoaringBitmap> {
-        decode_hidden(
-            &self.path,
-            &read_block(&self.path, &**self.opened()?, place.place)?,
-            place,
-            table,
-            segment,
-        )
+        self.bytes()?.hidden(place, table, segment)
+    }
+
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> Result<PatchBytes<'_>> {
+        Ok(PatchBytes { path: &self.path, file: &**self.opened()? })
     }
 
     /// The file, its header checked.
@@ -138,7 +147,17 @@ impl PatchFile {
 pub(crate) struct Block {
     pub(crate) table: TableId,
     pub(crate) segment: u64,
-    pub(crate) place: HiddenPlace,
+    pub(crate) place: Place,
+    pub(crate) content: BlockContent,
+}
+
+/// What a block says of its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlockContent {
+    /// So many rows are hidden.
+    Hidden { rows: u64 },
+    /// So many labels of a column.
+    Labels { column: ColumnId, entries: u64 },
 }
 
 /// Every place in a patch file that is not what it must be; with each damaged block, if one can be told.
@@ -146,13 +165,61 @@ pub(crate) fn check(path: &str, file: &dyn ReadFile, blocks: &[Block]) -> Vec<(O
     if let Err(error) = check_header(path, file) {
         return vec![(None, error)];
     }
-    let damage = |block: &Block| {
-        let Block { table, segment, place } = *block;
-        let bytes = read_block(path, file, place.place);
-        let rows = bytes.and_then(|bytes| decode_hidden(path, &bytes, place, table, segment));
-        rows.err().map(|error| (Some(*block), error))
-    };
+    let bytes = PatchBytes { path, file };
+    let damage = |block: &Block| bytes.check(block).err().map(|error| (Some(*block), error));
     blocks.iter().filter_map(damage).collect()
+}
+
+/// The bytes of a patch file.
+#[derive(Clone, Copy)]
+pub(super) struct PatchBytes<'a> {
+    pub(super) path: &'a str,
+    file: &'a dyn ReadFile,
+}
+
+impl PatchBytes<'_> {
+    fn check(&self, block: &Block) -> Result<()> {
+        let Block { table, segment, place, content } = *block;
+        match content {
+            BlockContent::Hidden { rows } => {
+                self.hidden(HiddenPlace { place, rows }, table, segment).map(drop)
+            }
+            BlockContent::Labels { column, entries } => {
+                self.check_labels(LabelsOf { table, segment, column }, LabelPlace { place, entries })
+            }
+        }
+    }
+
+    fn hidden(&self, place: HiddenPlace, table: TableId, segment: u64) -> Result<RoaringBitmap> {
+        decode_hidden(self.path, &self.block(place.place)?, place, table, segment)
+    }
+
+    pub(super) fn corrupt(&self, offset: u64, expected: impl Into<String>) -> StorageError {
+        StorageError::corrupt(self.path, offset, expected)
+    }
+
+    /// Bytes that no checksum vouches for yet.
+    pub(super) fn unchecked(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; length as usize];
+        self.file.read_at(offset, &mut bytes).map_err(|e| read_failed(self.path, offset, length, e))?;
+        Ok(bytes)
+    }
+
+    /// Bytes with their checksum.
+    pub(super) fn block(&self, place: Place) -> Result<Vec<u8>> {
+        if place.bytes > PATCH_BLOCK_BYTES_MAX {
+            let expected = format!("a block of at most {PATCH_BLOCK_BYTES_MAX} bytes, found {}", place.bytes);
+            return Err(self.corrupt(place.offset, expected));
+        }
+        let bytes = self.unchecked(place.offset, place.bytes)?;
+        match crc32fast::hash(&bytes) == place.crc {
+            true => Ok(bytes),
+            false => {
+                let expected = format!("{} bytes with checksum {:08x}", place.bytes, place.crc);
+                Err(self.corrupt(place.offset, expected))
+            }
+        }
+    }
 }
 
 fn check_header(path: &str, file: &dyn ReadFile) -> Result<()> {
@@ -167,22 +234,6 @@ fn check_header(path: &str, file: &dyn ReadFile) -> Result<()> {
     match found > PATCH_VERSION {
         true => Err(StorageError::NewerFormat { path: path.into(), found, known: PATCH_VERSION }),
         false => Ok(()),
-    }
-}
-
-fn read_block(path: &str, file: &dyn ReadFile, place: Place) -> Result<Vec<u8>> {
-    if place.bytes > PATCH_BLOCK_BYTES_MAX {
-        let expected = format!("a block of at most {PATCH_BLOCK_BYTES_MAX} bytes, found {}", place.bytes);
-        return Err(StorageError::corrupt(path, place.offset, expected));
-    }
-    let mut bytes = vec![0; place.bytes as usize];
-    file.read_at(place.offset, &mut bytes).map_err(|e| read_failed(path, place.offset, place.bytes, e))?;
-    match crc32fast::hash(&bytes) == place.crc {
-        true => Ok(bytes),
-        false => {
-            let expected = format!("{} bytes with checksum {:08x}", place.bytes, place.crc);
-            Err(StorageError::corrupt(path, place.offset, expected))
-        }
     }
 }
 

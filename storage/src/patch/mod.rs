@@ -2,8 +2,10 @@
 //! block (`docs/format/patch.md` is the byte map).
 
 mod file;
+mod label;
 
-pub(crate) use file::{Block, PATCH_DIR, PatchFile, PatchWriter, check, number_of, path_of};
+pub(crate) use file::{Block, BlockContent, PATCH_DIR, PatchFile, PatchWriter, check, number_of, path_of};
+pub(crate) use label::{LabelBlock, LabelBuilder, LabelPlace, LabelsOf, RANGE_ROWS};
 
 /// A block of a patch file, and its checksum, which the manifest keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

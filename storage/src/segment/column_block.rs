@@ -15,7 +15,7 @@ use crate::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX, ROW_GROUP_ROWS_MAX, SECTION_C
 use crate::schema::ColumnType;
 
 /// Appends a column.
-pub(super) fn put_column(out: &mut Vec<u8>, ty: ColumnType, array: &ArrayRef) {
+pub(crate) fn put_column(out: &mut Vec<u8>, ty: ColumnType, array: &ArrayRef) {
     for start in (0..array.len()).step_by(ROW_GROUP_ROWS_MAX) {
         put_chunk(out, ty, &array.slice(start, ROW_GROUP_ROWS_MAX.min(array.len() - start)));
     }
@@ -49,7 +49,7 @@ fn page_rows(ty: ColumnType, array: &ArrayRef) -> Vec<usize> {
 }
 
 /// Reads a column of so many rows.
-pub(super) fn read_column(
+pub(crate) fn read_column(
     cursor: &mut Cursor<'_>,
     ty: ColumnType,
     rows: usize,

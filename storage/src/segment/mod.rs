@@ -33,6 +33,7 @@ pub(crate) mod tests;
 
 pub use bloom::{hash_boolean, hash_double, hash_integer, hash_text, hash_time};
 pub use cells::CellTable;
+pub(crate) use column_block::{put_column, read_column};
 pub(crate) use file::{SegmentFile, SegmentFileWriter};
 pub use last::LastRows;
 pub use reader::{ColumnSize, EncodingSize, SegmentReader};

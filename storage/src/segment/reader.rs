@@ -21,6 +21,7 @@ use super::tags::SegmentTags;
 use super::{GroupInfo, SegmentFile, SegmentInfo, TimeRange, once, summary};
 use crate::encoding::Encoding;
 use crate::error::{Result, StorageError};
+use crate::label::Laid;
 use crate::rows::Rows;
 use crate::schema::{Column, ColumnId, SeriesId, TableSchema};
 use crate::series::SeriesRegistry;
@@ -175,19 +176,21 @@ impl SegmentReader {
     /// added after the segment was written comes back as nulls, BIGINT read as DOUBLE is widened, and tags are
     /// those of the rows' series.
     pub fn read(&self, row_group: usize, columns: &[Column], time: TimeRange) -> Result<Vec<RecordBatch>> {
-        self.read_visible(row_group, columns, time, None)
+        self.read_visible(row_group, columns, time, None, &[])
     }
 
-    /// The same without hidden rows, which are given by their places in the segment.
+    /// The same without hidden rows, which are given by their places in the segment, and with labels over what was
+    /// written, by place in `columns`.
     pub(crate) fn read_visible(
         &self,
         row_group: usize,
         columns: &[Column],
         time: TimeRange,
         hidden: Option<&RoaringBitmap>,
+        labels: &[Option<Laid>],
     ) -> Result<Vec<RecordBatch>> {
         let (group, chunks) = self.group_and_chunks(row_group)?;
-        let mut scan = GroupScan::new(self, group, chunks, columns)?.without(hidden);
+        let mut scan = GroupScan::new(self, group, chunks, columns)?.without(hidden).labelled(labels);
         let pages = (0..group.page_rows.len()).map(|page| scan.read_page(page, time));
         pages.filter_map(Result::transpose).collect()
     }

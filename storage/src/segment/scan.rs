@@ -21,6 +21,7 @@ use super::source::Source;
 use super::{SegmentReader, TimeRange};
 use crate::encoding::ChunkDecoder;
 use crate::error::{Result, StorageError};
+use crate::label::Laid;
 use crate::limits::ROW_GROUP_ROWS_MAX;
 use crate::schema::{Column, ColumnId, ColumnType, NO_TAGS, Role, SeriesId};
 
@@ -37,6 +38,8 @@ pub(super) struct GroupScan<'a> {
     decoders: BTreeMap<usize, ChunkDecoder>,
     /// Rows to leave out, by their places in the segment.
     hidden: Option<&'a RoaringBitmap>,
+    /// By column of the output the labels that stand over it; shorter where there are none.
+    labels: &'a [Option<Laid>],
 }
 
 /// Where a column of the output comes from.
@@ -71,12 +74,29 @@ impl<'a> GroupScan<'a> {
         let wanted = columns.iter().map(|c| find(source, &stored.list, c)).collect::<Result<_>>()?;
         let schema = Arc::new(Schema::new(columns.iter().map(Column::arrow).collect::<Vec<_>>()));
         let decoders = BTreeMap::new();
-        Ok(Self { segment, source, stored, group, chunks, schema, wanted, decoders, hidden: None })
+        Ok(Self {
+            segment,
+            source,
+            stored,
+            group,
+            chunks,
+            schema,
+            wanted,
+            decoders,
+            hidden: None,
+            labels: &[],
+        })
     }
 
     /// Leaves rows out, which are given by their places in the segment.
     pub(super) fn without(mut self, hidden: Option<&'a RoaringBitmap>) -> Self {
         self.hidden = hidden;
+        self
+    }
+
+    /// Puts labels over what was written, by column of the output.
+    pub(super) fn labelled(mut self, labels: &'a [Option<Laid>]) -> Self {
+        self.labels = labels;
         self
     }
 
@@ -92,9 +112,7 @@ impl<'a> GroupScan<'a> {
 
     /// Without the hidden rows of the page.
     fn visible(&self, page: usize, in_time: Selection) -> Result<Selection> {
-        let before: usize = self.group.page_rows.iter().take(page).sum();
-        // A segment has fewer rows than a u32 can count.
-        let first = (self.group.info.first_row + before as u64) as u32;
+        let first = self.first_row(page);
         let rows = self.rows(page)?;
         let Some(hidden) =
             self.hidden.filter(|hidden| hidden.range_cardinality(first..first + rows as u32) > 0)
@@ -135,13 +153,12 @@ impl<'a> GroupScan<'a> {
         some: Option<(&BooleanArray, Option<&ArrayRef>)>,
     ) -> Result<RecordBatch> {
         let mut arrays = Vec::with_capacity(self.wanted.len());
-        for wanted in self.wanted.clone() {
+        for (at, wanted) in self.wanted.clone().into_iter().enumerate() {
+            let array = self.array(wanted, page, some.and_then(|(_, times)| times))?;
+            let array = self.label(at, array, page)?;
             arrays.push(match some {
-                None => self.array(wanted, page, None)?,
-                Some((rows, times)) => {
-                    let array = self.array(wanted, page, times)?;
-                    filter(&array, rows).map_err(|e| StorageError::Invalid(e.to_string()))?
-                }
+                None => array,
+                Some((rows, _)) => filter(&array, rows).map_err(|e| StorageError::Invalid(e.to_string()))?,
             });
         }
         let rows = some.map_or(self.rows(page)?, |(rows, _)| rows.true_count());
@@ -157,6 +174,19 @@ impl<'a> GroupScan<'a> {
             (Wanted::Stored(column), Some(times)) if column == self.stored.time => Ok(times.clone()),
             (Wanted::Stored(column), _) => self.decode(column, page),
             (Wanted::Widened(column), _) => Ok(widen(&self.decode(column, page)?)),
+        }
+    }
+
+    /// The place of a page's first row in the segment, which has fewer rows than a u32 can count.
+    fn first_row(&self, page: usize) -> u32 {
+        let before: usize = self.group.page_rows.iter().take(page).sum();
+        (self.group.info.first_row + before as u64) as u32
+    }
+
+    fn label(&self, column: usize, written: ArrayRef, page: usize) -> Result<ArrayRef> {
+        match self.labels.get(column) {
+            Some(Some(labels)) => labels.over(&written, self.first_row(page)),
+            _ => Ok(written),
         }
     }
 

@@ -14,8 +14,9 @@ use arrow_array::{
 use arrow_schema::{DataType, Field};
 use driftline_storage::distribution::{Distribution, Numeric};
 use driftline_storage::{
-    CatalogChange, Change, Column, ColumnType, Comparison, Disk, Engine, Meaning, Predicate, Role, SimDisk,
-    StorageError, TIME_COLUMN, TableSchema, Value, WriteBatch, WriterSequence,
+    ARRIVAL_COLUMN, CatalogChange, Change, Column, ColumnType, Comparison, Disk, Engine, LABELS_OF_OPTION,
+    Meaning, Predicate, Role, SimDisk, StorageError, TIME_COLUMN, TableSchema, Value, WriteBatch,
+    WriterSequence,
 };
 
 use crate::sample::mix;
@@ -25,6 +26,8 @@ use crate::workload::NOW;
 
 /// What must be found, beside the data directory.
 const EXPECTED: &str = "expected.txt";
+/// The table of late labels.
+const LABELS: &str = "labels";
 /// The data directory.
 const DATA: &str = "data";
 const HOUR: i64 = 3_600_000_000_000;
@@ -133,7 +136,8 @@ impl Kind {
 fn describe(engine: &Engine) -> String {
     let State { tables, entries } = observe(&engine.snapshot()).unwrap();
     let mut text = String::new();
-    for (name, lines) in tables {
+    // Labels are read beside their rows: which are still in a table of their own says when they were flushed.
+    for (name, lines) in tables.into_iter().filter(|(name, _)| name != LABELS) {
         text += &format!("table {name}\n{}\n", lines.join("\n"));
     }
     for (key, value) in entries {
@@ -160,7 +164,8 @@ fn write() -> Golden {
     let engine = open(&disk).unwrap();
     let table = |table: TableSchema| TableSchema { id: engine.allocate_table_id(), ..table };
     let (every, plain) = (table(every_type()), table(plain()));
-    let catalog = [every.clone(), plain.clone()].map(CatalogChange::CreateTable).to_vec();
+    let labels = table(labels_of(&every));
+    let catalog = [every.clone(), plain.clone(), labels.clone()].map(CatalogChange::CreateTable).to_vec();
     let put =
         |key: &str| CatalogChange::PutEntry { key: key.to_owned(), value: format!("{key}!").into_bytes() };
     let send = |writer: &str, sequence, catalog, rows| {
@@ -170,10 +175,16 @@ fn write() -> Golden {
     send("importer", 1, catalog, vec![(every.id, rows(&every, 0..180))]);
     send("importer", 2, vec![put("model/fraud")], vec![(plain.id, rows(&plain, 0..1_400))]);
     engine.flush().unwrap();
-    send("importer", 3, Vec::new(), vec![(every.id, rows(&every, 160..240))]);
+    let labelled = |keys, arrival| (labels.id, label(&labels, keys, arrival));
+    send("importer", 3, Vec::new(), vec![(every.id, rows(&every, 160..240)), labelled(150..300, 0)]);
     engine.flush().unwrap();
     engine.compact().unwrap();
-    send("app", 5, vec![put("model/churn")], vec![(every.id, rows(&every, 240..260))]);
+    send(
+        "app",
+        5,
+        vec![put("model/churn")],
+        vec![(every.id, rows(&every, 240..260)), labelled(20..50, 1_000)],
+    );
     let delete = |table: &TableSchema, column: &str, by, value| {
         let column = engine.snapshot().table(&table.name).unwrap().column_named(column).unwrap().id;
         let change = Change::Delete { table: table.id, predicate: Predicate::Compare { column, by, value } };
@@ -187,7 +198,11 @@ fn write() -> Golden {
         "app",
         6,
         Vec::new(),
-        vec![(plain.id, rows(&plain, 1_400..1_420)), (every.id, rows(&every, 255..275))],
+        vec![
+            (plain.id, rows(&plain, 1_400..1_420)),
+            (every.id, rows(&every, 255..275)),
+            labelled(40..60, 2_000),
+        ],
     );
     let expected = describe(&engine);
     engine.close().unwrap();
@@ -221,6 +236,34 @@ fn every_type() -> TableSchema {
         Column { index: true, ..field("session", ColumnType::Text) },
     ];
     TableSchema::new("every type", columns)
+}
+
+/// The table that keeps late labels of rows.
+fn labels_of(rows: &TableSchema) -> TableSchema {
+    let columns = vec![
+        Column::new(TIME_COLUMN, ColumnType::Timestamp, Role::Time),
+        Column::new("id", ColumnType::Text, Role::Key),
+        Column::new("label", ColumnType::Boolean, Role::Field).with_meaning(Meaning::Label),
+        Column::new(ARRIVAL_COLUMN, ColumnType::Timestamp, Role::Field),
+    ];
+    let mut schema = TableSchema::new(LABELS, columns);
+    schema.options.insert(LABELS_OF_OPTION.into(), rows.id.to_string());
+    schema.options.insert("dedup".into(), "none".into());
+    schema
+}
+
+/// Labels without the times of their rows: every third is taken back.
+fn label(schema: &TableSchema, keys: std::ops::Range<u64>, arrival: i64) -> RecordBatch {
+    let times = || keys.clone().map(|key| NOW + arrival + key as i64);
+    let times = || Arc::new(TimestampNanosecondArray::from_iter_values(times()).with_timezone("UTC"));
+    let said = keys.clone().map(|key| (key % 3 > 0).then_some(key % 2 == 0));
+    let arrays: Vec<ArrayRef> = vec![
+        times(),
+        Arc::new(StringArray::from_iter_values(keys.clone().map(|key| format!("p{key}")))),
+        Arc::new(BooleanArray::from_iter(said)),
+        times(),
+    ];
+    RecordBatch::try_new(schema.arrow(), arrays).unwrap()
 }
 
 fn plain() -> TableSchema {

@@ -17,6 +17,7 @@ mod crash;
 mod damage;
 mod fault;
 mod golden;
+mod labels;
 mod numbers;
 #[cfg(target_os = "linux")]
 mod power_cut;

@@ -172,6 +172,6 @@ pub(super) fn join(parts: &[Rows]) -> Result<Option<Rows>> {
     Ok(Some(Rows { series, batch }))
 }
 
-pub(super) fn invalid(error: arrow_schema::ArrowError) -> StorageError {
+pub(in crate::compaction) fn invalid(error: arrow_schema::ArrowError) -> StorageError {
     StorageError::Invalid(format!("rows do not merge: {error}"))
 }

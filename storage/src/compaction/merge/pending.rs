@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use arrow_select::interleave::interleave;
 
 use super::cursor::{invalid, join};
@@ -11,7 +12,6 @@ use super::keys::Keys;
 use crate::error::Result;
 use crate::partition::CellKey;
 use crate::rows::Rows;
-use crate::schema::TableSchema;
 
 /// Pieces shorter than this on average are gathered row by row, longer ones are copied as wholes.
 const PIECE_ROWS_MIN: usize = 32;
@@ -20,15 +20,14 @@ const PIECE_ROWS_MIN: usize = 32;
 #[derive(Debug)]
 pub(super) struct Pending {
     keys: Keys,
-    schema: arrow_schema::SchemaRef,
     blocks: Vec<Arc<Rows>>,
     pieces: Vec<(usize, Range<usize>)>,
     rows: usize,
 }
 
 impl Pending {
-    pub(super) fn new(schema: &TableSchema, keys: Keys) -> Self {
-        Self { keys, schema: schema.stored_arrow(), blocks: Vec::new(), pieces: Vec::new(), rows: 0 }
+    pub(super) fn new(keys: Keys) -> Self {
+        Self { keys, blocks: Vec::new(), pieces: Vec::new(), rows: 0 }
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -104,17 +103,18 @@ impl Pending {
             range.clone().map(move |row| (block, row))
         };
         let places: Vec<(usize, usize)> = self.pieces.iter().flat_map(of_piece).collect();
-        self.interleave(&places).map(Some)
+        let Some(first) = self.blocks.first() else { return Ok(None) };
+        self.interleave(&first.batch.schema(), &places).map(Some)
     }
 
-    fn interleave(&self, places: &[(usize, usize)]) -> Result<Rows> {
+    fn interleave(&self, schema: &SchemaRef, places: &[(usize, usize)]) -> Result<Rows> {
         let series_of = |(block, row): &(usize, usize)| self.blocks.get(*block)?.series.get(*row).copied();
         let series = places.iter().filter_map(series_of).collect();
         let column = |at: usize| {
             let arrays: Vec<_> = self.blocks.iter().map(|rows| rows.batch.column(at).as_ref()).collect();
             interleave(&arrays, places).map_err(invalid)
         };
-        let columns = (0..self.schema.fields().len()).map(column).collect::<Result<Vec<_>>>()?;
-        Ok(Rows { series, batch: RecordBatch::try_new(self.schema.clone(), columns).map_err(invalid)? })
+        let columns = (0..schema.fields().len()).map(column).collect::<Result<Vec<_>>>()?;
+        Ok(Rows { series, batch: RecordBatch::try_new(schema.clone(), columns).map_err(invalid)? })
     }
 }

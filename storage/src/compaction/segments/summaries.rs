@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Control;
+use super::{Control, Merged};
 use crate::distribution::Distribution;
 use crate::error::{Result, StorageError};
 use crate::limits::SUMMARY_ROWS_MIN;
 use crate::schema::{Column, TableSchema};
-use crate::segment::{EncodedSummaries, SegmentReader, Unit, Written};
+use crate::segment::{EncodedSummaries, SegmentReader, Unit};
 
 /// Compares the summaries of what was written, read back, with those of `inputs`.
 ///
@@ -17,14 +17,14 @@ use crate::segment::{EncodedSummaries, SegmentReader, Unit, Written};
 /// # Errors
 /// [`StorageError::SummaryDiffers`] with the first that is not the sum of its parts.
 pub(super) fn check_all(
-    written: &[Written],
+    written: &[Merged],
     inputs: &[Arc<SegmentReader>],
     schema: &TableSchema,
     control: &Control<'_>,
 ) -> Result<()> {
     let Some(first) = inputs.first() else { return Ok(()) };
-    for written in written {
-        let output = first.beside(written.info.clone());
+    for merged in written {
+        let output = first.beside(merged.written.info.clone());
         for column in schema.stored_columns() {
             check(&output, inputs, schema, column)?;
             control.breathe()?;

@@ -51,8 +51,8 @@ fn segments_on_disk_become_a_run_with_their_rows_in_order() {
         let mut files =
             Files { target: &target, schema: &schema, lattices: BTreeMap::new(), numbers: Vec::new() };
         let job = Job { level: 0, first_seq: seq, last_seq: seq, ..blank(partition) };
-        let fill = &mut |output: &mut dyn Output<Source>| output.push(rows(&schema, 0, seq as i64 * 1_000));
-        inputs.push(open(files.write(&job, fill).unwrap().0.info));
+        let fill = &mut |output: &mut dyn Output<Numbered>| output.push(rows(&schema, 0, seq as i64 * 1_000));
+        inputs.push(open(files.write(&job, fill).unwrap().0.written.info));
     }
     let infos: Vec<SegmentInfo> = inputs.iter().map(|input| input.info().clone()).collect();
     let width = choose_width(&inputs, &schema, partition).unwrap();
@@ -62,7 +62,7 @@ fn segments_on_disk_become_a_run_with_their_rows_in_order() {
     let written =
         run(&job, &sources(&inputs), &schema, &target, &Control::new(&clock, &|| false, &|_| ())).unwrap();
     assert_eq!(written.len(), 1);
-    let read = open(written[0].info.clone()).read_rows(0, &schema).unwrap();
+    let read = open(written[0].written.info.clone()).read_rows(0, &schema).unwrap();
     let numbers = read.batch.column(1).as_primitive::<Int64Type>().values().to_vec();
     let expected: Vec<i64> = (0..500).flat_map(|at| (1..=4).map(move |seq| seq * 1_000 + at)).collect();
     assert_eq!(numbers, expected, "equal times come in order of writing");
@@ -86,7 +86,7 @@ fn blank(partition: Partition) -> Job {
 }
 
 /// Two flushes and the run they become, of a table with meanings; the later flush repeats the cells of the first.
-struct Merged {
+struct Outcome {
     schema: Arc<TableSchema>,
     inputs: Vec<Arc<SegmentReader>>,
     output: Result<Vec<Written>>,
@@ -144,7 +144,7 @@ const CELLS: [(i64, u32, usize); 8] = [
 
 /// Merges two flushes. The inputs given back say of the second what it would be with one score shifted; `forged`: to the
 /// merge too.
-fn merge_two(shift: f64, forged: bool) -> Merged {
+fn merge_two(shift: f64, forged: bool) -> Outcome {
     let (schema, disk, series) =
         (with_meaning(), Arc::new(SimDisk::new(7)), Arc::new(SeriesRegistry::of_numbers(5_000)));
     let next = Cell::new(1);
@@ -162,8 +162,8 @@ fn merge_two(shift: f64, forged: bool) -> Merged {
             Files { target: &target, schema: &schema, lattices: given.clone(), numbers: Vec::new() };
         let job = Job { level: 0, first_seq: seq, last_seq: seq, ..blank(partition) };
         let rows = scores(&schema, &CELLS, seq as usize * 9_000, shift);
-        let fill = &mut |output: &mut dyn Output<Source>| output.push(rows.clone());
-        let written = files.write(&job, fill).unwrap().0;
+        let fill = &mut |output: &mut dyn Output<Numbered>| output.push(rows.clone());
+        let written = files.write(&job, fill).unwrap().0.written;
         lattices.extend(written.lattices);
         written.info
     };
@@ -186,7 +186,8 @@ fn merge_two(shift: f64, forged: bool) -> Merged {
     let output = run(&job, &sources(&inputs), &schema, &target, &Control::new(&clock, &|| false, &|_| ()));
     inputs[1] = told;
     let files = disk.list("seg").unwrap().len();
-    Merged { schema, inputs, output, files }
+    let output = output.map(|merged| merged.into_iter().map(|merged| merged.written).collect());
+    Outcome { schema, inputs, output, files }
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! Flush: memtables become segments, the manifest names them, the WAL before them goes.
 
 mod hide;
+mod label;
 mod layout;
 mod order;
+mod patch;
 mod write;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-pub(super) use self::hide::write_sets;
+pub(super) use self::patch::PatchOut;
 pub(super) use self::write::{Context, Fresh, open_segments, write_segments};
 use super::Inner;
 use super::commit::Committer;
@@ -21,7 +23,7 @@ use crate::error::{Result, StorageError};
 use crate::limits;
 use crate::manifest::{self, Manifest};
 use crate::overlay::HiddenPlace;
-use crate::patch::{self, PATCH_DIR};
+use crate::patch::{self as patches, LabelBlock, PATCH_DIR};
 use crate::schema::TableId;
 use crate::segment::{SegmentInfo, SegmentReader};
 use crate::series::{SeriesFiles, SeriesPlaces};
@@ -48,17 +50,18 @@ pub(super) fn next_manifest(files: &Files, frozen: Frozen, fresh: &Fresh, series
     let is_there = |table: &TableId| frozen.catalog.by_id.contains_key(table);
     let mut hidden = before.hidden.clone();
     hidden.extend(fresh.hidden.iter().map(|h| (h.segment(), h.place)));
+    let mut labels = before.labels.clone();
+    let places = |blocks: &Vec<Arc<LabelBlock>>| blocks.iter().map(|block| block.place).collect();
+    labels.extend(fresh.labels.iter().map(|(key, blocks)| (*key, places(blocks))));
     let is_emptied = |s: &SegmentInfo| hidden.get(&s.id).is_some_and(|hidden| hidden.rows == s.rows);
     let kept = before.segments.iter().filter(|s| is_there(&s.table) && !is_emptied(s)).cloned();
     let segments: Vec<SegmentInfo> = kept.chain(fresh_segments(fresh, &hidden)).collect();
-    let ids: HashSet<u64> = segments.iter().map(|s| s.id).collect();
-    hidden.retain(|segment, _| ids.contains(segment));
     let mut lattices = before.lattices.clone();
     lattices.retain(|table, _| is_there(table));
     for (table, chosen) in &fresh.lattices {
         lattices.entry(*table).or_default().extend(chosen);
     }
-    Manifest {
+    let mut next = Manifest {
         catalog_seq: frozen.seq,
         wal_first: frozen.wal.0,
         wal_first_seq: frozen.wal.1,
@@ -68,11 +71,14 @@ pub(super) fn next_manifest(files: &Files, frozen: Frozen, fresh: &Fresh, series
         entries: (*frozen.catalog.entries).clone(),
         segments,
         hidden,
+        labels,
         writers: frozen.writers,
         lattices,
         series,
         ..Manifest::default()
-    }
+    };
+    next.forget_others();
+    next
 }
 
 /// The new segments of a flush. In a recovery, which flushes several times, one may have been emptied since.
@@ -92,8 +98,8 @@ pub(super) fn remove_superfluous(disk: &dyn Disk, now: &Manifest) {
 pub(super) fn remove_unnamed_patches(disk: &dyn Disk, now: &Manifest) -> Result<()> {
     let named = now.patch_files();
     let names = disk.list(PATCH_DIR).map_err(|e| StorageError::io("list", PATCH_DIR, e))?;
-    for number in names.iter().filter_map(|name| patch::number_of(name)).filter(|n| !named.contains(n)) {
-        let path = patch::path_of(number);
+    for number in names.iter().filter_map(|name| patches::number_of(name)).filter(|n| !named.contains(n)) {
+        let path = patches::path_of(number);
         disk.remove(&path).map_err(|e| StorageError::io("remove", &path, e))?;
     }
     Ok(())
@@ -128,8 +134,18 @@ pub(super) enum Choice {
 }
 
 impl Choice {
-    /// The tables, of those with rows in memory.
+    /// The tables: of those with rows in memory, and beside labels the table of their rows. Labels that are flushed
+    /// without it would be taken for ones whose row has not come.
     fn of(self, state: &State) -> Vec<TableId> {
+        let mut tables = self.with_rows(state);
+        let beside = |id: &TableId| state.catalog.by_id.get(id)?.labels_of();
+        let mut others: Vec<TableId> = tables.iter().filter_map(beside).collect();
+        others.retain(|id| state.tables.contains_key(id) && !tables.contains(id));
+        tables.extend(others);
+        tables
+    }
+
+    fn with_rows(self, state: &State) -> Vec<TableId> {
         let mut tables: Vec<_> = state.tables.iter().filter(|(_, data)| !data.is_flushed()).collect();
         if self == Self::Due {
             tables.sort_by_key(|(_, data)| std::cmp::Reverse(data.memtable_bytes()));
@@ -176,7 +192,7 @@ impl Inner {
         self.publish(
             series,
             |files| Ok(next_manifest(files, frozen, &fresh, places)),
-            |state| state.flushed(&tables, fresh.segments.clone(), &fresh.hidden),
+            |state| state.flushed(&tables, &fresh),
         )?;
         series.published(&self.registry);
         Ok(())
@@ -232,7 +248,7 @@ impl Inner {
         let mut state = self.state.lock();
         let chosen = choice.of(&state);
         state.freeze(&chosen);
-        Ok(Some(frozen(&state, &chosen, &mut committer, self.next_table_id.load(Ordering::Relaxed))))
+        frozen(&state, &chosen, &mut committer, self.next_table_id.load(Ordering::Relaxed)).map(Some)
     }
 }
 
@@ -242,20 +258,21 @@ pub(super) fn frozen(
     chosen: &[TableId],
     committer: &mut Committer,
     next_table_id: u32,
-) -> Frozen {
+) -> Result<Frozen> {
     let waiting =
         |id: &TableId| state.tables.get(id).filter(|_| !chosen.contains(id)).and_then(|d| d.first_seq());
     let flushed = |id: &TableId| (*id, waiting(id).map_or(state.seq, |first| first - 1));
     let oldest = state.tables.keys().filter_map(waiting).min().unwrap_or(u64::MAX);
-    Frozen {
+    let tables = state.frozen_tables(chosen)?;
+    Ok(Frozen {
         seq: state.seq,
         catalog: state.catalog.clone(),
         writers: committer.writers.clone(),
-        tables: state.frozen_tables(chosen),
+        tables,
         flushed_seq: state.catalog.by_id.keys().map(flushed).collect(),
         wal: committer.first_needed(oldest),
         next_table_id,
-    }
+    })
 }
 
 /// Whether an error says that the disk is full.

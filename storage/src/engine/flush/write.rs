@@ -5,15 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
+use roaring::RoaringBitmap;
+
 use super::hide::{gather_chunks, write_hidden};
+use super::label::Labelled;
 use super::layout::Layout;
 use super::order::{Chunks, Cut, cut};
+use super::patch::PatchOut;
 use super::{SHARED_BYTES_MAX, of_table};
 use crate::disk::Disk;
 use crate::distribution::Lattice;
 use crate::engine::Inner;
 use crate::engine::state::FrozenTable;
 use crate::error::Result;
+use crate::label::LabelBlocks;
 use crate::limits::ROW_GROUP_ROWS_MAX;
 use crate::manifest::Manifest;
 use crate::overlay::Hidden;
@@ -42,6 +47,8 @@ pub(in crate::engine) struct Fresh {
     pub(in crate::engine) lattices: BTreeMap<TableId, BTreeMap<ColumnId, Lattice>>,
     /// Of older segments, where that changed.
     pub(in crate::engine) hidden: Vec<Arc<Hidden>>,
+    /// What segments have of labels, where that changed.
+    pub(in crate::engine) labels: LabelBlocks,
 }
 
 impl Fresh {
@@ -49,6 +56,7 @@ impl Fresh {
     pub(in crate::engine) fn extend(&mut self, later: Self) {
         self.segments.extend(later.segments);
         self.hidden.extend(later.hidden);
+        self.labels.extend(later.labels);
         for (table, lattices) in later.lattices {
             self.lattices.entry(table).or_default().extend(lattices);
         }
@@ -82,7 +90,10 @@ struct Job<'a> {
     bytes: usize,
 }
 
-/// Writes a segment for each table and partition. Nothing is in force before a manifest names it.
+/// Writes a segment for each table and partition, and what rows, deletes and labels do to older ones. Nothing is in force
+/// before a manifest names it.
+///
+/// Labels that find their row are written beside its segment, so the tables that keep labels come last.
 pub(in crate::engine) fn write_segments(
     context: &Context<'_>,
     tables: &[FrozenTable],
@@ -90,10 +101,38 @@ pub(in crate::engine) fn write_segments(
     spilled: &Fresh,
 ) -> Result<Fresh> {
     let mut fresh = Fresh { lattices: spilled.lattices.clone(), ..Fresh::default() };
+    let (keeping, others): (Vec<&FrozenTable>, Vec<_>) =
+        tables.iter().partition(|table| table.schema.labels_of().is_some());
+    let segments = write_rows(context, &others, &BTreeMap::new(), manifest, spilled, &mut fresh)?;
+    fresh.segments = segments;
+    let (mut out, mut labelled) = (PatchOut::new(context), Labelled::default());
+    for table in &others {
+        let id = table.schema.id;
+        let own: Vec<_> = fresh.segments.iter().filter(|s| s.info().table == id).cloned().collect();
+        labelled.add(context, table, &own, &mut out)?;
+    }
+    fresh.labels = labelled.blocks;
+    let waiting = write_rows(context, &keeping, &labelled.met, manifest, spilled, &mut fresh)?;
+    fresh.segments.extend(waiting);
+    fresh.hidden = write_hidden(context, tables, labelled.came, &mut out)?;
+    out.finish()?;
+    Ok(fresh)
+}
+
+/// Writes a segment for each of these tables and partitions, without the labels that have `met` their row.
+fn write_rows(
+    context: &Context<'_>,
+    tables: &[&FrozenTable],
+    met: &BTreeMap<TableId, Vec<RoaringBitmap>>,
+    manifest: &Manifest,
+    spilled: &Fresh,
+    fresh: &mut Fresh,
+) -> Result<Vec<Arc<SegmentReader>>> {
     let mut shared: Option<SegmentFileWriter> = None;
     let mut infos = Vec::new();
     for table in tables {
-        let Some(job) = Job::new(context, table, manifest, spilled)? else { continue };
+        let met = met.get(&table.schema.id).map_or(&[][..], Vec::as_slice);
+        let Some(job) = Job::new(context, table, met, manifest, spilled)? else { continue };
         for cut in &job.cuts {
             let is_small = job.bytes / job.rows().max(1) * cut.len() < SHARED_BYTES_MAX;
             let begun = if is_small { shared.take() } else { None };
@@ -101,7 +140,7 @@ pub(in crate::engine) fn write_segments(
                 Some(file) => file,
                 None => SegmentFileWriter::create(&**context.disk, context.take_id())?,
             };
-            infos.push(job.write(context, cut, &mut file, manifest, &mut fresh)?);
+            infos.push(job.write(context, cut, &mut file, manifest, fresh)?);
             if is_small {
                 shared = Some(file);
             } else {
@@ -112,9 +151,7 @@ pub(in crate::engine) fn write_segments(
     if let Some(file) = shared {
         file.finish()?;
     }
-    fresh.segments = open_segments(context, infos);
-    fresh.hidden = write_hidden(context, tables)?;
-    Ok(fresh)
+    Ok(open_segments(context, infos))
 }
 
 /// Readers of segments, those of one file sharing it.
@@ -135,12 +172,13 @@ impl<'a> Job<'a> {
     fn new(
         context: &Context<'_>,
         table: &'a FrozenTable,
+        met: &[RoaringBitmap],
         manifest: &Manifest,
         spilled: &Fresh,
     ) -> Result<Option<Self>> {
         let FrozenTable { schema, memtable, .. } = table;
         let Some(seqs) = memtable.seqs() else { return Ok(None) };
-        let chunks = gather_chunks(context, table)?;
+        let chunks = gather_chunks(context, table, met)?;
         let mut segments = of_table(manifest, schema.id);
         segments.extend(spilled.segments.iter().map(|s| s.info().clone()).filter(|s| s.table == schema.id));
         let layout = Layout::new(schema, &chunks.rows, &segments)?;

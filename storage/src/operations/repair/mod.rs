@@ -24,7 +24,7 @@ use crate::disk::Disk;
 use crate::engine::lock;
 use crate::error::{Result, StorageError};
 use crate::manifest::{self, Manifest};
-use crate::patch::{self, Block};
+use crate::patch::{self, Block, BlockContent, Place};
 use crate::schema::TableId;
 use crate::series::{self, SeriesFiles, SeriesPlaces, SeriesRegistry};
 
@@ -55,8 +55,8 @@ struct Plan<'a> {
     /// Whether the series files have to be written anew.
     series_are_damaged: bool,
     bad: Vec<Bad>,
-    /// Segments of which nobody knows the hidden rows any more.
-    shown: BTreeSet<u64>,
+    /// Blocks of patch files that nobody can read any more.
+    lost_blocks: Vec<Place>,
     cut: Option<Cut>,
     report: RepairReport,
 }
@@ -72,7 +72,7 @@ impl<'a> Plan<'a> {
             quarantined: replaced.iter().map(|place| place.path.clone()).collect(),
             series_are_damaged: false,
             bad: Vec::new(),
-            shown: BTreeSet::new(),
+            lost_blocks: Vec::new(),
             cut: None,
             report: RepairReport { places: replaced.into_iter().collect(), ..RepairReport::default() },
         };
@@ -118,7 +118,7 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Gives up blocks of hidden rows that cannot be read: nobody knows any more which rows were replaced or deleted.
+    /// Gives up blocks that cannot be read: nobody knows any more which rows were replaced or deleted, or their labels.
     fn look_at_patches(&mut self, file: &NamedFile, blocks: &[Block]) -> Result<()> {
         let damage = match file.open(&**self.disk) {
             Ok(open) => patch::check(&file.path, &*open, blocks),
@@ -130,11 +130,9 @@ impl<'a> Plan<'a> {
             }
             let lost: Vec<&Block> =
                 blocks.iter().filter(|b| block.is_none_or(|block| block == **b)).collect();
-            let rows: u64 = lost.iter().map(|block| block.place.rows).sum();
-            self.shown.extend(lost.iter().map(|block| block.segment));
+            self.lost_blocks.extend(lost.iter().map(|block| block.place));
             self.quarantined.insert(file.path.clone());
-            let done = format!("{rows} rows that were replaced or deleted show again: delete them once more");
-            self.report.places.push(place_of(error, done, Vec::new()));
+            self.report.places.push(place_of(error, done_without(&lost), Vec::new()));
         }
         Ok(())
     }
@@ -201,8 +199,12 @@ impl<'a> Plan<'a> {
         }
         let bad: BTreeSet<u64> = self.bad.iter().map(|bad| bad.info.id).collect();
         self.manifest.segments.retain(|segment| !bad.contains(&segment.id));
-        let is_known = |segment: &u64| !bad.contains(segment) && !self.shown.contains(segment);
-        self.manifest.hidden.retain(|segment, _| is_known(segment));
+        self.manifest.hidden.retain(|_, hidden| !self.lost_blocks.contains(&hidden.place));
+        for labels in self.manifest.labels.values_mut() {
+            labels.retain(|labels| !self.lost_blocks.contains(&labels.place));
+        }
+        self.manifest.labels.retain(|_, labels| !labels.is_empty());
+        self.manifest.forget_others();
         let greatest = manifest::present(&**self.disk)?.pop().unwrap_or(self.manifest.version);
         self.manifest.version = greatest.saturating_add(1);
         manifest::publish(&**self.disk, &self.manifest)?;
@@ -220,6 +222,24 @@ impl<'a> Plan<'a> {
         let named: BTreeSet<String> = named_files(&self.manifest).into_iter().map(|file| file.path).collect();
         let gone: BTreeSet<String> = self.bad.iter().map(|bad| bad.info.path()).collect();
         gone.difference(&named).try_for_each(|path| quarantine::take_away(&**self.disk, path))
+    }
+}
+
+/// What becomes of a directory without these blocks of patch files.
+fn done_without(lost: &[&Block]) -> String {
+    let (mut rows, mut labels) = (0, 0);
+    for block in lost {
+        match block.content {
+            BlockContent::Hidden { rows: hidden } => rows += hidden,
+            BlockContent::Labels { entries, .. } => labels += entries,
+        }
+    }
+    let of_rows = format!("{rows} rows that were replaced or deleted show again: delete them once more");
+    let of_labels = format!("{labels} labels are lost: send them again");
+    match (rows, labels) {
+        (_, 0) => of_rows,
+        (0, _) => of_labels,
+        _ => format!("{of_rows}; {of_labels}"),
     }
 }
 
