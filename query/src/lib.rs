@@ -54,6 +54,7 @@ mod statement;
 pub mod stats;
 mod stream;
 mod system;
+mod update;
 mod write;
 
 pub use catalog::CatalogView;

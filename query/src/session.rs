@@ -13,7 +13,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, TrackConsumersPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
@@ -24,7 +24,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as SqlStatement;
 use driftline_storage::MemoryBudget;
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 
 use crate::catalog::{CATALOG, CatalogView, PUBLIC, catalogs};
 use crate::database::Access;
@@ -32,6 +32,7 @@ use crate::delete::Delete;
 use crate::error::{QueryError, Result};
 use crate::limits::SPILL_BYTES_MAX;
 use crate::memory::Budgeted;
+use crate::update::Update;
 use crate::write::Ingest;
 use crate::{egress, function, statement, stream};
 
@@ -130,6 +131,11 @@ impl Session {
         {
             return self.delete(dml).await;
         }
+        if let LogicalPlan::Dml(dml) = &plan
+            && dml.op == WriteOp::Update
+        {
+            return self.update(dml).await;
+        }
         let physical = guarded(self.state.create_physical_plan(&plan)).await?;
         let rows = execute_stream(physical, self.state.task_ctx())?;
         Ok(egress::stream(stream::guard(rows)))
@@ -143,15 +149,40 @@ impl Session {
         };
         let ingest = Arc::clone(self.view.ingest());
         let count = tokio::task::spawn_blocking(move || ingest.delete(&delete)).await??;
-        let counts: ArrayRef = Arc::new(UInt64Array::from(vec![count]));
-        let row = RecordBatch::try_from_iter([("count", counts)])?;
-        Ok(stream::of(row.schema(), vec![row]))
+        counted(count)
+    }
+
+    /// Sets labels; of how many predictions.
+    async fn update(&self, dml: &DmlStatement) -> Result<SendableRecordBatchStream> {
+        let update = Update::of(&self.view, dml)?;
+        let physical = guarded(self.state.create_physical_plan(&dml.input)).await?;
+        let context = self.state.task_ctx();
+        let held = MemoryConsumer::new(format!("UPDATE {}", dml.table_name)).register(context.memory_pool());
+        let mut rows = stream::guard(execute_stream(physical, context)?);
+        let mut batches = Vec::new();
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            held.try_grow(batch.get_array_memory_size())?;
+            batches.push(batch);
+        }
+        let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let ingest = Arc::clone(self.view.ingest());
+        let write = move || update.write(&batches)?.map(|write| ingest.write(&write)).transpose();
+        let written = tokio::task::spawn_blocking(write).await??;
+        counted((count as u64).saturating_sub(written.map_or(0, |written| written.diverted)))
     }
 
     /// Plans and starts a statement.
     pub(crate) async fn run(&self, sql: SqlStatement, access: Access) -> Result<SendableRecordBatchStream> {
         self.start(self.plan(sql, access).await?).await
     }
+}
+
+/// The answer of a statement that changes rows.
+fn counted(count: u64) -> Result<SendableRecordBatchStream> {
+    let counts: ArrayRef = Arc::new(UInt64Array::from(vec![count]));
+    let row = RecordBatch::try_from_iter([("count", counts)])?;
+    Ok(stream::of(row.schema(), vec![row]))
 }
 
 /// A panic while planning is an error of the statement, not the end of the caller's task.

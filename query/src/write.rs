@@ -49,7 +49,9 @@ pub struct WritePart {
 pub enum WriteTarget {
     /// A table, or a model's predictions.
     Table(String),
-    /// A model's labels: the model's KEY column, its LABEL columns and, if known, `time` of the prediction.
+    /// A model's labels: the model's KEY column, its LABEL columns and, if known, `time` of the prediction, to the
+    /// nanosecond: a label with a time is only for the prediction of that time. Without it, ids that embed one (UUIDs of
+    /// version 7, ULIDs) are found about as fast. A label may come before its prediction.
     ///
     /// The label that arrived last stands. A null in one of several LABEL columns leaves that column's label as it
     /// is; a row with nulls only takes the labels of its key back.
@@ -170,7 +172,9 @@ impl Ingest {
     }
 
     fn plan(&self, write: &Write, exactness: &mut Exactness) -> Result<Planned> {
-        let arrival = Arrival { now_nanos: self.now_nanos(), received_at: self.received_at() };
+        let is_label = |part: &&WritePart| matches!(part.target, WriteTarget::Labels(_));
+        let labels = write.parts.iter().filter(is_label).map(|part| part.rows.num_rows()).sum();
+        let arrival = Arrival { now_nanos: self.now_nanos(), received_at: self.received_at(labels) };
         let mut plan = WritePlan::new(self.engine.snapshot(), exactness, arrival);
         for part in &write.parts {
             match &part.target {
@@ -189,13 +193,15 @@ impl Ingest {
         Ok(Written { seq: ack.seq, duplicate: ack.duplicate, diverted })
     }
 
-    /// When labels that come now count as received: the clock, but never the same nanosecond twice, so that of two
-    /// labels for one key it is plain which came last.
-    fn received_at(&self) -> i64 {
+    /// When the first of so many labels that come now counts as received, the others each a nanosecond after the one
+    /// before: the clock, but never the same nanosecond twice, so that of two labels for one key it is plain which came
+    /// last.
+    fn received_at(&self, labels: usize) -> i64 {
         let now = self.now_nanos();
-        let later = |last: i64| Some(now.max(last.saturating_add(1)));
-        let last = self.received_last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
-        now.max(last.map_or(now, |last| last.saturating_add(1)))
+        let first = |last: i64| now.max(last.saturating_add(1));
+        let last_of = |last: i64| Some(first(last).saturating_add(labels as i64));
+        let before = self.received_last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, last_of);
+        before.map_or(now, first)
     }
 }
 

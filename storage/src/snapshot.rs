@@ -59,6 +59,8 @@ pub struct TableSize {
     pub rows: u64,
     /// Rows in segments that are replaced or deleted, and go with the next compaction.
     pub hidden_rows: u64,
+    /// Labels beside the segments of the table; a correction counts again.
+    pub labels: u64,
     /// Rows not yet in a segment.
     pub memtable_rows: u64,
     /// Bytes of its memtable.
@@ -211,6 +213,17 @@ impl TableData {
         self.frozen.chunks().iter().chain(self.active.chunks())
     }
 
+    /// Labels beside the segments: of several label columns those of the one that has most.
+    fn labelled(&self) -> u64 {
+        let mut most: BTreeMap<u64, u64> = BTreeMap::new();
+        for ((segment, _), blocks) in self.labels.iter() {
+            let labels: u64 = blocks.iter().map(|block| block.place.entries).sum();
+            let known = most.entry(*segment).or_default();
+            *known = labels.max(*known);
+        }
+        most.values().sum()
+    }
+
     fn size(&self) -> TableSize {
         let sum = |value: fn(&SegmentReader) -> u64| self.segments.iter().map(|s| value(s)).sum::<u64>();
         let memtable_rows = self.frozen.rows() + self.active.rows();
@@ -220,6 +233,7 @@ impl TableData {
         TableSize {
             rows: (sum(|s| s.info().rows) + memtable_rows).saturating_sub(hidden_rows),
             hidden_rows,
+            labels: self.labelled(),
             memtable_rows,
             memtable_bytes: self.memtable_bytes() as u64,
             segments: self.segments.len() as u64,

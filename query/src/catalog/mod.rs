@@ -100,6 +100,11 @@ impl CatalogView {
         Arc::new(Table::new(self, Arc::clone(table)))
     }
 
+    /// The same with the labels that had arrived by then, in nanoseconds since 1970.
+    pub(crate) fn scan_as_of(&self, table: &Arc<TableSchema>, as_of: i64) -> Arc<dyn TableProvider> {
+        Arc::new(Table::new(self, Arc::clone(table)).as_of(as_of))
+    }
+
     /// A table by its name as a person writes it. Reserved tables answer to their exact name only.
     pub(crate) fn find_table(&self, name: &str) -> Result<Option<Arc<TableSchema>>> {
         if let Some(exact) = self.snapshot.table(name) {

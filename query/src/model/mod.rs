@@ -4,6 +4,7 @@ mod entry;
 
 use std::collections::BTreeMap;
 
+use driftline_storage::ARRIVAL_COLUMN;
 use driftline_storage::distribution::Distribution;
 pub(crate) use entry::{
     BASELINE_PREFIX, MODEL_PREFIX, baseline_key, decode_baseline, decode_model, encode_baseline,
@@ -15,7 +16,7 @@ const LABELS_SUFFIX: &str = "$labels";
 /// The table that keeps rows which did not fit theirs; it is shown as `system.rejected`.
 pub(crate) const REJECTED: &str = "$rejected";
 /// When a label arrived.
-pub(crate) const RECEIVED_AT: &str = "received_at";
+pub(crate) const RECEIVED_AT: &str = ARRIVAL_COLUMN;
 
 /// A model: its table and what its columns mean. The columns and their meanings are those of the table's schema.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -37,6 +37,8 @@ pub(crate) struct Wanted {
     pub(crate) time: TimeRange,
     /// A number of rows that is enough.
     pub(crate) limit: Option<usize>,
+    /// Labels that had arrived by then, in nanoseconds since 1970; all where it is None.
+    pub(crate) as_of: Option<i64>,
 }
 
 /// Reads the parts of a table, dealt round to partitions. Each partition decodes on a blocking thread.
@@ -111,6 +113,9 @@ impl DisplayAs for ScanExec {
         )?;
         if self.wanted.time != TimeRange::ALL {
             write!(f, ", time=[{}, {}]", self.wanted.time.min, self.wanted.time.max)?;
+        }
+        if let Some(as_of) = self.wanted.as_of {
+            write!(f, ", as_of={as_of}")?;
         }
         self.wanted.limit.map_or(Ok(()), |limit| write!(f, ", limit={limit}"))
     }
@@ -218,7 +223,8 @@ impl Reader {
 
     fn decode(&self, part: &ScanPart) -> Result<Vec<RecordBatch>> {
         let columns = if self.wanted.columns.is_empty() { &self.counted } else { &self.wanted.columns };
-        let batches = part.read(columns, self.wanted.time).map_err(QueryError::from)?;
+        let batches =
+            part.read_as_of(columns, self.wanted.time, self.wanted.as_of).map_err(QueryError::from)?;
         let kept = self.wanted.columns.len();
         batches
             .iter()

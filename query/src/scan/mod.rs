@@ -1,9 +1,6 @@
-//! Reading tables: which rows a query needs ([`time_filter`]), the plan node that reads them ([`exec`]), and the
-//! one that puts labels beside predictions ([`labels`]).
+//! Reading tables: which rows a query needs ([`time_filter`]), and the plan node that reads them ([`exec`]).
 
 mod exec;
-mod label_map;
-mod labels;
 mod sink;
 mod table;
 mod time_filter;

@@ -3,17 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::Array;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::datasource::sink::DataSink;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
+use driftline_storage::TIME_COLUMN;
 use futures::StreamExt;
 
 use crate::error::QueryError;
+use crate::model::{RECEIVED_AT, model_of_labels};
 use crate::write::{Ingest, Write, WritePart, WriteTarget};
 
 /// Gathers all rows of a statement and writes them as one batch, so that an INSERT is there as a whole or not.
@@ -30,6 +34,24 @@ impl RowSink {
         // Nullable, so that a missing time reaches the check that says which row lacks it.
         let fields = schema.fields().iter().map(|field| Field::clone(field).with_nullable(true));
         Self { ingest, table, schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())) }
+    }
+}
+
+impl RowSink {
+    /// Rows for the table that keeps a model's labels are labels. When they came is not for the statement to say, but it
+    /// fills the column with nulls.
+    fn part(&self, rows: RecordBatch) -> Result<WritePart> {
+        let Some(model) = model_of_labels(&self.table) else {
+            return Ok(WritePart { target: WriteTarget::Table(self.table.clone()), rows });
+        };
+        let is_said = |at: &usize| rows.column(*at).null_count() < rows.num_rows();
+        let said: Vec<usize> = (0..rows.num_columns()).filter(is_said).collect();
+        let is_label =
+            |at: &usize| ![TIME_COLUMN, RECEIVED_AT].contains(&rows.schema().field(*at).name().as_str());
+        let kept: Vec<usize> =
+            (0..rows.num_columns()).filter(|at| is_label(at) || said.contains(at)).collect();
+        let rows = rows.project(&kept)?;
+        Ok(WritePart { target: WriteTarget::Labels(model.to_owned()), rows })
     }
 }
 
@@ -62,7 +84,7 @@ impl DataSink for RowSink {
         if count == 0 {
             return Ok(0);
         }
-        let part = WritePart { target: WriteTarget::Table(self.table.clone()), rows };
+        let part = self.part(rows)?;
         let write = Write { writer: None, parts: vec![part] };
         let ingest = Arc::clone(&self.ingest);
         let done = tokio::task::spawn_blocking(move || ingest.write(&write)).await;

@@ -1,4 +1,4 @@
-//! A table, or a model with its labels, as DataFusion asks for it.
+//! A table, or a model's predictions with their labels, as DataFusion asks for it.
 
 use std::sync::Arc;
 
@@ -10,10 +10,9 @@ use datafusion::error::Result;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use driftline_storage::{Column, Meaning, Role, Snapshot, TableSchema};
+use driftline_storage::{Column, Snapshot, TableSchema};
 
 use super::exec::{ScanExec, Wanted};
-use super::labels::{LabelsExec, LabelsTable};
 use super::sink::RowSink;
 use super::{schema_of, time_filter};
 use crate::catalog::CatalogView;
@@ -26,17 +25,27 @@ pub(crate) struct Table {
     snapshot: Snapshot,
     table: Arc<TableSchema>,
     schema: SchemaRef,
-    /// Where a model's labels are; none for a table, and for a model without KEY or without LABEL.
-    labels: Option<Arc<TableSchema>>,
+    /// With the labels that had arrived by then, in nanoseconds since 1970; with all where it is None.
+    as_of: Option<i64>,
     ingest: Arc<Ingest>,
 }
 
 impl Table {
     /// The table as `view` sees it.
     pub(crate) fn new(view: &CatalogView, table: Arc<TableSchema>) -> Self {
-        let labels = view.is_model(&table.name).then(|| view.labels_of(&table.name)).flatten().cloned();
         let schema = schema_of(&table.columns);
-        Self { snapshot: view.snapshot().clone(), table, schema, labels, ingest: Arc::clone(view.ingest()) }
+        Self {
+            snapshot: view.snapshot().clone(),
+            table,
+            schema,
+            as_of: None,
+            ingest: Arc::clone(view.ingest()),
+        }
+    }
+
+    /// The same with the labels that had arrived by then.
+    pub(crate) fn as_of(self, nanos: i64) -> Self {
+        Self { as_of: Some(nanos), ..self }
     }
 
     fn projected(&self, projection: Option<&Vec<usize>>) -> Vec<Column> {
@@ -44,14 +53,6 @@ impl Table {
             None => self.table.columns.clone(),
             Some(wanted) => wanted.iter().filter_map(|at| self.table.columns.get(*at)).cloned().collect(),
         }
-    }
-
-    /// Where the labels are, if one of these columns is a label.
-    fn labels_for(&self, columns: &[Column]) -> Option<LabelsTable> {
-        columns.iter().any(|column| column.meaning == Some(Meaning::Label)).then_some(())?;
-        let key = self.table.columns.iter().find(|column| column.role == Role::Key)?;
-        let table = Arc::clone(self.labels.as_ref()?);
-        Some(LabelsTable { snapshot: self.snapshot.clone(), table, key: key.clone() })
     }
 }
 
@@ -80,21 +81,10 @@ impl TableProvider for Table {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let columns = self.projected(projection);
-        let labels = self.labels_for(&columns);
-        let mut read = columns.clone();
-        if let Some(labels) = &labels
-            && !read.contains(&labels.key)
-        {
-            read.push(labels.key.clone());
-        }
-        let wanted = Wanted { columns: read, time: time_filter::range_of(filters), limit };
+        let (columns, time) = (self.projected(projection), time_filter::range_of(filters));
+        let wanted = Wanted { columns, time, limit, as_of: self.as_of };
         let partitions = state.config().target_partitions();
-        let scan = ScanExec::new(&self.snapshot, &self.table, wanted, partitions)?;
-        match labels {
-            None => Ok(Arc::new(scan)),
-            Some(labels) => Ok(Arc::new(LabelsExec::new(Arc::new(scan), labels, columns))),
-        }
+        Ok(Arc::new(ScanExec::new(&self.snapshot, &self.table, wanted, partitions)?))
     }
 
     async fn insert_into(

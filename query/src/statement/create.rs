@@ -1,8 +1,8 @@
 //! What CREATE and DROP of models and tables write. Each is one batch: all of it happens or nothing.
 
 use driftline_storage::{
-    CatalogChange, Column, ColumnType, RETENTION_OPTION, Role, Snapshot, TIME_COLUMN, TableId, TableSchema,
-    WriteBatch,
+    CatalogChange, Column, ColumnType, LABELS_OF_OPTION, RETENTION_OPTION, Role, Snapshot, TIME_COLUMN,
+    TableId, TableSchema, WriteBatch,
 };
 
 use super::option::{DEDUP, DEDUP_NONE};
@@ -39,11 +39,11 @@ pub(super) fn model(ingest: &Ingest, create: &Create) -> Result<()> {
         if is_there(snapshot, create, Kind::Model)? {
             return Ok(None);
         }
-        let mut changes = Vec::new();
-        for mut schema in std::iter::once(predictions).chain(labels) {
-            schema.id = ingest.engine().allocate_table_id();
-            changes.push(CatalogChange::CreateTable(schema));
-        }
+        let allocate = || ingest.engine().allocate_table_id();
+        predictions.id = allocate();
+        let labels = labels.map(|labels| keep_for(TableSchema { id: allocate(), ..labels }, &predictions));
+        let tables = std::iter::once(predictions).chain(labels);
+        let mut changes: Vec<_> = tables.map(CatalogChange::CreateTable).collect();
         changes.push(CatalogChange::PutEntry { key: model_key(&entry.name), value: encode_model(&entry)? });
         Ok(Some(batch(changes)))
     })
@@ -121,6 +121,12 @@ fn columns(what: &str, create: &Create) -> Result<Vec<Column>> {
         columns.insert(0, Column::new(TIME_COLUMN, ColumnType::Timestamp, Role::Time));
     }
     Ok(columns)
+}
+
+/// The table of labels, said to be of these predictions.
+pub(super) fn keep_for(mut labels: TableSchema, predictions: &TableSchema) -> TableSchema {
+    labels.options.insert(LABELS_OF_OPTION.to_owned(), predictions.id.to_string());
+    labels
 }
 
 /// The table that keeps the labels of a model, where it has a KEY to find predictions by and a LABEL.

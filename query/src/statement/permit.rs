@@ -4,7 +4,7 @@
 //! refused rather than silently forgotten.
 
 use datafusion::sql::parser::Statement as SqlStatement;
-use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion::sql::sqlparser::ast::{Statement as Ast, Update};
 
 use crate::database::Access;
 use crate::error::{QueryError, Result};
@@ -41,6 +41,7 @@ fn permit_ast(ast: &Ast) -> Result<()> {
         Ast::Query(_)
         | Ast::Insert(_)
         | Ast::Delete(_)
+        | Ast::Update(Update { from: None, .. })
         | Ast::Truncate(_)
         | Ast::ExplainTable { .. }
         | Ast::ShowTables { .. }
@@ -53,9 +54,14 @@ fn permit_ast(ast: &Ast) -> Result<()> {
             unsupported("SET", "every statement runs with the server's own settings, and none can be changed")
         }
         Ast::CreateView(_) => unsupported("CREATE VIEW", "write the query where it is needed, or use WITH"),
-        Ast::Update(_) | Ast::Merge { .. } => {
-            unsupported(&first_word(ast), "rows are only added; a label is corrected by writing it again")
-        }
+        Ast::Update(_) => unsupported(
+            "UPDATE .. FROM",
+            "INSERT INTO model (key, label) SELECT .. sets labels from another table",
+        ),
+        Ast::Merge { .. } => unsupported(
+            &first_word(ast),
+            "rows are only added; INSERT INTO model (key, label) SELECT .. sets labels from another table",
+        ),
         Ast::Copy { .. } | Ast::CopyIntoSnowflake { .. } => {
             Err(QueryError::Denied("COPY in this form is not open; use INSERT INTO .. SELECT".to_owned()))
         }
@@ -74,6 +80,7 @@ fn permit_explained(ast: &Ast) -> Result<()> {
         Ast::Delete(_) | Ast::Truncate(_) => {
             unsupported("EXPLAIN of a delete", "explain SELECT with the same condition")
         }
+        Ast::Update(_) => unsupported("EXPLAIN of an update", "explain SELECT with the same condition"),
         ast => permit_ast(ast),
     }
 }

@@ -11,11 +11,12 @@ mod scope;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::sql::parser::{CopyToSource, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast::{
-    Cte, Delete, Distinct, ExcludeSelectItem, FromTable, FunctionArg, GroupByExpr, Ident, Insert, Join,
-    JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Statement as Ast, TableAlias, TableFactor, TableObject,
-    TableWithJoins, WildcardAdditionalOptions,
+    AssignmentTarget, Cte, Delete, Distinct, ExcludeSelectItem, FromTable, FunctionArg, GroupByExpr, Ident,
+    Insert, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement as Ast, TableAlias, TableFactor,
+    TableObject, TableWithJoins, Update, WildcardAdditionalOptions,
 };
+use driftline_storage::{Meaning, Role};
 
 use self::scope::{Prefer, Relation, Scope, lowered, quote};
 use crate::catalog::{CATALOG, CatalogView, PUBLIC, SYSTEM, name};
@@ -57,6 +58,7 @@ impl Resolver<'_> {
             Ast::Query(query) => self.query(query, None).map(drop),
             Ast::Insert(insert) => self.insert(insert),
             Ast::Delete(delete) => self.delete(delete),
+            Ast::Update(update) => self.update(update),
             Ast::Truncate(truncate) => {
                 truncate.table_names.iter_mut().try_for_each(|target| self.table(&mut target.name).map(drop))
             }
@@ -81,11 +83,47 @@ impl Resolver<'_> {
                     scope.column(ident, Prefer::Columns)?;
                 }
             }
+            self.insert_labels(name, &insert.columns);
         }
         match &mut insert.source {
             Some(query) => self.query(query, None).map(drop),
             None => Ok(()),
         }
+    }
+
+    /// Rows of a model that have nothing but its KEY and labels, and no time, are labels: they go to the table of these.
+    fn insert_labels(&self, name: &mut ObjectName, columns: &[ObjectName]) {
+        let Some(ObjectNamePart::Identifier(table)) = name.0.last_mut() else { return };
+        let Some(predictions) = self.view.snapshot().table(&table.value) else { return };
+        let Some(labels) = self.view.labels_of(&predictions.name) else { return };
+        let named = |column: &ObjectName| match column.0.as_slice() {
+            [ObjectNamePart::Identifier(ident)] => labels.column_named(&ident.value),
+            _ => None,
+        };
+        let are_labels = columns.iter().all(|column| {
+            named(column).is_some_and(|c| c.role == Role::Key || c.meaning == Some(Meaning::Label))
+        });
+        if !columns.is_empty() && are_labels {
+            labels.name.clone_into(&mut table.value);
+            table.quote_style = Some('"');
+        }
+    }
+
+    fn update(&mut self, update: &mut Update) -> Result<()> {
+        if let TableFactor::Table { name, .. } = &mut update.table.relation {
+            refuse_system(name)?;
+        }
+        let mut scope = Scope::default();
+        self.table_with_joins(&mut update.table, &mut scope)?;
+        for assignment in &mut update.assignments {
+            if let AssignmentTarget::ColumnName(column) = &mut assignment.target
+                && let [ObjectNamePart::Identifier(ident)] = column.0.as_mut_slice()
+            {
+                scope.column(ident, Prefer::Columns)?;
+            }
+            self.expressions(&mut assignment.value, &scope, Prefer::Columns)?;
+        }
+        self.expressions(&mut update.selection, &scope, Prefer::Columns)
     }
 
     fn delete(&mut self, delete: &mut Delete) -> Result<()> {

@@ -12,15 +12,17 @@ use crate::error::Result;
 
 /// The columns of `system.tables`.
 ///
-/// For a model, `rows` counts predictions, `labels` the labels that came after their prediction (a correction counts
-/// again), and bytes and segments hold those of its labels too. `raw_bytes` is what the rows in segments take as
+/// For a model, `rows` counts predictions, `labels` the labels that came beside them (a correction counts again), and
+/// `unmatched_labels` those of them whose prediction had not come when they were last flushed; bytes and segments hold those
+/// of its labels too. `raw_bytes` is what the rows in segments take as
 /// plain Arrow arrays.
 /// `memtable_bytes` waits for a flush, `uncompacted_segments` for a compaction; `ratio` is raw to stored bytes.
-pub(super) const TABLES: [&str; 14] = [
+pub(super) const TABLES: [&str; 15] = [
     "name",
     "kind",
     "rows",
     "labels",
+    "unmatched_labels",
     "segments",
     "memtable_rows",
     "segment_bytes",
@@ -71,6 +73,10 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
+    fn unmatched(&self) -> u64 {
+        self.labels.rows.saturating_sub(self.labels.memtable_rows)
+    }
+
     fn ratio(&self) -> f64 {
         let raw = self.own.raw_bytes + self.labels.raw_bytes;
         ratio(raw, self.own.segment_bytes + self.labels.segment_bytes)
@@ -87,7 +93,8 @@ pub(super) fn tables(view: &CatalogView) -> Result<RecordBatch> {
             text(all.iter().map(|row| &row.table.name)),
             text(all.iter().map(|row| if row.is_model { "model" } else { "table" })),
             count(all.iter().map(|row| row.own.rows)),
-            optional_count(all.iter().map(|row| row.is_model.then_some(row.labels.rows))),
+            optional_count(all.iter().map(|row| row.is_model.then_some(row.own.labels + row.labels.rows))),
+            optional_count(all.iter().map(|row| row.is_model.then_some(row.unmatched()))),
             both(|size| size.segments),
             both(|size| size.memtable_rows),
             both(|size| size.segment_bytes),

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, TimestampNanosecondArray};
+use arrow::array::{ArrayRef, AsArray, TimestampNanosecondArray};
+use arrow::datatypes::TimestampNanosecondType;
 use arrow::record_batch::RecordBatch;
-use driftline_storage::{Column, Role, Snapshot, TIME_COLUMN, TableSchema};
+use driftline_storage::{Column, Role, Snapshot, TIME_COLUMN, TableSchema, is_far};
 
 use super::plan::Arrival;
 use super::rules::Rules;
@@ -53,13 +54,14 @@ impl Target {
 
     /// What labels have to be.
     pub(super) fn rules(&self, arrival: Arrival) -> Result<Rules<'_>> {
-        Rules::of_labels(&self.labels, &self.model, arrival.now_nanos, arrival.received_at)
+        Rules::of_labels(&self.labels, &self.model, arrival.now_nanos)
     }
 
-    /// The rows with when they came, their columns checked.
+    /// The rows with when they came, the first at `received_at`; their columns checked.
     pub(super) fn received(&self, rows: &RecordBatch, received_at: i64) -> Result<RecordBatch> {
         self.check_columns(rows)?;
-        let received = TimestampNanosecondArray::from(vec![received_at; rows.num_rows()]);
+        let arrivals = received_at..received_at.saturating_add(rows.num_rows() as i64);
+        let received = TimestampNanosecondArray::from_iter_values(arrivals);
         let received: ArrayRef = Arc::new(received.with_timezone("UTC"));
         let schema = rows.schema();
         let names = schema.fields().iter().map(|field| field.name().as_str()).chain([RECEIVED_AT]);
@@ -110,4 +112,14 @@ impl Target {
             self.label_names()
         ))
     }
+}
+
+/// Whether a row's key embeds a time that is far from the row's.
+pub(super) fn has_far(table: &TableSchema, rows: &RecordBatch) -> bool {
+    let place = |role: Role| table.columns.iter().position(|column| column.role == role);
+    let column = |role: Role| rows.columns().get(place(role)?);
+    let (Some(keys), Some(times)) = (column(Role::Key), column(Role::Time)) else { return false };
+    let (keys, times) = (keys.as_string_opt::<i32>(), times.as_primitive_opt::<TimestampNanosecondType>());
+    let (Some(keys), Some(times)) = (keys, times) else { return false };
+    keys.iter().zip(times.values()).any(|(key, time)| key.is_some_and(|key| is_far(key, *time)))
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{
-    CatalogChange, Column, ColumnType, Engine, Meaning, Snapshot, TableId, TableSchema, WriteBatch,
-    WriterSequence,
+    CatalogChange, Column, ColumnType, Engine, ID_TIME_ANY, ID_TIME_OPTION, Meaning, Snapshot, TableId,
+    TableSchema, WriteBatch, WriterSequence,
 };
 
 use super::divert::{self, Rejected};
@@ -22,7 +22,7 @@ use crate::model::{REJECTED, is_reserved, labels_table, model_of_labels};
 pub(super) struct Arrival {
     /// Nanoseconds since 1970.
     pub(super) now_nanos: i64,
-    /// When its labels count as received.
+    /// When the next of its labels counts as received.
     pub(super) received_at: i64,
 }
 
@@ -74,11 +74,26 @@ impl<'a> WritePlan<'a> {
         } else {
             row::fit(&table, rows, &rules)?
         };
+        let is_far = self.takes_far_ids(&mut table, &fitted);
         self.rows.push((table.id, fitted));
-        if has_new || is_wider {
+        if has_new || is_wider || is_far {
             self.alter(table);
         }
         Ok(())
+    }
+
+    /// Notes in a table with labels that these rows lie far from the times that their keys embed, if that is new: labels
+    /// are looked for everywhere from now on.
+    fn takes_far_ids(&self, table: &mut TableSchema, rows: &RecordBatch) -> bool {
+        let is_known = table.options.contains_key(ID_TIME_OPTION);
+        if is_known
+            || self.snapshot.table(&labels_table(&table.name)).is_none()
+            || !label::has_far(table, rows)
+        {
+            return false;
+        }
+        table.options.insert(ID_TIME_OPTION.to_owned(), ID_TIME_ANY.to_owned());
+        true
     }
 
     /// Adds labels for a model.
@@ -89,6 +104,7 @@ impl<'a> WritePlan<'a> {
         let is_wider = self.widen(&mut labels, sent, diverts)?;
         let target = target.with(labels.clone());
         let rows = target.received(sent, self.arrival.received_at)?;
+        self.arrival.received_at += sent.num_rows() as i64;
         let rules = target.rules(self.arrival)?;
         let fitted = if diverts {
             let (fitted, rejected) = divert::fit(&labels, &rows, &rules, sent)?;

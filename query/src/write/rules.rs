@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, TimestampNanosecondArray};
 use arrow::datatypes::TimestampNanosecondType;
 use arrow::record_batch::RecordBatch;
-use driftline_storage::{Role, TableSchema};
+use driftline_storage::{Role, TableSchema, embedded_time};
 
 use super::coerce;
 use crate::duration;
 use crate::error::Result;
 use crate::limits::AHEAD_NANOS_MAX;
+use crate::model::RECEIVED_AT;
 
 /// What the rows of one table have to be.
 pub(super) struct Rules<'a> {
@@ -20,8 +21,8 @@ pub(super) struct Rules<'a> {
     latest: i64,
     oldest: i64,
     retention: &'a str,
-    /// The time of rows that have none; they are wrong where this is None.
-    time_else: Option<i64>,
+    /// Of labels, which may lack a time: the places of key and arrival.
+    label: Option<(usize, usize)>,
     /// A column that every row needs, and its name.
     needed: Option<(usize, &'a str)>,
 }
@@ -38,22 +39,19 @@ impl<'a> Rules<'a> {
             latest: now_nanos.saturating_add(AHEAD_NANOS_MAX),
             oldest: kept.map_or(i64::MIN, |kept| now_nanos.saturating_sub(kept)),
             retention: retention.map_or("", String::as_str),
-            time_else: None,
+            label: None,
             needed: None,
         })
     }
 
-    /// For labels: those without a time have the one when they came, and each needs its key.
-    pub(super) fn of_labels(
-        labels: &'a TableSchema,
-        model: &str,
-        now_nanos: i64,
-        received_at: i64,
-    ) -> Result<Self> {
+    /// For labels: those without a time have the one that their key embeds, else the one when they came; each needs its
+    /// key.
+    pub(super) fn of_labels(labels: &'a TableSchema, model: &str, now_nanos: i64) -> Result<Self> {
         let key = labels.columns.iter().position(|column| column.role == Role::Key);
+        let arrival = labels.columns.iter().position(|column| column.name == RECEIVED_AT);
         Ok(Self {
             whose: format!("of the labels of model {model}"),
-            time_else: Some(received_at),
+            label: key.zip(arrival),
             needed: key.and_then(|at| Some((at, labels.columns.get(at)?.name.as_str()))),
             ..Self::of_table(labels, now_nanos)?
         })
@@ -61,10 +59,13 @@ impl<'a> Rules<'a> {
 
     /// Fitted rows with what they may leave out.
     pub(super) fn complete(&self, fitted: RecordBatch) -> Result<RecordBatch> {
-        let (Some(time), Some(at)) = (self.time_else, self.time_at) else { return Ok(fitted) };
+        let (Some((key, arrival)), Some(at)) = (self.label, self.time_at) else { return Ok(fitted) };
         let mut columns = fitted.columns().to_vec();
-        if let Some(times) = columns.get_mut(at).filter(|times| times.null_count() > 0) {
-            *times = filled(times, time);
+        let found = (fitted.columns().get(at), fitted.columns().get(key), fitted.columns().get(arrival));
+        if let (Some(times), Some(keys), Some(arrivals)) = found
+            && times.null_count() > 0
+        {
+            columns[at] = self.filled(times, keys, arrivals);
         }
         Ok(RecordBatch::try_new(fitted.schema(), columns)?)
     }
@@ -83,6 +84,23 @@ impl<'a> Rules<'a> {
             null.map(move |row| (row, format!("{name} is null; a label needs the key of its prediction")))
         });
         of_time.chain(missing)
+    }
+
+    /// The times of labels: where there is none the one that the key embeds, if a row may have it, else the arrival.
+    fn filled(&self, times: &ArrayRef, keys: &ArrayRef, arrivals: &ArrayRef) -> ArrayRef {
+        let of = |array: &ArrayRef| array.as_primitive_opt::<TimestampNanosecondType>().cloned();
+        let (Some(times), Some(arrivals)) = (of(times), of(arrivals)) else { return times.clone() };
+        let keys = keys.as_string_opt::<i32>();
+        let embedded = |row: usize| {
+            let key = keys.filter(|keys| keys.is_valid(row)).map(|keys| keys.value(row));
+            let time = key.and_then(embedded_time);
+            time.filter(|time| (self.oldest..=self.latest).contains(time))
+        };
+        let time = |(row, (time, arrival)): (usize, (Option<i64>, Option<i64>))| {
+            time.or_else(|| embedded(row)).or(arrival)
+        };
+        let filled = times.iter().zip(arrivals.iter()).enumerate().map(time);
+        Arc::new(filled.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
     }
 
     /// What is wrong with a row, from 0, as a sentence.
@@ -104,10 +122,4 @@ impl<'a> Rules<'a> {
             Some(_) => None,
         }
     }
-}
-
-fn filled(times: &ArrayRef, time: i64) -> ArrayRef {
-    let Some(times) = times.as_primitive_opt::<TimestampNanosecondType>() else { return times.clone() };
-    let filled = times.iter().map(|known| Some(known.unwrap_or(time)));
-    Arc::new(filled.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
 }

@@ -40,17 +40,150 @@ async fn within_one_batch_the_later_row_stands() {
 }
 
 #[tokio::test]
-async fn labels_are_joined_only_where_they_are_asked_for() {
+async fn labels_count_where_they_are_and_rows_stay_as_many() {
     let db = fraud().await;
     db.write(labels(&[("a", Some("ok"))])).await.unwrap();
-    let joins =
-        async |sql: &str| rows(&db, &format!("EXPLAIN {sql}")).await.concat().join(" ").contains("Labels");
-    assert!(joins("SELECT label FROM fraud").await);
-    assert!(joins("SELECT count(label) FROM fraud").await);
-    assert!(!joins("SELECT id, score FROM fraud").await);
-    assert!(!joins("SELECT count(*) FROM fraud").await);
+    for _ in 0..2 {
+        assert_eq!(one(&db, "SELECT count(label) FROM fraud").await, "1");
+        assert_eq!(one(&db, "SELECT count(*) FROM fraud").await, "3");
+        db.flush().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_label_may_come_before_its_prediction() {
+    let db = fraud().await;
+    db.write(labels(&[("d", Some("ok")), ("e", Some("ok"))])).await.unwrap();
+    let unmatched = "SELECT labels, unmatched_labels FROM system.tables WHERE name = 'fraud'";
+    db.flush().await.unwrap();
+    assert_eq!(rows(&db, unmatched).await, [["2", "2"]]);
+    db.sql("INSERT INTO fraud (time, id) VALUES ('2026-01-03T00:00:00Z', 'd')").await.unwrap();
+    assert_eq!(one(&db, "SELECT label FROM fraud WHERE id = 'd'").await, "ok", "not flushed yet");
+    db.flush().await.unwrap();
+    assert_eq!(one(&db, "SELECT label FROM fraud WHERE id = 'd'").await, "ok");
+    assert_eq!(rows(&db, unmatched).await, [["2", "1"]]);
+    db.sql("COMPACT").await.unwrap();
+    assert_eq!(one(&db, "SELECT label FROM fraud WHERE id = 'd'").await, "ok");
+}
+
+#[tokio::test]
+async fn a_label_with_a_time_is_for_the_prediction_of_that_time() {
+    let db = fraud().await;
+    db.sql("INSERT INTO fraud (time, id) VALUES ('2026-01-03T00:00:00Z', 'a')").await.unwrap();
+    let at = |nanos| {
+        let label = ("label", strings(["ok"]));
+        to_labels("fraud", batch([("id", strings(["a"])), label, ("time", times(&[nanos]))]))
+    };
+    // 2026-01-03T00:00:00Z.
+    let second: i64 = 1_767_398_400;
+    db.write(at(second)).await.unwrap();
+    db.write(at(second + 1)).await.unwrap();
+    let of_a = "SELECT label FROM fraud WHERE id = 'a' ORDER BY time";
+    for _ in 0..2 {
+        assert_eq!(rows(&db, of_a).await, [["null"], ["ok"]]);
+        db.flush().await.unwrap();
+    }
+    let unmatched = "SELECT unmatched_labels FROM system.tables WHERE name = 'fraud'";
+    assert_eq!(one(&db, unmatched).await, "1");
+}
+
+#[tokio::test]
+async fn ids_that_embed_a_time_are_found_near_it_and_anywhere_else_once_one_is_not() {
+    let db = fraud().await;
+    // 2026-01-02T00:00:00Z, and a prediction of the same time.
+    let id = |n: u32| format!("019b7c16-9c00-7000-8000-{n:012x}");
+    let insert = |time: &str, n: u32| format!("INSERT INTO fraud (time, id) VALUES ('{time}', '{}')", id(n));
+    db.sql(&insert("2026-01-02T00:00:03Z", 1)).await.unwrap();
+    db.flush().await.unwrap();
+    db.write(labels(&[(&id(1), Some("ok")), (&id(2), Some("fraud"))])).await.unwrap();
+    let label = |n: u32| format!("SELECT label FROM fraud WHERE id = '{}'", id(n));
+    assert_eq!(one(&db, &label(1)).await, "ok");
+    db.flush().await.unwrap();
+    // Days away from what its id says, and after its label.
+    db.sql(&insert("2026-01-09T00:00:00Z", 2)).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(rows(&db, &label(2)).await, [["fraud"]]);
+        db.flush().await.unwrap();
+    }
+    db.write(labels(&[(&id(2), Some("ok"))])).await.unwrap();
+    assert_eq!(one(&db, &label(2)).await, "ok");
+    assert_eq!(one(&db, &label(1)).await, "ok");
+}
+
+#[tokio::test]
+async fn as_of_shows_what_was_known_then() {
+    let db = fraud().await;
+    let known = async |at: &str| {
+        rows(&db, &format!("SELECT id, label FROM as_of('fraud', at => '{at}') ORDER BY id")).await
+    };
+    let now = async || one(&db, "SELECT now()").await;
+    let before = now().await;
+    db.write(labels(&[("a", Some("ok")), ("b", Some("ok"))])).await.unwrap();
+    let between = now().await;
+    db.flush().await.unwrap();
+    db.write(labels(&[("a", Some("fraud"))])).await.unwrap();
+    let after = now().await;
+    for step in ["in memory", "flushed", "compacted"] {
+        assert_eq!(known(&before).await, pairs(&[("a", "null"), ("b", "null"), ("c", "null")]), "{step}");
+        assert_eq!(known(&between).await, pairs(&[("a", "ok"), ("b", "ok"), ("c", "null")]), "{step}");
+        assert_eq!(known(&after).await, pairs(&[("a", "fraud"), ("b", "ok"), ("c", "null")]), "{step}");
+        db.sql(if step == "in memory" { "COMPACT TABLE fraud" } else { "COMPACT" }).await.unwrap();
+    }
+    let missing = error(&db, "SELECT * FROM as_of('fraud')").await.to_string();
+    assert!(missing.contains("argument `at` is missing"), "{missing}");
+    let table = error(&db, "SELECT * FROM as_of('nothing', at => '2026-01-01')").await.to_string();
+    assert!(table.contains("model nothing does not exist"), "{table}");
+}
+
+#[tokio::test]
+async fn update_sets_labels_where_a_condition_holds() {
+    let db = fraud().await;
+    assert_eq!(one(&db, "UPDATE fraud SET label = decision WHERE id <> 'c'").await, "2");
+    let expected = rows(&db, "SELECT id, CASE WHEN id <> 'c' THEN decision END FROM fraud ORDER BY id").await;
+    assert_eq!(rows(&db, LABELS).await, expected);
+    db.flush().await.unwrap();
+    assert_eq!(one(&db, "UPDATE Fraud SET LABEL = NULL WHERE label IS NOT NULL AND id = 'a'").await, "1");
     assert_eq!(one(&db, "SELECT count(label) FROM fraud").await, "1");
-    assert_eq!(one(&db, "SELECT count(*) FROM fraud").await, "3");
+    assert_eq!(one(&db, "UPDATE fraud SET label = 'x' WHERE id = 'nobody'").await, "0");
+    for (statement, expected) in [
+        ("UPDATE fraud SET score = 1", "UPDATE sets labels, and score of fraud is none"),
+        ("UPDATE fraud SET label = 'ok' FROM fraud AS g WHERE g.id = fraud.id", "UPDATE .. FROM"),
+        ("UPDATE system.tables SET name = 'x'", "system"),
+    ] {
+        let refused = error(&db, statement).await.to_string();
+        assert!(refused.contains(expected), "{statement}: {refused}");
+    }
+    db.sql("CREATE TABLE t (x DOUBLE)").await.unwrap();
+    let refused = error(&db, "UPDATE t SET x = 1").await.to_string();
+    assert!(refused.contains("UPDATE sets labels of models that have a KEY"), "{refused}");
+}
+
+#[tokio::test]
+async fn of_several_labels_an_update_takes_one_back_and_leaves_the_others() {
+    let db = Database::open_in_memory().unwrap();
+    db.sql("CREATE MODEL m (k BIGINT KEY, good BOOLEAN LABEL, stars BIGINT LABEL)").await.unwrap();
+    db.sql("INSERT INTO m (time, k) VALUES ('2026-01-01', 7), ('2026-01-02', 8)").await.unwrap();
+    db.sql("INSERT INTO m (k, good, stars) VALUES (7, true, 4), (8, false, 1)").await.unwrap();
+    assert_eq!(one(&db, "UPDATE m SET stars = NULL WHERE k = 7").await, "1");
+    assert_eq!(rows(&db, "SELECT good, stars FROM m ORDER BY k").await, [["true", "null"], ["false", "1"]]);
+    assert_eq!(one(&db, "UPDATE m SET stars = stars + 1, good = true").await, "2");
+    db.flush().await.unwrap();
+    assert_eq!(rows(&db, "SELECT good, stars FROM m ORDER BY k").await, [["true", "null"], ["true", "2"]]);
+}
+
+#[tokio::test]
+async fn insert_of_key_and_labels_alone_is_of_labels() {
+    let db = fraud().await;
+    assert_eq!(
+        one(&db, "INSERT INTO fraud (ID, label) SELECT id, 'ok' FROM fraud WHERE id = 'b'").await,
+        "1"
+    );
+    assert_eq!(rows(&db, LABELS).await, pairs(&[("a", "null"), ("b", "ok"), ("c", "null")]));
+    let refused =
+        error(&db, "INSERT INTO fraud (id, label, score) VALUES ('a', 'ok', 1.0)").await.to_string();
+    assert!(refused.contains("time is missing"), "{refused}");
+    let refused = error(&db, "INSERT INTO fraud (id, label) VALUES (NULL, 'ok')").await.to_string();
+    assert!(refused.contains("id is null"), "{refused}");
 }
 
 #[tokio::test]

@@ -13,10 +13,10 @@ async fn tables_tell_their_rows_labels_and_sizes() {
     assert_eq!(before[0][6..], ["2026-01-01T10:00:00Z", "2026-01-01T10:00:02Z"]);
     assert_eq!(before[1], ["t", "table", "0", "null", "0", "0", "null", "null"]);
     db.flush().await.unwrap();
-    assert_eq!(rows(&db, sql).await[0][..6], ["fraud", "model", "3", "1", "2", "0"]);
+    assert_eq!(rows(&db, sql).await[0][..6], ["fraud", "model", "3", "1", "1", "0"]);
     let segments =
         rows(&db, "SELECT table_name, rows, bytes > 0, raw_bytes > 0 FROM system.segments ORDER BY 1").await;
-    assert_eq!(segments, [["fraud", "3", "true", "true"], ["fraud$labels", "1", "true", "true"]]);
+    assert_eq!(segments, [["fraud", "3", "true", "true"]]);
     let bytes = "SELECT segment_bytes = (SELECT sum(bytes) FROM system.segments) FROM system.tables WHERE name = 'fraud'";
     assert_eq!(one(&db, bytes).await, "true");
 }

@@ -7,7 +7,7 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Expr;
 use datafusion::scalar::ScalarValue;
 
-use super::drift::Definition;
+use super::definition::Definition;
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;

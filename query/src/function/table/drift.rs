@@ -2,25 +2,15 @@
 
 use std::sync::Arc;
 
-use datafusion::catalog::{TableFunction, TableFunctionArgs, TableFunctionImpl, TableProvider};
-use datafusion::common::{Result, plan_err};
-use datafusion::sql::sqlparser::ast::Ident;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
 
 use super::arguments::Arguments;
+use super::definition::Definition;
 use super::provider::{DriftTable, Request, catalog};
 use super::windows::{Span, Windows};
 use crate::function::scalar::BINS_DEFAULT;
 use crate::stats::binning::BINS_MAX;
-
-/// What makes one function different from another.
-#[derive(Debug)]
-pub(super) struct Definition {
-    /// Its name.
-    pub name: &'static str,
-    /// The names of its arguments; the first may be given without its name.
-    pub arguments: &'static [&'static str],
-    windows: fn(&Arguments<'_>) -> Result<When>,
-}
 
 /// The windows of a call, where that can depend on when the query began.
 #[derive(Clone, Copy, Debug)]
@@ -31,26 +21,22 @@ pub(super) enum When {
     Windows(Windows),
 }
 
-/// The functions.
-pub(super) static DEFINITIONS: [Definition; 2] = [
-    Definition {
-        name: "drift",
-        arguments: &["model", "baseline", "from", "to", "window", "at", "bins"],
-        windows: |arguments| Span::new(arguments).map(When::Span),
+/// `drift`.
+pub(super) static DRIFT: Definition = Definition {
+    name: "drift",
+    arguments: &["model", "baseline", "from", "to", "window", "at", "bins"],
+    table: |arguments, session| {
+        table(&DRIFT, arguments, session, |arguments| Span::new(arguments).map(When::Span))
     },
-    Definition {
-        name: "drift_over_time",
-        arguments: &["model", "window", "baseline", "from", "to", "bins"],
-        windows: |arguments| Windows::every(arguments).map(When::Windows),
+};
+/// `drift_over_time`.
+pub(super) static DRIFT_OVER_TIME: Definition = Definition {
+    name: "drift_over_time",
+    arguments: &["model", "window", "baseline", "from", "to", "bins"],
+    table: |arguments, session| {
+        table(&DRIFT_OVER_TIME, arguments, session, |arguments| Windows::every(arguments).map(When::Windows))
     },
-];
-
-/// The functions as DataFusion sees them.
-pub(in crate::function) fn functions() -> impl Iterator<Item = TableFunction> {
-    DEFINITIONS
-        .iter()
-        .map(|definition| TableFunction::new(definition.name.into(), Arc::new(Drift { definition })))
-}
+};
 
 impl When {
     /// The windows when the query began at `now`.
@@ -62,49 +48,20 @@ impl When {
     }
 }
 
-impl Definition {
-    /// The place of a named argument.
-    pub(super) fn slot(&self, name: &Ident, matches: fn(&Ident, &str) -> bool) -> Result<usize> {
-        match self.arguments.iter().position(|known| matches(name, known)) {
-            Some(slot) => Ok(slot),
-            None => {
-                plan_err!("{}: there is no argument {name}; {} takes {}", self.name, self.name, self.usage())
-            }
-        }
-    }
-
-    /// What to say of an argument that is no constant.
-    pub(super) fn not_constant(&self, name: &str, given: &impl std::fmt::Display) -> String {
-        let function = self.name;
-        format!(
-            "{function}: argument `{name}` must be a constant, not {given} (a name is written in single quotes)"
-        )
-    }
-
-    /// The names of the arguments, for messages.
-    pub(super) fn usage(&self) -> String {
-        self.arguments.join(", ")
-    }
-}
-
-/// A function.
-#[derive(Debug)]
-struct Drift {
+fn table(
     definition: &'static Definition,
-}
-
-impl TableFunctionImpl for Drift {
-    fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
-        let arguments = Arguments::new(self.definition, args.exprs())?;
-        let request = Request {
-            function: self.definition.name,
-            model: arguments.required_text("model")?,
-            baseline: arguments.text("baseline")?,
-            bins: arguments.count("bins", 2, BINS_MAX)?.unwrap_or(BINS_DEFAULT),
-            when: (self.definition.windows)(&arguments)?,
-        };
-        // What is wrong is said while planning; the plan itself is made anew for each run.
-        request.resolve(catalog(self.definition.name, args.session())?.as_ref())?;
-        Ok(Arc::new(DriftTable::new(request)))
-    }
+    arguments: &Arguments<'_>,
+    session: &dyn Session,
+    windows: fn(&Arguments<'_>) -> Result<When>,
+) -> Result<Arc<dyn TableProvider>> {
+    let request = Request {
+        function: definition.name,
+        model: arguments.required_text("model")?,
+        baseline: arguments.text("baseline")?,
+        bins: arguments.count("bins", 2, BINS_MAX)?.unwrap_or(BINS_DEFAULT),
+        when: windows(arguments)?,
+    };
+    // What is wrong is said while planning; the plan itself is made anew for each run.
+    request.resolve(catalog(definition.name, session)?.as_ref())?;
+    Ok(Arc::new(DriftTable::new(request)))
 }

@@ -1,6 +1,8 @@
-//! Table functions with named arguments: `drift`, `drift_over_time`.
+//! Table functions with named arguments: `drift`, `drift_over_time`, `as_of`.
 
 mod arguments;
+mod as_of;
+mod definition;
 mod drift;
 mod exec;
 mod planner;
@@ -11,5 +13,5 @@ mod tally;
 mod tests;
 mod windows;
 
-pub(super) use drift::functions;
+pub(super) use definition::functions;
 pub(super) use planner::NamedArguments;

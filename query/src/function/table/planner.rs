@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor,
 };
 
-use super::drift::{DEFINITIONS, Definition};
+use super::definition::{DEFINITIONS, Definition};
 
 /// Plans calls of our table functions.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ fn called(relation: &TableFactor) -> Option<&'static Definition> {
 fn named(name: &ObjectName) -> Option<&'static Definition> {
     let [part] = name.0.as_slice() else { return None };
     let ident = part.as_ident()?;
-    DEFINITIONS.iter().find(|definition| matches_name(ident, definition.name))
+    DEFINITIONS.into_iter().find(|definition| matches_name(ident, definition.name))
 }
 
 fn matches_name(ident: &Ident, name: &str) -> bool {

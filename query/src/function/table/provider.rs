@@ -70,7 +70,7 @@ pub(super) fn catalog(function: &str, session: &dyn Session) -> Result<Arc<Catal
     view.ok_or_else(|| plan_datafusion_err!("{function} reads models, and this session has no database open"))
 }
 
-fn external(error: QueryError) -> DataFusionError {
+pub(super) fn external(error: QueryError) -> DataFusionError {
     match error {
         QueryError::DataFusion(error) => error,
         other => DataFusionError::External(Box::new(other)),

@@ -10,7 +10,8 @@ use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
 use datafusion::prelude::SessionContext;
 use driftline_storage::distribution::Distribution;
 
-use super::drift::{DEFINITIONS, When};
+use super::definition::DEFINITIONS;
+use super::drift::When;
 use super::exec::DriftExec;
 use super::provider::{Compared, Job};
 use super::report;
@@ -242,7 +243,7 @@ fn a_span_ends_now_unless_told_otherwise() {
             given.map(|text| lit(if text.is_empty() { ScalarValue::Null } else { ScalarValue::from(text) }));
         let null = || lit(ScalarValue::Null);
         let exprs: Vec<Expr> = vec![lit("m"), null(), from, to, window, at, null()];
-        let arguments = Arguments::new(&DEFINITIONS[0], &exprs)?;
+        let arguments = Arguments::new(DEFINITIONS[0], &exprs)?;
         Span::new(&arguments).and_then(|span| When::Span(span).at(100 * DAY))
     };
     let one = |start: i64, end: i64| Windows::One { start: start * DAY, end: end * DAY };

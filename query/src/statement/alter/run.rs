@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use driftline_storage::{CatalogChange, Snapshot, TableSchema, WriteBatch};
+use driftline_storage::{CatalogChange, ID_TIME_OPTION, Snapshot, TableSchema, WriteBatch};
 
 use super::schema::Target;
 use super::{Alter, Change};
@@ -92,9 +92,9 @@ fn labels(
         (None, Some(mut wanted)) => {
             wanted.columns.iter_mut().for_each(|column| column.id = 0);
             wanted.id = ingest.engine().allocate_table_id();
-            return Ok(Some(CatalogChange::CreateTable(wanted)));
+            return Ok(Some(CatalogChange::CreateTable(create::keep_for(wanted, after))));
         }
-        (Some(known), Some(wanted)) => (known, wanted),
+        (Some(known), Some(wanted)) => (known, create::keep_for(wanted, after)),
     };
     for column in &mut wanted.columns {
         // When a label came is no column of the model, which may have another of that name.
@@ -131,7 +131,10 @@ fn entries(
         Change::Add { .. } | Change::Drop { .. } | Change::Retype { .. } => return Ok(Vec::new()),
     }
     let model = Model::new(&model.name, model.options, model.created_at);
+    let id_time = after.options.get(ID_TIME_OPTION).cloned();
     after.options = option::of_predictions(&model.options);
+    // That is of its rows, not for a person to say.
+    after.options.extend(id_time.map(|value| (ID_TIME_OPTION.to_owned(), value)));
     Ok(vec![CatalogChange::PutEntry { key, value: encode_model(&model)? }])
 }
 
