@@ -170,6 +170,11 @@ pub enum StorageError {
     /// A table's schema was changed by somebody else in between.
     #[error("table {0} was changed in between; take its schema again and retry")]
     SchemaChanged(String),
+    /// A column was to go, or to become of another type, while deletes that may look at it are in no segment yet.
+    #[error(
+        "table {0} has deletes that no flush has written down yet, which may look at the column to be changed; flush and retry"
+    )]
+    DeletesPending(String),
     /// A table of this name is already there.
     #[error("table {0} exists already")]
     TableExists(String),

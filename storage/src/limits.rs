@@ -143,6 +143,8 @@ pub const SUMMARY_COLUMN_BYTES_MAX: usize = 32 << 20;
 pub const PREDICATE_NODES_MAX: usize = 100_000;
 /// How deep the parts of a condition lie within each other.
 pub const PREDICATE_DEPTH_MAX: usize = 64;
+/// How often a change of a table's columns has deletes flushed before it gives up.
+pub const ALTER_FLUSHES_MAX: usize = 4;
 /// Changes in one write batch.
 pub const CHANGES_MAX: usize = 1_024;
 /// Bytes of one block of a patch file: 256 MiB.

@@ -43,8 +43,9 @@ use crate::catalog::{self, Catalog};
 use crate::change::{Change, Filter, Predicate};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
-use crate::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, CHANGES_MAX, COMMIT_QUEUE_MAX};
+use crate::limits::{ALTER_FLUSHES_MAX, BATCH_BYTES_MAX, BATCH_ROWS_MAX, CHANGES_MAX, COMMIT_QUEUE_MAX};
 use crate::memtable;
+use crate::overlay::Deletion;
 use crate::rows::Rows;
 use crate::schema::{Role, TableId, TableSchema};
 use crate::series::{SeriesFiles, SeriesRegistry};
@@ -142,25 +143,54 @@ impl Engine {
     /// After [`StorageError::OutcomeUnknown`] the batch may be there or not: send it again with the same writer and
     /// sequence. After every other error it is not there.
     pub fn write(&self, batch: WriteBatch) -> Result<WriteAck> {
-        let queue = self.queue.lock().clone().ok_or(StorageError::Closed)?;
-        self.inner.await_room()?;
-        let (reply, answer) = sync_channel(1);
-        match self.inner.encode(batch, reply)? {
-            Encoded::New(pending) => queue.send(pending).map_err(|_| StorageError::Closed)?,
-            Encoded::Repeat(ack) => return Ok(ack),
+        let is_alter = |change: &CatalogChange| matches!(change, CatalogChange::AlterTable(_));
+        if !batch.catalog.iter().any(is_alter) {
+            return self.try_write(batch).map(|(ack, _)| ack);
         }
-        drop(queue);
-        let lost = || StorageError::OutcomeUnknown { reason: "the commit thread stopped".into() };
-        answer.recv().map_err(|_| lost())?
+        for _ in 0..ALTER_FLUSHES_MAX {
+            match self.try_write(batch.clone()) {
+                // A flush writes them down; others may come before the batch is there again.
+                Err(StorageError::DeletesPending(_)) => self.flush()?,
+                outcome => return outcome.map(|(ack, _)| ack),
+            }
+        }
+        self.try_write(batch).map(|(ack, _)| ack)
     }
 
     /// Deletes the rows of a table for which a condition is true; how many a reader saw just before. Rows that others
     /// write meanwhile may go too, and are not counted.
     pub fn delete(&self, table: TableId, predicate: Predicate) -> Result<u64> {
-        let rows = self.snapshot().count_where(table, &predicate)?;
         let changes = vec![Change::Delete { table, predicate }];
-        self.write(WriteBatch { changes, ..WriteBatch::default() })?;
-        Ok(rows)
+        self.try_write(WriteBatch { changes, ..WriteBatch::default() }).map(|(_, hidden)| hidden)
+    }
+
+    /// Also how many rows the batch's deletes hide of those that were there before: they are found here, on the caller's
+    /// thread, so that whoever commits or flushes finds the answer ready.
+    fn try_write(&self, batch: WriteBatch) -> Result<(WriteAck, u64)> {
+        let queue = self.queue.lock().clone().ok_or(StorageError::Closed)?;
+        self.inner.await_room()?;
+        let (reply, answer) = sync_channel(1);
+        let hidden = match self.inner.encode(batch, reply)? {
+            Encoded::New(pending) => {
+                let hidden = self.resolve(&pending.deletes)?;
+                queue.send(pending).map_err(|_| StorageError::Closed)?;
+                hidden
+            }
+            Encoded::Repeat(ack) => return Ok((ack, 0)),
+        };
+        drop(queue);
+        let lost = || StorageError::OutcomeUnknown { reason: "the commit thread stopped".into() };
+        Ok((answer.recv().map_err(|_| lost())??, hidden))
+    }
+
+    fn resolve(&self, deletes: &[(TableId, Arc<Deletion>)]) -> Result<u64> {
+        if deletes.is_empty() {
+            return Ok(0);
+        }
+        let snapshot = self.snapshot();
+        // A table that the batch itself creates has no rows yet.
+        let known = deletes.iter().filter(|(table, _)| snapshot.has_table(*table));
+        known.map(|(table, deletion)| snapshot.resolve(*table, deletion)).sum()
     }
 
     /// This moment of all tables.
@@ -239,7 +269,7 @@ enum Encoded {
 }
 
 /// The deletes of a batch and its rows.
-type Checked = (Vec<(TableId, Filter)>, Vec<(Arc<TableSchema>, Rows)>);
+type Checked = (Vec<(TableId, Arc<Deletion>)>, Vec<(Arc<TableSchema>, Rows)>);
 
 /// Takes the directory for this process.
 pub(crate) fn lock(disk: &dyn Disk) -> Result<Box<dyn Any + Send + Sync>> {
@@ -399,7 +429,7 @@ impl Inner {
     }
 }
 
-fn check_changes(catalog: &Catalog, changes: &[Change]) -> Result<Vec<(TableId, Filter)>> {
+fn check_changes(catalog: &Catalog, changes: &[Change]) -> Result<Vec<(TableId, Arc<Deletion>)>> {
     if changes.len() > CHANGES_MAX {
         return Err(StorageError::TooLarge {
             what: "the number of changes in the batch",
@@ -410,7 +440,7 @@ fn check_changes(catalog: &Catalog, changes: &[Change]) -> Result<Vec<(TableId, 
     }
     let check = |change: &Change| match change {
         Change::Delete { table, predicate } => {
-            Ok((*table, Filter::new(predicate.clone(), catalog.table(*table)?)?))
+            Ok((*table, Deletion::new(Filter::new(predicate.clone(), catalog.table(*table)?)?)))
         }
     };
     changes.iter().map(check).collect()

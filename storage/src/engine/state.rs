@@ -6,11 +6,10 @@ use std::sync::Arc;
 use crate::batch::CatalogChange;
 use crate::budget::MemoryBudget;
 use crate::catalog::Catalog;
-use crate::change::Filter;
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::memtable::{Chunk, Memtable};
-use crate::overlay::{Hidden, Tombstone};
+use crate::overlay::{Deletion, Hidden, Tombstone};
 use crate::patch::PatchFile;
 use crate::rows::Rows;
 use crate::schema::{TableId, TableSchema};
@@ -77,7 +76,7 @@ impl State {
         &mut self,
         seq: u64,
         changes: &[CatalogChange],
-        deletes: Vec<(TableId, Filter)>,
+        deletes: Vec<(TableId, Arc<Deletion>)>,
         rows: Vec<(Arc<TableSchema>, Rows)>,
     ) -> Result<()> {
         self.cached = None;
@@ -88,10 +87,10 @@ impl State {
                 self.drop_table(*id);
             }
         }
-        for (table, filter) in deletes {
+        for (table, deletion) in deletes {
             let active = &mut self.tables.entry(table).or_default().active;
             let before = active.bytes();
-            active.delete(Tombstone::new(seq, filter));
+            active.delete(Tombstone { seq, deletion });
             let bytes = self.bytes + active.bytes() - before;
             self.account(bytes);
         }

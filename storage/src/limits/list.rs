@@ -98,6 +98,7 @@ limits! {
     SUMMARY_CATEGORIES_MAX, "categories", "distinct values of a field with a meaning that has summaries";
     PREDICATE_NODES_MAX, "parts", "the condition of a DELETE";
     PREDICATE_DEPTH_MAX, "levels", "how deep the parts of a condition lie within each other";
+    ALTER_FLUSHES_MAX, "flushes", "of deletes, before a change of the columns they look at gives up";
     CHANGES_MAX, "changes", "changes in one write batch";
     PATCH_BLOCK_BYTES_MAX, "bytes", "one block of a patch file";
     SUMMARY_COLUMN_BYTES_MAX, "bytes", "summaries of one column of a segment";

@@ -42,7 +42,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 pub(crate) struct Memtable {
     chunks: Arc<Vec<Arc<Chunk>>>,
     /// Deletes, each of rows written before it, in the order of writing.
-    tombstones: Arc<Vec<Arc<Tombstone>>>,
+    tombstones: Arc<Vec<Tombstone>>,
     rows: u64,
     bytes: usize,
 }
@@ -140,7 +140,7 @@ impl Memtable {
     }
 
     /// The deletes, oldest write first.
-    pub(crate) fn tombstones(&self) -> &[Arc<Tombstone>] {
+    pub(crate) fn tombstones(&self) -> &[Tombstone] {
         &self.tombstones
     }
 
@@ -181,8 +181,8 @@ impl Memtable {
 
     /// Adds a delete of rows written before it.
     pub(crate) fn delete(&mut self, tombstone: Tombstone) {
-        self.bytes += tombstone.bytes();
-        Arc::make_mut(&mut self.tombstones).push(Arc::new(tombstone));
+        self.bytes += tombstone.deletion.bytes();
+        Arc::make_mut(&mut self.tombstones).push(tombstone);
     }
 
     /// Adds what is in a newer memtable behind its own.

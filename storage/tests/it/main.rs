@@ -10,6 +10,7 @@
 //! seed; `DRIFTLINE_EXHAUSTIVE=1` takes them all, `DRIFTLINE_SEED` repeats a run.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod alter;
 mod backup;
 mod budget;
 mod changes;
