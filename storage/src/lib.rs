@@ -70,6 +70,8 @@ pub mod distribution;
 mod encoding;
 mod engine;
 mod error;
+pub mod inspect;
+mod ledger;
 pub mod limits;
 mod manifest;
 mod memtable;
@@ -92,11 +94,15 @@ pub use budget::MemoryBudget;
 pub use change::{Change, Comparison, Predicate, Value};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{AppendFile, Disk, Fault, Mapped, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
-pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, Expired, SyncPolicy};
+pub use engine::{
+    DiskUsage, Engine, EngineOptions, EngineStatus, EraseReport, ErasedPlace, Erasure, Expired, LinkedRows,
+    OpenBackup, SyncPolicy,
+};
 pub use error::{Result, StorageError};
+pub use ledger::Ledger;
 pub use operations::{
-    BackupReport, Damage, Garbage, Progress, RepairLoss, RepairReport, RepairedPlace, Report, RestoreReport,
-    Verification, repair, restore, verify,
+    BackupReport, Damage, Garbage, Progress, RepairLoss, RepairReport, RepairedPlace, Report, RestoreLedger,
+    RestoreReport, Verification, repair, restore, verify,
 };
 pub use partition::{CellKey, Partition, Width};
 pub use retention::{RETENTION_BYTES_OPTION, RETENTION_OPTION, duration_nanos, size_bytes};

@@ -1,10 +1,11 @@
 //! The engine: one data directory, open.
 //!
-//! Locks are taken in this order: `compaction.running` (a job at a time), `flushing` (a flush or a mending at a time),
+//! Locks are taken in this order: `erasing` (an ERASE at a time), `compaction.running` (a job at a time), `flushing` (a flush or a mending at a time),
 //! `committer` (a commit at a time), `files` (a manifest at a time), `state` (short, never across the disk).
 
 mod commit;
 mod compact;
+mod erase;
 mod expire;
 mod flush;
 mod open;
@@ -28,6 +29,8 @@ use parking_lot::{Condvar, Mutex};
 
 use self::commit::{Committer, Pending};
 use self::compact::Compaction;
+pub(crate) use self::erase::put_ledger;
+pub use self::erase::{EraseReport, ErasedPlace, Erasure, LinkedRows, OpenBackup};
 pub use self::expire::Expired;
 use self::flush::Choice;
 pub(crate) use self::open::TRASH_DIR;
@@ -45,6 +48,7 @@ use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::limits::{ALTER_FLUSHES_MAX, BATCH_BYTES_MAX, BATCH_ROWS_MAX, CHANGES_MAX, COMMIT_QUEUE_MAX};
 use crate::memtable;
+use crate::operations::RESTORING_FILE;
 use crate::overlay::Deletion;
 use crate::rows::Rows;
 use crate::schema::{Role, TableId, TableSchema};
@@ -73,6 +77,8 @@ struct Inner {
     budget: Arc<MemoryBudget>,
     registry: Arc<SeriesRegistry>,
     compaction: Compaction,
+    /// Held while rows are erased, before every other lock.
+    erasing: Mutex<()>,
     /// Held through a flush or a mending, which have the series files to themselves.
     flushing: Mutex<SeriesFiles>,
     committer: Mutex<Committer>,
@@ -119,6 +125,14 @@ impl Engine {
     /// [`StorageError::InUse`] where another process has it, [`StorageError::Corrupt`] for damage, and whatever the
     /// disk refuses.
     pub fn open(disk: Arc<dyn Disk>, options: EngineOptions) -> Result<Arc<Self>> {
+        if disk.open(RESTORING_FILE).is_ok() {
+            return Err(StorageError::HalfRestored { path: disk.root() });
+        }
+        Self::open_restored(disk, options)
+    }
+
+    /// Also where a restore is at work, for that.
+    pub(crate) fn open_restored(disk: Arc<dyn Disk>, options: EngineOptions) -> Result<Arc<Self>> {
         let lock = lock(&*disk)?;
         open::prepare(&*disk)?;
         let inner = Arc::new(Inner::open(disk, options)?);
@@ -304,6 +318,7 @@ impl Inner {
         reserve.fill(&*disk);
         Ok(Self {
             compaction: Compaction::default(),
+            erasing: Mutex::new(()),
             flushing: Mutex::new(loaded.series),
             committer: Mutex::new(loaded.committer),
             next_table_id: AtomicU32::new(loaded.next_table_id),
