@@ -16,6 +16,7 @@ mod budget;
 mod changes;
 mod crash;
 mod damage;
+mod erase;
 mod fault;
 mod golden;
 mod numbers;
