@@ -96,7 +96,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{AppendFile, Disk, Fault, Mapped, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
 pub use engine::{
     DiskUsage, Engine, EngineOptions, EngineStatus, EraseReport, ErasedPlace, Erasure, Expired, LinkedRows,
-    OpenBackup, SyncPolicy,
+    OpenBackup, PlaceState, SyncPolicy,
 };
 pub use error::{Result, StorageError};
 pub use ledger::Ledger;

@@ -30,7 +30,7 @@ use parking_lot::{Condvar, Mutex};
 use self::commit::{Committer, Pending};
 use self::compact::Compaction;
 pub(crate) use self::erase::put_ledger;
-pub use self::erase::{EraseReport, ErasedPlace, Erasure, LinkedRows, OpenBackup};
+pub use self::erase::{EraseReport, ErasedPlace, Erasure, LinkedRows, OpenBackup, PlaceState};
 pub use self::expire::Expired;
 use self::flush::Choice;
 pub(crate) use self::open::TRASH_DIR;

@@ -1,6 +1,6 @@
 //! Backups that are told what was erased, so that none of them brings it back.
 
-use super::{ErasedPlace, OpenBackup};
+use super::{ErasedPlace, OpenBackup, PlaceState};
 use crate::disk::Disk;
 use crate::engine::lock;
 use crate::error::{Result, StorageError};
@@ -11,11 +11,15 @@ use crate::operations::BACKUP_MARKER;
 pub(super) fn tell(ledger: &Ledger, known: &[String], open: &OpenBackup<'_>) -> Vec<ErasedPlace> {
     let tell = |directory: &String| {
         let outcome = open(directory).map_err(|e| StorageError::io("open", directory, e));
-        let what = match outcome.and_then(|disk| tell_one(ledger, &*disk)) {
-            Ok(()) => "told what was erased; what it holds goes when it is restored".to_owned(),
-            Err(error) => format!("NOT REACHED, restore it with --ledger or remove it: {error}"),
+        let (what, state) = match outcome.and_then(|disk| tell_one(ledger, &*disk)) {
+            Ok(()) => {
+                ("told what was erased; what it holds goes when it is restored".to_owned(), PlaceState::Done)
+            }
+            Err(error) => {
+                (format!("restore it with --ledger, or remove it: {error}"), PlaceState::NotReached)
+            }
         };
-        ErasedPlace { place: "backup", path: directory.clone(), what, ..ErasedPlace::default() }
+        ErasedPlace { place: "backup", path: directory.clone(), what, state, ..ErasedPlace::default() }
     };
     known.iter().map(tell).collect()
 }

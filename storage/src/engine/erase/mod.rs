@@ -61,6 +61,8 @@ pub enum LinkedRows {
         column: ColumnId,
         /// What it says of the table that is erased from.
         of: String,
+        /// What it says of other tables. Of texts about what is no table any more nobody knows what it was.
+        others: Vec<String>,
         /// The columns with texts.
         texts: Vec<ColumnId>,
         /// How each value may be spelled.
@@ -95,12 +97,41 @@ pub struct ErasedPlace {
     pub bytes_before: u64,
     /// Bytes of it after.
     pub bytes_after: u64,
+    /// How it came out.
+    pub state: PlaceState,
+}
+
+/// How it came out in a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlaceState {
+    /// Nothing of it is left.
+    #[default]
+    Done,
+    /// Left as it is, and why stands beside it.
+    Kept,
+    /// Nobody could look: something may be left.
+    NotReached,
+}
+
+impl PlaceState {
+    /// As a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Kept => "kept",
+            Self::NotReached => "not reached",
+        }
+    }
 }
 
 impl fmt::Display for ErasedPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, path, what, rows, bytes_before, bytes_after } = self;
-        write!(f, "{place} {path}: {what} ({rows} rows, {bytes_before} -> {bytes_after} bytes)")
+        let Self { place, path, what, rows, bytes_before, bytes_after, state } = self;
+        write!(
+            f,
+            "{place} {path}: {}, {what} ({rows} rows, {bytes_before} -> {bytes_after} bytes)",
+            state.name()
+        )
     }
 }
 

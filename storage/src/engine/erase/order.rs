@@ -49,10 +49,11 @@ fn link(linked: &LinkedRows, schema: &TableSchema, catalog: &Catalog) -> Result<
             let theirs = column(catalog.table(*table)?, *theirs)?.clone();
             Linked::Keys { own: column(schema, *own)?.clone(), table: *table, theirs }
         }
-        LinkedRows::Mentions { table, column: first, of, texts, values } => {
+        LinkedRows::Mentions { table, column: first, others, texts, values, .. } => {
             let other = catalog.table(*table)?;
             let columns = std::iter::once(first).chain(texts).map(|id| column(other, *id).cloned());
-            let rule = Rule::Mentions { of: of.clone(), values: values.clone() };
+            let others = others.iter().cloned().collect();
+            let rule = Rule::Mentions { others, values: values.clone() };
             let columns = columns.collect::<Result<_>>()?;
             Linked::Rows(Search { table: *table, columns, rule, linked: Vec::new() })
         }

@@ -36,6 +36,7 @@ impl Inner {
                     rows,
                     bytes_before,
                     bytes_after,
+                    ..ErasedPlace::default()
                 });
             }
         }
@@ -81,7 +82,14 @@ impl Inner {
 fn gone(info: &SegmentInfo, found: &Found) -> ErasedPlace {
     let rows = found.get(&info.id).map_or(0, |rows| rows.len());
     let what = "taken away: no row of it is left".to_owned();
-    ErasedPlace { place: "segment", path: info.path(), what, rows, bytes_before: info.bytes, bytes_after: 0 }
+    ErasedPlace {
+        place: "segment",
+        path: info.path(),
+        what,
+        rows,
+        bytes_before: info.bytes,
+        ..Default::default()
+    }
 }
 
 /// One segment becomes one of the same cells, level and writes, so that all that holds between segments goes on to.

@@ -35,8 +35,9 @@ pub(super) enum Rule {
     Hashes(Ledger, HashSet<Hash>),
     /// Those whose column is one of these texts.
     Texts(HashSet<String>),
-    /// Those whose texts hold one of the spellings of each value. The first column must be the text that is given.
-    Mentions { of: String, values: Vec<Vec<String>> },
+    /// Those whose texts hold one of the spellings of each value. The first column says what they are about: not one of
+    /// `others`.
+    Mentions { others: HashSet<String>, values: Vec<Vec<String>> },
 }
 
 /// Rows of another table.
@@ -170,14 +171,15 @@ impl Rule {
                 let cell = rows.columns().first().zip(texts.first_mut());
                 cell.is_some_and(|(array, text)| write_cell(array, row, text) && wanted.contains(text))
             }
-            Self::Mentions { of, values } => {
+            Self::Mentions { others: unwanted, values } => {
                 let text = |at: usize| {
                     let array = rows.columns().get(at)?.as_string_opt::<i32>()?;
                     array.is_valid(row).then(|| array.value(row))
                 };
                 let others = || (1..rows.num_columns()).filter_map(text);
                 let is_spelled = |spelling: &String| others().any(|text| mentions(text, spelling));
-                text(0) == Some(of.as_str()) && values.iter().all(|value| value.iter().any(is_spelled))
+                text(0).is_some_and(|about| !unwanted.contains(about))
+                    && values.iter().all(|value| value.iter().any(is_spelled))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{EraseReport, ErasedPlace};
+use super::{EraseReport, ErasedPlace, PlaceState};
 use crate::disk::Disk;
 use crate::engine::Inner;
 use crate::engine::flush::remove_wal_below;
@@ -42,7 +42,7 @@ impl Inner {
         ));
         crate::series::remove_unnamed(disk, &now.series)?;
         let kept = "looked at no closer: they hold tags, by which nothing is erased".to_owned();
-        report.places.push(note("series", SERIES_DIR, kept, 0));
+        report.places.push(ErasedPlace { state: PlaceState::Kept, ..note("series", SERIES_DIR, kept, 0) });
         let manifests = manifest::remove_others(disk, now.version)?;
         report.places.push(note("older manifests", "manifest.*", format!("{manifests} removed"), 0));
         for dir in [TRASH_DIR, QUARANTINE_DIR] {
