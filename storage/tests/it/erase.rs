@@ -244,6 +244,27 @@ fn a_file_shared_with_other_tables_keeps_nothing_of_what_was_merged() {
     assert_eq!(shown(&engine), (vec![20, 1, 0], 0));
 }
 
+#[test]
+fn what_a_dropped_column_held_goes_with_the_next_erase_of_its_table() {
+    let disk = SimDisk::new(seed());
+    let engine = open(&disk).unwrap();
+    create(&engine);
+    write(&engine, "calls", &[(0, vec!["v1", "id-1", "somebody", WHO])]);
+    engine.compact().unwrap();
+    let mut schema = TableSchema::clone(engine.snapshot().table("calls").unwrap());
+    schema.version += 1;
+    schema.columns.retain(|column| column.name != "kind");
+    change(&engine, CatalogChange::AlterTable(schema.clone()));
+    engine.flush().unwrap();
+    assert!(!places(&disk).is_empty(), "a column is dropped without a segment being written anew");
+    let customer = schema.column_named("customer").unwrap().id;
+    let values = vec![(customer, Value::Text("nobody".into()))];
+    let erasure = Erasure { table: schema.id, values, linked: Vec::new() };
+    let report = engine.erase(&[erasure], None, &|_| Err(std::io::ErrorKind::NotFound.into())).unwrap();
+    assert_eq!(places(&disk), [""; 0], "{report:#?}");
+    assert_eq!((report.rows, shown(&engine).0), (0, vec![1, 0, 0]));
+}
+
 /// A baseline that named somebody was changed just before: no manifest still has it as it was.
 #[test]
 fn older_manifests_go_also_where_no_row_is_found() {

@@ -184,7 +184,7 @@ impl Engine {
         inner.beside_no_compaction(|| {
             let (segments, found) = inner.find(searches, report)?;
             let hidden = inner.hide(&segments, &found, entries)?;
-            inner.rewrite(&segments, &found, report)?;
+            inner.rewrite(&segments, searches, &found, report)?;
             drop((segments, hidden));
             inner.sweep(&manifest, log_bytes, report)
         })?;

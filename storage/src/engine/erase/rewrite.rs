@@ -2,23 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use super::search::{Found, Segments};
+use super::search::{Found, Search, Segments};
 use super::{EraseReport, ErasedPlace};
 use crate::compaction::Job;
 use crate::engine::Inner;
 use crate::engine::compact::CANCELLED_MAX;
 use crate::error::{Result, StorageError};
 use crate::limits::ROW_GROUP_ROWS_MAX;
+use crate::schema::TableId;
 use crate::segment::SegmentInfo;
 
 impl Inner {
-    /// Writes every segment of a file anew that held a row found, or that holds bytes of segments which are in force no
-    /// more: nobody can tell what is in those. Files leave as a whole, so the untouched neighbours of a row move too.
-    pub(super) fn rewrite(&self, segments: &Segments, found: &Found, report: &mut EraseReport) -> Result<()> {
+    /// Writes every segment of a file anew that held a row found, or that holds bytes which are in force no more: nobody
+    /// can tell what is in those. Files leave as a whole, so the untouched neighbours of a row move too.
+    pub(super) fn rewrite(
+        &self,
+        segments: &Segments,
+        searches: &[Search],
+        found: &Found,
+        report: &mut EraseReport,
+    ) -> Result<()> {
         let is_touched = |s: &&SegmentInfo| found.contains_key(&s.id);
         let infos = || segments.values().flat_map(|all| all.iter()).map(|segment| segment.info());
         let mut files: BTreeSet<u64> = infos().filter(is_touched).map(|s| s.file).collect();
         files.extend(self.files_with_remains()?);
+        files.extend(self.files_with_dropped_columns(segments, searches)?);
         let named = self.files.lock().manifest.segments.clone();
         for info in infos().filter(is_touched).filter(|info| !named.iter().any(|s| s.id == info.id)) {
             report.places.push(gone(info, found));
@@ -58,6 +66,27 @@ impl Inner {
             }
         }
         Ok(remains)
+    }
+
+    /// Those of tables that are erased from which hold values of columns that the table has no more: nobody can say of
+    /// whom these are.
+    fn files_with_dropped_columns(&self, segments: &Segments, searches: &[Search]) -> Result<BTreeSet<u64>> {
+        let catalog = self.state.lock().catalog.clone();
+        let mut files = BTreeSet::new();
+        let tables: BTreeSet<TableId> = searches.iter().map(|search| search.table).collect();
+        for table in tables {
+            let (Some(schema), Some(all)) = (catalog.by_id.get(&table), segments.get(&table)) else {
+                continue;
+            };
+            let older = all.iter().filter(|segment| segment.info().schema_version < schema.version);
+            for segment in older {
+                let sizes = segment.column_sizes()?;
+                if sizes.iter().any(|size| schema.column(size.column).is_none()) {
+                    files.insert(segment.info().file);
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// The bytes of what took its place; none where it went meanwhile.
