@@ -103,8 +103,10 @@ impl Ledger {
         self.entries.is_empty()
     }
 
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// The entries after so many: the order is the same in every copy, as far as it goes.
+    pub(crate) fn entries_after(&self, known: u64) -> &[Entry] {
+        let known = usize::try_from(known).unwrap_or(usize::MAX);
+        self.entries.get(known..).unwrap_or_default()
     }
 
     /// Notes what is about to be erased.

@@ -68,7 +68,8 @@ pub fn restore(
     let ledger = ledger_for(&**source, &manifest, wanted)?;
     expect_empty(&**target)?;
     let held = lock(&**target)?;
-    let is_incomplete = ledger.as_ref().is_some_and(|ledger| !ledger.is_empty());
+    let is_newer = |ledger: &Ledger| !ledger.entries_after(manifest.erasures.entries).is_empty();
+    let is_incomplete = ledger.as_ref().is_some_and(is_newer);
     if is_incomplete {
         publish(&**target, RESTORING_FILE, RESTORING_TEXT)?;
     }

@@ -395,6 +395,23 @@ fn a_backup_made_before_does_not_bring_it_back() {
     assert_eq!(places(&target), [""; 0]);
 }
 
+/// A restore erases what was erased after the backup, not what came back before it.
+#[test]
+fn who_came_back_is_in_a_later_backup_and_stays() {
+    let (disk, backup) = (SimDisk::new(seed()), SimDisk::new(2));
+    let engine = live(&disk);
+    erase(&engine, None).unwrap();
+    calls(&engine, 9, 3, "key-9");
+    engine.backup(&shared(&backup), &mut |_| ()).unwrap();
+    let (target, rows) = restored(&backup, &RestoreLedger::default()).unwrap();
+    assert_eq!(rows, 0);
+    assert_eq!(shown(&open(&target).unwrap()), shown(&engine));
+    // Erased once more, he is gone from that backup too.
+    erase(&engine, Some(&backup)).unwrap();
+    let (target, rows) = restored(&backup, &RestoreLedger::default()).unwrap();
+    assert_eq!((rows, places(&target)), (1, vec![]));
+}
+
 #[test]
 fn a_backup_out_of_reach_is_named_and_restored_with_the_ledger_at_hand() {
     let (disk, backup) = (SimDisk::new(seed()), SimDisk::new(2));

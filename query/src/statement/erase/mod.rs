@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray};
-use driftline_storage::{Disk, ErasedPlace, LinkedRows, OsDisk, PlaceState, WriteBatch};
+use driftline_storage::{Disk, ErasedPlace, OsDisk, PlaceState, WriteBatch};
 
 pub(super) use self::parse::parse;
 use super::Kind;
@@ -63,11 +63,8 @@ pub(super) fn run(ingest: &Ingest, erase: &Erase, spill: Option<&Path>) -> Resul
     };
     let erasures: Vec<_> = targets.iter().map(|target| target.erasure.clone()).collect();
     let report = ingest.engine().erase(&erasures, subject, &open_backup)?;
-    let linked = targets.iter().flat_map(|target| &target.erasure.linked);
-    let keyed = linked.filter(|linked| matches!(linked, LinkedRows::Keys { .. })).count();
     places.splice(0..0, report.places);
     places.push(noted("spill", "spill", waiting(spill)));
-    places.push(noted("labels", "system", format!("those of {keyed} models went with their predictions")));
     Ok(columns(&places))
 }
 

@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 pub(crate) use self::backups::put as put_ledger;
 use self::search::{Found, Search, Segments};
 use super::flush::{Choice, Context, write_sets};
@@ -28,6 +30,7 @@ use crate::ledger::Ledger;
 use crate::manifest::Manifest;
 use crate::overlay::Hidden;
 use crate::schema::{ColumnId, TableId};
+use crate::segment::SegmentReader;
 
 /// Rows to erase from a table: those whose columns have all these values.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,7 +141,8 @@ impl fmt::Display for ErasedPlace {
 impl Engine {
     /// Erases rows for good: when it returns, no file of the directory holds them, whatever was shown of them before.
     /// `subject` notes in the ledger that this value of any SUBJECT column is gone, also of tables that only a backup
-    /// still has. Rows written while it works may stay. A query that began before may still read files without a name.
+    /// still has. Rows written while it works may stay. A query that began before reads on in files without a name; one
+    /// that has yet to open a file which was on its way out fails.
     ///
     /// # Errors
     /// After an error the rows may be there, hidden, or gone; say it again.
@@ -164,13 +168,15 @@ impl Engine {
         Ok(report)
     }
 
-    /// Erases what ledgers say: for a directory that comes from a backup.
+    /// Erases what a ledger says beyond the entries that the directory knows: for one that comes from a backup. Who was
+    /// erased before it was made may have come back by then, and stays.
     pub(crate) fn erase_again(&self, ledger: &Ledger) -> Result<EraseReport> {
         let _alone = self.inner.erasing.lock();
         let catalog = self.inner.state.lock().catalog.clone();
+        let known = self.inner.files.lock().manifest.erasures.entries;
         let mut report = EraseReport::default();
         ledger.publish(&*self.inner.disk)?;
-        self.erase_rows(&order::of_ledger(ledger, &catalog), ledger.len() as u64, &mut report)?;
+        self.erase_rows(&order::of_ledger(ledger, known, &catalog), ledger.len() as u64, &mut report)?;
         Ok(report)
     }
 
@@ -209,7 +215,8 @@ impl Inner {
             search::run(search, &segments, &mut found)?;
         }
         for (table, segments) in &segments {
-            let rows_of = |segment: &Arc<_>| of_segment(&found, segment).map_or(0, |rows| rows.len());
+            let rows_of =
+                |segment: &Arc<SegmentReader>| found.get(&segment.info().id).map_or(0, RoaringBitmap::len);
             let rows: u64 = segments.iter().map(rows_of).sum();
             let is_asked = searches.iter().any(|search| search.table == *table);
             if rows > 0 || is_asked {
@@ -237,13 +244,12 @@ impl Inner {
                 }
             }
         }
-        let with_known =
-            |(table, id, mut rows, known): (_, _, roaring::RoaringBitmap, Option<Arc<Hidden>>)| {
-                if let Some(known) = known {
-                    rows |= known.rows()?.as_ref();
-                }
-                Ok((table, id, Arc::new(rows)))
-            };
+        let with_known = |(table, id, mut rows, known): (_, _, RoaringBitmap, Option<Arc<Hidden>>)| {
+            if let Some(known) = known {
+                rows |= known.rows()?.as_ref();
+            }
+            Ok((table, id, Arc::new(rows)))
+        };
         let sets = sets.into_iter().map(with_known).collect::<Result<Vec<_>>>()?;
         let hidden = write_sets(&Context::new(self), &sets)?;
         self.publish(
@@ -253,13 +259,6 @@ impl Inner {
         )?;
         Ok(hidden)
     }
-}
-
-fn of_segment<'a>(
-    found: &'a Found,
-    segment: &crate::segment::SegmentReader,
-) -> Option<&'a roaring::RoaringBitmap> {
-    found.get(&segment.info().id)
 }
 
 /// The manifest with more rows hidden; a segment without a row to show is named no more.

@@ -113,11 +113,11 @@ fn name_of(column: &Column) -> Name {
 /// Where hashes are looked for: a table, and columns of it.
 type Place = (TableId, Vec<ColumnId>);
 
-/// The searches that bring a restored database to where its ledger is. What the ledger knows of tables or columns that
+/// The searches that bring a database which knows so many entries to where its ledger is. What the ledger knows of tables or columns that
 /// the catalog does not have is nothing to look for.
-pub(super) fn of_ledger(ledger: &Ledger, catalog: &Catalog) -> Vec<Search> {
+pub(super) fn of_ledger(ledger: &Ledger, known: u64, catalog: &Catalog) -> Vec<Search> {
     let mut places: BTreeMap<Place, (HashSet<Hash>, Vec<Link>)> = BTreeMap::new();
-    for entry in ledger.entries() {
+    for entry in ledger.entries_after(known) {
         for place in places_of(&entry.scope, catalog) {
             let (hashes, linked) = places.entry(place).or_default();
             hashes.insert(entry.hash);

@@ -1,6 +1,6 @@
 //! Files that held erased rows, written anew without them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::search::{Found, Search, Segments};
 use super::{EraseReport, ErasedPlace};
@@ -55,12 +55,14 @@ impl Inner {
     fn files_with_remains(&self) -> Result<BTreeSet<u64>> {
         let manifest = self.files.lock().manifest.clone();
         let mut remains = BTreeSet::new();
-        let files: BTreeSet<u64> = manifest.segments.iter().map(|s| s.file).collect();
-        for file in files {
+        let mut files: BTreeMap<u64, u64> = BTreeMap::new();
+        for segment in &manifest.segments {
+            *files.entry(segment.file).or_default() += segment.bytes;
+        }
+        for (file, named) in files {
             let path = SegmentInfo::path_of(file);
             let length = self.disk.open(&path).and_then(|file| file.len());
             let length = length.map_err(|e| StorageError::io("read", path, e))?;
-            let named: u64 = manifest.segments.iter().filter(|s| s.file == file).map(|s| s.bytes).sum();
             if length > named {
                 remains.insert(file);
             }

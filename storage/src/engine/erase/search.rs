@@ -185,14 +185,15 @@ impl Rule {
     }
 }
 
-/// Whether a text holds a value: a number only where it is not part of a longer one.
+/// Whether a text holds a value: a number only where it is not part of a longer one, and nothing is in no text.
 fn mentions(text: &str, value: &str) -> bool {
     let is_number = value.parse::<f64>().is_ok();
     let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_digit() && c != '.' && c != '-');
-    text.match_indices(value).any(|(at, _)| {
-        let (before, after) = (&text[..at], &text[at + value.len()..]);
-        !is_number || (is_edge(before.chars().next_back()) && is_edge(after.chars().next()))
-    })
+    !value.is_empty()
+        && text.match_indices(value).any(|(at, _)| {
+            let (before, after) = (&text[..at], &text[at + value.len()..]);
+            !is_number || (is_edge(before.chars().next_back()) && is_edge(after.chars().next()))
+        })
 }
 
 /// As the filters of segments have it.
@@ -214,6 +215,7 @@ mod tests {
     fn a_number_is_mentioned_where_it_stands_alone() {
         assert!(mentions(r#"{"n":42}"#, "42"));
         assert!(mentions("42", "42"));
+        assert!(!mentions("42", ""));
         assert!(!mentions(r#"{"n":421}"#, "42"));
         assert!(!mentions(r#"{"n":-42,"m":4.42}"#, "42"));
         assert!(mentions(r#"{"who":"ann-marie"}"#, "ann"), "a text may be part of another one");
