@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use driftline_benches::Result;
-use driftline_benches::figures::{data, decode, idle, ingest, open, reopen, size};
+use driftline_benches::figures::{data, decode, erase, idle, ingest, open, reopen, size};
 use driftline_benches::report::Report;
 use driftline_benches::workload::{Kind, QUICK, SEED, Workload};
 
@@ -53,6 +53,8 @@ enum Command {
         #[arg(long, default_value_t = 10)]
         repeats: u32,
     },
+    /// Load predictions with a customer each, and erase one customer.
+    Erase(OneWorkload),
     /// Fill the WAL and die.
     ReopenFill {
         #[command(flatten)]
@@ -175,6 +177,7 @@ fn run(command: Command, report: &mut Report) -> Result<()> {
         Command::SizeInspect(one) => size::inspect(one.rows.workload(), &one.dir, report),
         Command::Ingest { one, load } => ingest::run(one.rows.workload(), &one.dir, load.load(), report),
         Command::Decode { one, repeats } => decode::run(one.rows.workload(), &one.dir, repeats, report),
+        Command::Erase(one) => erase::run(one.rows.workload(), &one.dir, report),
         Command::ReopenFill { one, wal_bytes } => reopen::fill(one.rows.workload(), &one.dir, wal_bytes),
         Command::OpenFill { dir, segments, tables } => open::fill(&dir, segments, tables),
         Command::OpenOnce { dir, figure } => reopen::open_once(&figure, &dir, report),

@@ -47,6 +47,8 @@ struct Inner {
     ingest: Arc<Ingest>,
     sessions: Sessions,
     backup_dir: Option<PathBuf>,
+    /// The folder for what queries write while they run.
+    spill: Option<PathBuf>,
 }
 
 impl Database {
@@ -79,8 +81,8 @@ impl Database {
         spill: Option<PathBuf>,
         backup_dir: Option<PathBuf>,
     ) -> Result<Self> {
-        let sessions = Sessions::new(memory_bytes, Arc::clone(engine.budget()), spill)?;
-        Ok(Self(Arc::new(Inner { ingest: Arc::new(Ingest::new(engine)), sessions, backup_dir })))
+        let sessions = Sessions::new(memory_bytes, Arc::clone(engine.budget()), spill.clone())?;
+        Ok(Self(Arc::new(Inner { ingest: Arc::new(Ingest::new(engine)), sessions, backup_dir, spill })))
     }
 
     /// The engine beneath.
@@ -130,6 +132,11 @@ impl Database {
     /// Where backups over the network may go.
     pub(crate) fn backup_dir(&self) -> Option<&Path> {
         self.0.backup_dir.as_deref()
+    }
+
+    /// Where queries write what does not fit into memory.
+    pub(crate) fn spill(&self) -> Option<&Path> {
+        self.0.spill.as_deref()
     }
 
     /// A session that sees this moment.

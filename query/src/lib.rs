@@ -35,6 +35,7 @@
 //! [`Database::write`] checks rows against the catalog (columns by name, types where nothing is lost, times within
 //! bounds) and hands all parts to the engine as one batch: they are on disk and visible together, or not at all. Where
 //! a table has `on_bad_row = 'divert'`, rows that do not fit go to `system.rejected` in the same batch.
+//! `ERASE SUBJECT 'v'` takes what is about somebody from every file.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod catalog;

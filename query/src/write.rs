@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arrow::record_batch::RecordBatch;
-use driftline_storage::{CatalogChange, Column, Engine, Snapshot, TableSchema, WriteBatch, WriterSequence};
+use driftline_storage::{Engine, Snapshot, WriteBatch, WriterSequence};
 use parking_lot::RwLock;
 
 pub(crate) use self::divert::{DIVERT, ON_BAD_ROW, REFUSE, schema as rejected_schema};
@@ -129,13 +129,12 @@ impl Ingest {
         // Changes of tables: once more, alone, since another writer may have made them meanwhile.
         let _alone = self.catalog.write();
         let planned = self.plan(write, &mut exactness)?;
-        self.settle_deletes(&planned.batch.catalog)?;
         self.commit(planned)
     }
 
-    /// Deletes rows; how many there were just before.
+    /// Deletes rows; how many there were just before. Needs no lock: the engine refuses a delete that fits its table no
+    /// more.
     pub(crate) fn delete(&self, delete: &Delete) -> Result<u64> {
-        let _shared = self.catalog.read();
         Ok(self.engine.delete(delete.table.id, delete.predicate.clone())?)
     }
 
@@ -144,29 +143,7 @@ impl Ingest {
     pub(crate) fn change(&self, change: impl FnOnce(&Snapshot) -> Result<Option<WriteBatch>>) -> Result<()> {
         let _alone = self.catalog.write();
         if let Some(batch) = change(&self.engine.snapshot())? {
-            self.settle_deletes(&batch.catalog)?;
             self.engine.write(batch)?;
-        }
-        Ok(())
-    }
-
-    /// A delete that no flush has written down yet looks at columns as they were when it came: before one of them goes,
-    /// or becomes of another type, it is written down.
-    fn settle_deletes(&self, catalog: &[CatalogChange]) -> Result<()> {
-        let snapshot = self.engine.snapshot();
-        let changes_columns = |after: &TableSchema| {
-            let before = snapshot.tables().values().find(|before| before.id == after.id);
-            let kept = |column: &Column| after.column(column.id).is_some_and(|known| known.ty == column.ty);
-            before.is_some_and(|before| !before.columns.iter().all(kept))
-        };
-        let is_looked_at = |change: &CatalogChange| match change {
-            CatalogChange::AlterTable(after) => {
-                snapshot.has_pending_deletes(after.id) && changes_columns(after)
-            }
-            _ => false,
-        };
-        if catalog.iter().any(is_looked_at) {
-            self.engine.flush()?;
         }
         Ok(())
     }

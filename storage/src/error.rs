@@ -170,6 +170,37 @@ pub enum StorageError {
     /// A table's schema was changed by somebody else in between.
     #[error("table {0} was changed in between; take its schema again and retry")]
     SchemaChanged(String),
+    /// A column was to go, or to become of another type, while deletes that may look at it are in no segment yet.
+    #[error(
+        "table {0} has deletes that no flush has written down yet, which may look at the column to be changed; flush and retry"
+    )]
+    DeletesPending(String),
+    /// A backup without a ledger: nobody can tell what was erased since.
+    #[error(
+        "{path} has no ledger of what was erased since, so that erased rows might come back; give one (--ledger FILE, the file `ledger` of the data directory), or say that none is needed (--without-ledger)"
+    )]
+    LedgerMissing {
+        /// The backup.
+        path: String,
+    },
+    /// A restore was cut short before it had erased what must not come back.
+    #[error(
+        "{path} was being restored when that was cut short, and may hold rows that were erased; empty it and restore again"
+    )]
+    HalfRestored {
+        /// The directory.
+        path: String,
+    },
+    /// Rows cannot be erased by a tag: series are known by their tags for the life of a database.
+    #[error(
+        "{tag} is a TAG of table {table}, by which nothing is erased: a series keeps its tags for the life of the database; keep what is of one person in a SUBJECT column, and erase by that"
+    )]
+    TagErased {
+        /// The table.
+        table: String,
+        /// The tag.
+        tag: String,
+    },
     /// A table of this name is already there.
     #[error("table {0} exists already")]
     TableExists(String),

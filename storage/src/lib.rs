@@ -70,7 +70,9 @@ pub mod distribution;
 mod encoding;
 mod engine;
 mod error;
+pub mod inspect;
 mod label;
+mod ledger;
 pub mod limits;
 mod manifest;
 mod memtable;
@@ -93,12 +95,16 @@ pub use budget::MemoryBudget;
 pub use change::{Change, Comparison, Predicate, Value};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{AppendFile, Disk, Fault, Mapped, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
-pub use engine::{DiskUsage, Engine, EngineOptions, EngineStatus, Expired, SyncPolicy};
+pub use engine::{
+    DiskUsage, Engine, EngineOptions, EngineStatus, EraseReport, ErasedPlace, Erasure, Expired, LinkedRows,
+    OpenBackup, PlaceState, SyncPolicy,
+};
 pub use error::{Result, StorageError};
 pub use label::{ARRIVAL_COLUMN, ID_TIME_ANY, ID_TIME_OPTION, LABELS_OF_OPTION, embedded_time, is_far};
+pub use ledger::Ledger;
 pub use operations::{
-    BackupReport, Damage, Garbage, Progress, RepairLoss, RepairReport, RepairedPlace, Report, RestoreReport,
-    Verification, repair, restore, verify,
+    BackupReport, Damage, Garbage, Progress, RepairLoss, RepairReport, RepairedPlace, Report, RestoreLedger,
+    RestoreReport, Verification, repair, restore, verify,
 };
 pub use partition::{CellKey, Partition, Width};
 pub use retention::{RETENTION_BYTES_OPTION, RETENTION_OPTION, duration_nanos, size_bytes};

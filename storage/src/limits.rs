@@ -143,6 +143,14 @@ pub const SUMMARY_COLUMN_BYTES_MAX: usize = 32 << 20;
 pub const PREDICATE_NODES_MAX: usize = 100_000;
 /// How deep the parts of a condition lie within each other.
 pub const PREDICATE_DEPTH_MAX: usize = 64;
+/// Bytes of one compressed piece that a look for a text unpacks: 256 MiB.
+pub const INSPECTED_FRAME_BYTES_MAX: u64 = 256 << 20;
+/// Things in the ledger of what was erased.
+pub const LEDGER_ENTRIES_MAX: usize = 1_000_000;
+/// Backups that a database knows, so that it can tell them what was erased.
+pub const BACKUPS_KNOWN_MAX: usize = 1_024;
+/// How often a change of a table's columns has deletes flushed before it gives up.
+pub const ALTER_FLUSHES_MAX: usize = 4;
 /// Changes in one write batch.
 pub const CHANGES_MAX: usize = 1_024;
 /// Bytes of one block of a patch file: 256 MiB.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use roaring::RoaringBitmap;
 
 use crate::catalog::Catalog;
-use crate::change::{Filter, Predicate};
 use crate::error::Result;
 use crate::label::{LabelBlocks, LabelCache, LabelView, Relation, Unflushed, Waiting};
 use crate::memtable::{Chunk, Memtable};
-use crate::overlay::{Hidden, View};
+use crate::overlay::{Deletion, Hidden, View};
 use crate::schema::{Column, TableId, TableSchema};
 use crate::segment::{SegmentReader, TimeRange};
 use crate::series::SeriesRegistry;
@@ -137,23 +137,27 @@ impl Snapshot {
         data.label_view(relation, &kept, chunks, &self.0.registry).map(Some)
     }
 
-    /// How many rows of a table a condition is true for. Reads them.
-    pub fn count_where(&self, table: TableId, predicate: &Predicate) -> Result<u64> {
-        let filter = Filter::new(predicate.clone(), self.0.catalog.table(table)?)?;
-        let mut rows = 0;
-        for part in self.scan(table, filter.time())? {
-            for batch in part.read(filter.columns(), filter.time())? {
-                rows += filter.matches(&batch)?.true_count() as u64;
-            }
+    /// Finds the rows of a table for which a condition is true, and remembers them with it; how many of them are shown.
+    /// Reads them.
+    pub(crate) fn resolve(&self, table: TableId, deletion: &Deletion) -> Result<u64> {
+        let schema = self.0.catalog.table(table)?;
+        let Some(data) = self.0.tables.get(&table) else { return Ok(0) };
+        let view = data.view(schema, &self.0.registry);
+        let mut shown = 0;
+        for segment in data.segments.iter() {
+            let found = deletion.in_segment(segment)?;
+            shown += found.len() - common(&found, || view.in_segment(segment))?;
         }
-        Ok(rows)
+        for chunk in data.chunks() {
+            let found = deletion.in_chunk(chunk, &self.0.registry)?;
+            shown += found.len() - common(&found, || view.in_chunk(chunk))?;
+        }
+        Ok(shown)
     }
 
-    /// Whether deletes from a table wait for a flush to write them down. Until then they look at its columns as these
-    /// were when the delete came.
-    pub fn has_pending_deletes(&self, table: TableId) -> bool {
-        let data = self.0.tables.get(&table);
-        data.is_some_and(|data| !data.frozen.tombstones().is_empty() || !data.active.tombstones().is_empty())
+    /// Whether there is a table of this id.
+    pub(crate) fn has_table(&self, table: TableId) -> bool {
+        self.0.catalog.by_id.contains_key(&table)
     }
 
     /// The open segments of a table, oldest write first.
@@ -168,7 +172,20 @@ impl Snapshot {
     }
 }
 
+/// How many rows are in both; what is hidden is asked for only where it matters.
+fn common(found: &RoaringBitmap, hidden: impl FnOnce() -> Result<Option<Arc<RoaringBitmap>>>) -> Result<u64> {
+    if found.is_empty() {
+        return Ok(0);
+    }
+    Ok(hidden()?.map_or(0, |hidden| hidden.intersection_len(found)))
+}
+
 impl TableData {
+    /// Whether deletes wait for a flush to write them down.
+    pub(crate) fn has_tombstones(&self) -> bool {
+        !self.frozen.tombstones().is_empty() || !self.active.tombstones().is_empty()
+    }
+
     /// Whether all its rows are in segments.
     pub(crate) fn is_flushed(&self) -> bool {
         self.frozen.is_empty() && self.active.is_empty()

@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod decode;
+pub mod erase;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 pub mod idle;

@@ -52,6 +52,17 @@ fn an_ingest_says_how_fast_and_how_much() {
 }
 
 #[test]
+fn an_erase_takes_the_rows_of_one_customer() {
+    let dir = tempfile::tempdir().unwrap();
+    let workload = tiny(Kind::Predictions);
+    let lines = lines(dir.path(), |report| erase::run(workload, &dir.path().join("data"), report));
+    for state in ["flushed", "compacted"] {
+        let rows = value(&lines, &format!("erase/{state}/rows"));
+        assert!((1.0..40.0).contains(&rows), "{state}: {rows}");
+    }
+}
+
+#[test]
 fn many_segments_are_made_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

@@ -5,6 +5,7 @@ mod alter;
 mod baseline;
 mod column;
 mod create;
+mod erase;
 mod operate;
 mod option;
 mod parameter;

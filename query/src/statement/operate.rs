@@ -1,4 +1,5 @@
-//! What operators ask of a running database: `BACKUP TO 'dir'`, `VERIFY [DEEP]`, `COMPACT [TABLE t]`. Each answers rows.
+//! What operators ask of a running database: `BACKUP TO 'dir'`, `VERIFY [DEEP]`, `COMPACT [TABLE t]`, and `ERASE`
+//! ([`erase`]). Each answers rows.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -8,13 +9,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{BackupReport, Disk, Engine, EngineStatus, OsDisk, StorageError, Verification};
 
+use super::erase::{self, Erase};
 use crate::catalog::name;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
 use crate::write::Ingest;
 
 /// Something to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operation {
     /// `BACKUP TO 'dir'`: a directory of the machine that runs the database.
     Backup {
@@ -31,6 +33,8 @@ pub(crate) enum Operation {
         /// The table's name as written.
         table: Option<String>,
     },
+    /// `ERASE SUBJECT 'v' [FROM t]`, `ERASE FROM t WHERE c = 'v'`.
+    Erase(Erase),
 }
 
 impl Operation {
@@ -42,6 +46,7 @@ impl Operation {
                 &["last_write", "rows", "files", "bytes", "copied_files", "copied_bytes", "removed_files"],
             ),
             Self::Verify { .. } => (&["kind", "path", "expected"], &["offset", "bytes"]),
+            Self::Erase(_) => (erase::TEXTS, erase::NUMBERS),
             Self::Compact { .. } => (&[], &["compactions", "written_bytes", "segment_bytes"]),
         };
         let text = texts.iter().map(|name| Field::new(*name, DataType::Utf8, true));
@@ -53,7 +58,7 @@ impl Operation {
     pub(crate) fn permit(&self, database: &Database, access: Access) -> Result<()> {
         match self {
             Self::Backup { to } => directory(to, access, database.backup_dir()).map(drop),
-            Self::Verify { .. } | Self::Compact { .. } => Ok(()),
+            Self::Verify { .. } | Self::Compact { .. } | Self::Erase(_) => Ok(()),
         }
     }
 
@@ -67,6 +72,10 @@ impl Operation {
             Self::Verify { deep } => {
                 let verify = move |ingest: &Ingest| Ok(ingest.engine().verify(deep, &mut |_| ())?);
                 verified(&database.blocking(verify).await?)
+            }
+            Self::Erase(erase) => {
+                let spill = database.spill().map(Path::to_owned);
+                database.blocking(move |ingest| erase::run(ingest, &erase, spill.as_deref())).await?
             }
             Self::Compact { table } => {
                 database.blocking(move |ingest| compact(ingest.engine(), table.as_deref())).await?

@@ -4,7 +4,7 @@ use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as SqlStateme
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::{Create, CreateBaseline, Drop, Kind, Operation, Statement, alter, column, option};
+use super::{Create, CreateBaseline, Drop, Kind, Operation, Statement, alter, column, erase, option};
 use crate::error::{QueryError, Result};
 use crate::limits::RECURSION_MAX;
 
@@ -92,6 +92,9 @@ impl<'a> Parser<'a> {
         if self.eat(&["COMPACT"]) {
             let table = self.eat(&["TABLE"]).then(|| self.name()).transpose()?;
             return Ok(Some(Operation::Compact { table }));
+        }
+        if self.eat(&["ERASE"]) {
+            return erase::parse(self).map(|erase| Some(Operation::Erase(erase)));
         }
         let verify = self.eat(&["VERIFY"]);
         Ok(verify.then(|| Operation::Verify { deep: self.eat(&["DEEP"]) }))

@@ -5,6 +5,7 @@ mod alter;
 mod alter_model;
 mod baseline;
 mod delete;
+mod erase;
 mod functions;
 mod golden;
 mod label;

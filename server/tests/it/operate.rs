@@ -186,3 +186,36 @@ fn a_served_database_is_looked_after_over_the_network() {
     done(&["restore", &place.path("backups/daily"), "--data-dir", &place.path("restored")]);
     assert_eq!(place.rows("restored"), ROWS);
 }
+
+#[test]
+fn what_was_erased_after_a_backup_does_not_come_back_with_it() {
+    let place = Place::with_rows();
+    let (data, backup) = (place.path("data"), place.path("backup"));
+    let sql = |text: &str| done(&["sql", "--data-dir", &data, text]);
+    sql(
+        "CREATE TABLE calls (who TEXT SUBJECT); INSERT INTO calls VALUES ('2026-01-01', 'ann'), ('2026-01-02', 'bob')",
+    );
+    place.backup();
+    // Out of reach while the rows go.
+    fs::rename(&backup, place.path("away")).unwrap();
+    let said = sql("ERASE SUBJECT 'ann'");
+    assert!(said.contains("not reached") && said.contains("done"), "{said}");
+    fs::rename(place.path("away"), &backup).unwrap();
+
+    let who = |name: &str| {
+        let sql = "SELECT who FROM calls ORDER BY time";
+        done(&["sql", "--data-dir", &place.path(name), "--format", "csv", sql])
+    };
+    let ledger = place.path("data/ledger");
+    let said = done(&["restore", &backup, "--data-dir", &place.path("told"), "--ledger", &ledger]);
+    assert!(said.contains("1 rows that were erased since"), "{said}");
+    assert_eq!(who("told"), "who\nbob\n");
+    done(&["restore", &backup, "--data-dir", &place.path("own")]);
+    assert_eq!(who("own"), "who\nann\nbob\n", "the backup could not be told");
+
+    fs::remove_file(place.path("backup/ledger")).unwrap();
+    let said = failed(&["restore", &backup, "--data-dir", &place.path("none")], 1);
+    assert!(said.contains("--ledger") && said.contains("--without-ledger"), "{said}");
+    done(&["restore", &backup, "--data-dir", &place.path("none"), "--without-ledger"]);
+    assert_eq!(who("none"), "who\nann\nbob\n");
+}

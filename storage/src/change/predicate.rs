@@ -224,6 +224,12 @@ impl Filter {
         &self.predicate
     }
 
+    /// Whether a table has the columns it looks at still, each with the type it had.
+    pub(crate) fn fits(&self, schema: &TableSchema) -> bool {
+        let is_there = |column: &Column| schema.column(column.id).is_some_and(|c| c.ty == column.ty);
+        self.columns.iter().all(is_there)
+    }
+
     /// What has to be read of each row.
     pub(crate) fn columns(&self) -> &[Column] {
         &self.columns

@@ -8,11 +8,11 @@ use super::Inner;
 use super::options::SyncPolicy;
 use crate::batch::{CatalogChange, WriteAck, WriterSequence};
 use crate::catalog::Catalog;
-use crate::change::Filter;
 use crate::error::{Result, StorageError};
 use crate::limits::{COMMIT_GROUP_BYTES_MAX, SERIES_DEFINITIONS_BYTES_MAX};
+use crate::overlay::Deletion;
 use crate::rows::Rows;
-use crate::schema::{SeriesId, TableId, TableSchema};
+use crate::schema::{Column, SeriesId, TableId, TableSchema};
 use crate::series::SeriesRegistry;
 use crate::wal::{Piece, RotateError, WalWriter};
 use crate::writers::{Verdict, Writers};
@@ -23,7 +23,7 @@ pub(super) struct Pending {
     pub(super) writer: Option<(WriterSequence, u64)>,
     pub(super) written_at: i64,
     pub(super) catalog: Vec<CatalogChange>,
-    pub(super) deletes: Vec<(TableId, Filter)>,
+    pub(super) deletes: Vec<(TableId, Arc<Deletion>)>,
     pub(super) rows: Vec<(Arc<TableSchema>, Rows)>,
     pub(super) payload: Vec<u8>,
     /// Series that its frame has to define, and their definitions; empty before its turn comes.
@@ -202,14 +202,15 @@ type Verdicts = Vec<(Pending, Result<WriteAck>)>;
 
 /// Parts the batches that go to the log from those that are answered at once.
 fn admit(inner: &Inner, writers: &Writers, group: Vec<Pending>) -> (Vec<Pending>, Verdicts) {
-    let (seq, mut catalog) = {
+    let (seq, mut trial) = {
         let state = inner.state.lock();
-        (state.seq, state.catalog.clone())
+        let deleting = state.tables.iter().filter(|(_, data)| data.has_tombstones()).map(|(id, _)| *id);
+        (state.seq, Trial { catalog: state.catalog.clone(), deleting: deleting.collect() })
     };
     let mut admitted = Vec::with_capacity(group.len());
     let mut verdicts = Vec::new();
     for mut pending in group {
-        match judge(inner, writers, &mut catalog, &mut pending) {
+        match judge(inner, writers, &mut trial, &mut pending) {
             Ok(Verdict::Apply) => admitted.push(pending),
             Ok(Verdict::Duplicate) => verdicts.push((pending, Ok(WriteAck { seq, duplicate: true }))),
             Err(error) => verdicts.push((pending, Err(error))),
@@ -218,21 +219,55 @@ fn admit(inner: &Inner, writers: &Writers, group: Vec<Pending>) -> (Vec<Pending>
     (admitted, verdicts)
 }
 
+/// What batches meet when their turn comes.
+#[derive(Clone, Debug)]
+struct Trial {
+    catalog: Catalog,
+    /// Tables with deletes that no flush has written down yet. These look at columns as they were when the delete came.
+    deleting: HashSet<TableId>,
+}
+
+impl Trial {
+    /// A column that pending deletes may look at stays what it is: the log must find it when it is replayed.
+    fn apply(&mut self, change: &CatalogChange) -> Result<()> {
+        if let CatalogChange::AlterTable(after) = change
+            && self.deleting.contains(&after.id)
+        {
+            let before = self.catalog.table(after.id)?;
+            let is_kept = |column: &Column| after.column(column.id).is_some_and(|c| c.ty == column.ty);
+            if !before.columns.iter().all(is_kept) {
+                return Err(StorageError::DeletesPending(before.name.clone()));
+            }
+        }
+        self.catalog.apply(change)
+    }
+
+    /// A delete was checked against the catalog of its time, and is read against the one that the log then has.
+    fn delete(&mut self, table: TableId, deletion: &Deletion) -> Result<()> {
+        let schema = self.catalog.table(table)?;
+        if !deletion.filter().fits(schema) {
+            return Err(StorageError::SchemaChanged(schema.name.clone()));
+        }
+        self.deleting.insert(table);
+        Ok(())
+    }
+}
+
 /// Tries a batch on the catalog as it will be when its turn comes; a refused one leaves no trace there.
-fn judge(inner: &Inner, writers: &Writers, catalog: &mut Catalog, pending: &mut Pending) -> Result<Verdict> {
+fn judge(inner: &Inner, writers: &Writers, so_far: &mut Trial, pending: &mut Pending) -> Result<Verdict> {
     if let Some((id, fingerprint)) = &pending.writer
         && writers.judge(id, *fingerprint)? == Verdict::Duplicate
     {
         return Ok(Verdict::Duplicate);
     }
-    let mut trial = catalog.clone();
+    let mut trial = so_far.clone();
     pending.catalog.iter().try_for_each(|change| trial.apply(change))?;
-    let tables = pending.rows.iter().map(|(schema, _)| schema.id);
-    for table in tables.chain(pending.deletes.iter().map(|(table, _)| *table)) {
-        trial.table(table)?;
+    for (schema, _) in &pending.rows {
+        trial.catalog.table(schema.id)?;
     }
+    pending.deletes.iter().try_for_each(|(table, deletion)| trial.delete(*table, deletion))?;
     pending.define(&inner.registry)?;
-    *catalog = trial;
+    *so_far = trial;
     Ok(Verdict::Apply)
 }
 

@@ -21,7 +21,7 @@ use crate::segment::{SegmentInfo, SegmentReader, Written};
 use parking_lot::{Condvar, Mutex};
 
 /// How often a compaction that was asked for begins anew.
-const CANCELLED_MAX: u32 = 16;
+pub(super) const CANCELLED_MAX: u32 = 16;
 
 /// How the thread is woken, and that it runs one job at a time.
 #[derive(Debug, Default)]
@@ -62,6 +62,14 @@ impl Inner {
         self.cancel.fetch_sub(1, Ordering::AcqRel);
         drop(running);
         result
+    }
+
+    /// Stops a job that runs, and keeps the thread from beginning others, while `work` runs jobs of its own.
+    pub(super) fn beside_no_compaction<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.cancel.fetch_add(1, Ordering::AcqRel);
+        let _running = self.compaction.running.lock();
+        self.cancel.fetch_sub(1, Ordering::AcqRel);
+        work()
     }
 
     /// The compaction thread: drops what retention has passed by, and works whatever is worth it, after each flush and now
@@ -152,8 +160,8 @@ impl Inner {
         choose_width(&self.segments_of(table, &ids), &schema, partition)
     }
 
-    /// Merges the inputs and publishes; the bytes written.
-    fn run(&self, job: &Job, force: bool) -> Result<u64> {
+    /// Merges the inputs and publishes; the bytes written. For who holds `compaction.running`.
+    pub(super) fn run(&self, job: &Job, force: bool) -> Result<u64> {
         let context = Context::new(self);
         let inputs = self.sources_of(job)?;
         let Some(schema) = self.state.lock().catalog.by_id.get(&job.table).cloned() else {

@@ -1,10 +1,11 @@
 //! The engine: one data directory, open.
 //!
-//! Locks are taken in this order: `compaction.running` (a job at a time), `flushing` (a flush or a mending at a time),
+//! Locks are taken in this order: `erasing` (an ERASE at a time), `compaction.running` (a job at a time), `flushing` (a flush or a mending at a time),
 //! `committer` (a commit at a time), `files` (a manifest at a time), `state` (short, never across the disk).
 
 mod commit;
 mod compact;
+mod erase;
 mod expire;
 mod flush;
 mod moved;
@@ -29,6 +30,8 @@ use parking_lot::{Condvar, Mutex};
 
 use self::commit::{Committer, Pending};
 use self::compact::Compaction;
+pub(crate) use self::erase::put_ledger;
+pub use self::erase::{EraseReport, ErasedPlace, Erasure, LinkedRows, OpenBackup, PlaceState};
 pub use self::expire::Expired;
 use self::flush::Choice;
 pub(crate) use self::open::TRASH_DIR;
@@ -44,8 +47,10 @@ use crate::catalog::{self, Catalog};
 use crate::change::{Change, Filter, Predicate};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
-use crate::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, CHANGES_MAX, COMMIT_QUEUE_MAX};
+use crate::limits::{ALTER_FLUSHES_MAX, BATCH_BYTES_MAX, BATCH_ROWS_MAX, CHANGES_MAX, COMMIT_QUEUE_MAX};
 use crate::memtable;
+use crate::operations::RESTORING_FILE;
+use crate::overlay::Deletion;
 use crate::rows::Rows;
 use crate::schema::{Role, TableId, TableSchema};
 use crate::series::{SeriesFiles, SeriesRegistry};
@@ -73,6 +78,8 @@ struct Inner {
     budget: Arc<MemoryBudget>,
     registry: Arc<SeriesRegistry>,
     compaction: Compaction,
+    /// Held while rows are erased, before every other lock.
+    erasing: Mutex<()>,
     /// Held through a flush or a mending, which have the series files to themselves.
     flushing: Mutex<SeriesFiles>,
     committer: Mutex<Committer>,
@@ -119,6 +126,14 @@ impl Engine {
     /// [`StorageError::InUse`] where another process has it, [`StorageError::Corrupt`] for damage, and whatever the
     /// disk refuses.
     pub fn open(disk: Arc<dyn Disk>, options: EngineOptions) -> Result<Arc<Self>> {
+        if disk.open(RESTORING_FILE).is_ok() {
+            return Err(StorageError::HalfRestored { path: disk.root() });
+        }
+        Self::open_restored(disk, options)
+    }
+
+    /// Also where a restore is at work, for that.
+    pub(crate) fn open_restored(disk: Arc<dyn Disk>, options: EngineOptions) -> Result<Arc<Self>> {
         let lock = lock(&*disk)?;
         open::prepare(&*disk)?;
         let inner = Arc::new(Inner::open(disk, options)?);
@@ -143,26 +158,55 @@ impl Engine {
     /// After [`StorageError::OutcomeUnknown`] the batch may be there or not: send it again with the same writer and
     /// sequence. After every other error it is not there.
     pub fn write(&self, batch: WriteBatch) -> Result<WriteAck> {
-        let queue = self.queue.lock().clone().ok_or(StorageError::Closed)?;
-        self.inner.await_room()?;
-        self.inner.settle_labels(&batch.changes)?;
-        let (reply, answer) = sync_channel(1);
-        match self.inner.encode(batch, reply)? {
-            Encoded::New(pending) => queue.send(pending).map_err(|_| StorageError::Closed)?,
-            Encoded::Repeat(ack) => return Ok(ack),
+        let is_alter = |change: &CatalogChange| matches!(change, CatalogChange::AlterTable(_));
+        if !batch.catalog.iter().any(is_alter) {
+            return self.try_write(batch).map(|(ack, _)| ack);
         }
-        drop(queue);
-        let lost = || StorageError::OutcomeUnknown { reason: "the commit thread stopped".into() };
-        answer.recv().map_err(|_| lost())?
+        for _ in 0..ALTER_FLUSHES_MAX {
+            match self.try_write(batch.clone()) {
+                // A flush writes them down; others may come before the batch is there again.
+                Err(StorageError::DeletesPending(_)) => self.flush()?,
+                outcome => return outcome.map(|(ack, _)| ack),
+            }
+        }
+        self.try_write(batch).map(|(ack, _)| ack)
     }
 
     /// Deletes the rows of a table for which a condition is true; how many a reader saw just before. Rows that others
     /// write meanwhile may go too, and are not counted.
     pub fn delete(&self, table: TableId, predicate: Predicate) -> Result<u64> {
-        let rows = self.snapshot().count_where(table, &predicate)?;
         let changes = vec![Change::Delete { table, predicate }];
-        self.write(WriteBatch { changes, ..WriteBatch::default() })?;
-        Ok(rows)
+        self.try_write(WriteBatch { changes, ..WriteBatch::default() }).map(|(_, hidden)| hidden)
+    }
+
+    /// Also how many rows the batch's deletes hide of those that were there before: they are found here, on the caller's
+    /// thread, so that whoever commits or flushes finds the answer ready.
+    fn try_write(&self, batch: WriteBatch) -> Result<(WriteAck, u64)> {
+        let queue = self.queue.lock().clone().ok_or(StorageError::Closed)?;
+        self.inner.await_room()?;
+        self.inner.settle_labels(&batch.changes)?;
+        let (reply, answer) = sync_channel(1);
+        let hidden = match self.inner.encode(batch, reply)? {
+            Encoded::New(pending) => {
+                let hidden = self.resolve(&pending.deletes)?;
+                queue.send(pending).map_err(|_| StorageError::Closed)?;
+                hidden
+            }
+            Encoded::Repeat(ack) => return Ok((ack, 0)),
+        };
+        drop(queue);
+        let lost = || StorageError::OutcomeUnknown { reason: "the commit thread stopped".into() };
+        Ok((answer.recv().map_err(|_| lost())??, hidden))
+    }
+
+    fn resolve(&self, deletes: &[(TableId, Arc<Deletion>)]) -> Result<u64> {
+        if deletes.is_empty() {
+            return Ok(0);
+        }
+        let snapshot = self.snapshot();
+        // A table that the batch itself creates has no rows yet.
+        let known = deletes.iter().filter(|(table, _)| snapshot.has_table(*table));
+        known.map(|(table, deletion)| snapshot.resolve(*table, deletion)).sum()
     }
 
     /// This moment of all tables.
@@ -241,7 +285,7 @@ enum Encoded {
 }
 
 /// The deletes of a batch and its rows.
-type Checked = (Vec<(TableId, Filter)>, Vec<(Arc<TableSchema>, Rows)>);
+type Checked = (Vec<(TableId, Arc<Deletion>)>, Vec<(Arc<TableSchema>, Rows)>);
 
 /// Takes the directory for this process.
 pub(crate) fn lock(disk: &dyn Disk) -> Result<Box<dyn Any + Send + Sync>> {
@@ -276,6 +320,7 @@ impl Inner {
         reserve.fill(&*disk);
         Ok(Self {
             compaction: Compaction::default(),
+            erasing: Mutex::new(()),
             flushing: Mutex::new(loaded.series),
             committer: Mutex::new(loaded.committer),
             next_table_id: AtomicU32::new(loaded.next_table_id),
@@ -417,7 +462,7 @@ impl Inner {
     }
 }
 
-fn check_changes(catalog: &Catalog, changes: &[Change]) -> Result<Vec<(TableId, Filter)>> {
+fn check_changes(catalog: &Catalog, changes: &[Change]) -> Result<Vec<(TableId, Arc<Deletion>)>> {
     if changes.len() > CHANGES_MAX {
         return Err(StorageError::TooLarge {
             what: "the number of changes in the batch",
@@ -428,7 +473,7 @@ fn check_changes(catalog: &Catalog, changes: &[Change]) -> Result<Vec<(TableId, 
     }
     let check = |change: &Change| match change {
         Change::Delete { table, predicate } => {
-            Ok((*table, Filter::new(predicate.clone(), catalog.table(*table)?)?))
+            Ok((*table, Deletion::new(Filter::new(predicate.clone(), catalog.table(*table)?)?)))
         }
     };
     changes.iter().map(check).collect()

@@ -23,7 +23,7 @@ use crate::series::{SERIES_DIR, SeriesFiles, SeriesRegistry};
 use crate::wal::{self, Recovered, WAL_DIR, WalWriter};
 
 /// Where segments lie, and where those go that no manifest names.
-const SEGMENT_DIR: &str = "seg";
+pub(super) const SEGMENT_DIR: &str = "seg";
 pub(crate) const TRASH_DIR: &str = "trash";
 /// How long a file stays in the trash: a day, in nanoseconds.
 const TRASH_NANOS: i64 = 86_400 * 1_000_000_000;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::flush::Choice;
+use super::open::Files;
 use super::{Engine, Inner};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
+use crate::ledger::Ledger;
+use crate::limits::BACKUPS_KNOWN_MAX;
 use crate::operations::{self, BackupReport, LogPiece, Pinned, Report, Verification};
 use crate::wal;
 
@@ -19,9 +22,11 @@ impl Engine {
     /// something else, [`StorageError::Corrupt`] where what is to be copied is damaged. The earlier backup stays.
     pub fn backup(&self, target: &Arc<dyn Disk>, report: &mut Report<'_>) -> Result<BackupReport> {
         self.expect_open()?;
+        operations::expect_backup(&**target)?;
         self.inner.flush(Choice::All)?;
+        let ledger = self.inner.remember_backup(&target.root())?;
         let pinned = self.inner.flush_and_pin()?;
-        operations::backup(&pinned, target, report)
+        operations::backup(&pinned, &ledger, target, report)
     }
 
     /// Reads every byte of this moment and checks every checksum, while writers and readers go on. With `deep`
@@ -43,12 +48,46 @@ impl Engine {
         self.inner.compact_all(Some(table))
     }
 
-    fn expect_open(&self) -> Result<()> {
+    pub(super) fn expect_open(&self) -> Result<()> {
         if self.inner.is_closed() { Err(StorageError::Closed) } else { Ok(()) }
     }
 }
 
 impl Inner {
+    /// Notes in the manifest where a backup is about to be, before it is one: whatever is erased from now on is told
+    /// there. Gives the ledger that the backup takes along, made where there is none yet.
+    fn remember_backup(&self, directory: &str) -> Result<Ledger> {
+        let _alone = self.erasing.lock();
+        let ledger = match Ledger::load(&*self.disk)? {
+            Some(ledger) => ledger,
+            None => {
+                let ledger = Ledger::new(&*self.disk);
+                ledger.publish(&*self.disk)?;
+                ledger
+            }
+        };
+        let no_flush = self.flushing.lock();
+        let known = self.files.lock().manifest.erasures.backups.clone();
+        if known.iter().any(|known| known == directory) {
+            return Ok(ledger);
+        }
+        if known.len() >= BACKUPS_KNOWN_MAX {
+            return Err(StorageError::TooLarge {
+                what: "the number of directories with backups",
+                size: known.len() as u64 + 1,
+                limit: BACKUPS_KNOWN_MAX as u64,
+                remedy: "back up to a directory that has an earlier backup",
+            });
+        }
+        let next = |files: &Files| {
+            let mut next = (*files.manifest).clone();
+            next.erasures.backups.push(directory.to_owned());
+            Ok(next)
+        };
+        self.publish(&no_flush, next, |_| Vec::new())?;
+        Ok(ledger)
+    }
+
     /// A moment whose rows are all in segments. Flushes again, under the lock: another flush since may have taken some
     /// tables only.
     fn flush_and_pin(&self) -> Result<Pinned> {

@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::change::{Change, Filter};
 use crate::error::{Result, StorageError};
 use crate::manifest::Manifest;
-use crate::overlay::Hidden;
+use crate::overlay::{Deletion, Hidden};
 use crate::patch::{LabelBlock, LabelPlace, LabelsOf};
 use crate::schema::{ColumnId, TableId};
 use crate::segment::SegmentInfo;
@@ -99,7 +99,7 @@ impl<'a, 'scope> Replay<'a, 'scope> {
         for change in batch.changes.into_iter().filter(|c| self.is_wanted(c.table(), seq)) {
             let Change::Delete { table, predicate } = change;
             let schema = self.state.catalog.table(table).map_err(damaged)?;
-            deletes.push((table, Filter::new(predicate, schema).map_err(damaged)?));
+            deletes.push((table, Deletion::new(Filter::new(predicate, schema).map_err(damaged)?)));
         }
         let mut rows = Vec::with_capacity(batch.rows.len());
         for logged in batch.rows.into_iter().filter(|r| self.is_wanted(r.table, seq)) {

@@ -8,12 +8,11 @@ use super::flush::Fresh;
 use crate::batch::CatalogChange;
 use crate::budget::MemoryBudget;
 use crate::catalog::Catalog;
-use crate::change::Filter;
 use crate::error::Result;
 use crate::label::{LabelBlocks, LabelView, Relation};
 use crate::manifest::Manifest;
 use crate::memtable::{Chunk, Memtable};
-use crate::overlay::{Hidden, Tombstone};
+use crate::overlay::{Deletion, Hidden, Tombstone};
 use crate::patch::PatchFile;
 use crate::rows::Rows;
 use crate::schema::{TableId, TableSchema};
@@ -82,7 +81,7 @@ impl State {
         &mut self,
         seq: u64,
         changes: &[CatalogChange],
-        deletes: Vec<(TableId, Filter)>,
+        deletes: Vec<(TableId, Arc<Deletion>)>,
         rows: Vec<(Arc<TableSchema>, Rows)>,
     ) -> Result<()> {
         self.cached = None;
@@ -93,10 +92,10 @@ impl State {
                 self.drop_table(*id);
             }
         }
-        for (table, filter) in deletes {
+        for (table, deletion) in deletes {
             let active = &mut self.tables.entry(table).or_default().active;
             let before = active.bytes();
-            active.delete(Tombstone::new(seq, filter));
+            active.delete(Tombstone { seq, deletion });
             let bytes = self.bytes + active.bytes() - before;
             self.account(bytes);
         }
@@ -187,6 +186,13 @@ impl State {
         }
         self.account(self.bytes - gone);
         self.add_segments(fresh.segments.clone());
+        self.label(&fresh.labels);
+        self.hide(&fresh.hidden)
+    }
+
+    /// Puts hidden rows and labels in force; the segments of which no row is left.
+    pub(super) fn patched(&mut self, fresh: &Fresh) -> Vec<Arc<SegmentReader>> {
+        self.cached = None;
         self.label(&fresh.labels);
         self.hide(&fresh.hidden)
     }

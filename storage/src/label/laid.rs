@@ -30,6 +30,11 @@ pub(crate) struct Laid {
 }
 
 impl Entries {
+    /// No labels.
+    pub(crate) fn none(ty: ColumnType) -> Self {
+        Self { rows: Vec::new(), arrivals: Vec::new(), values: new_empty_array(&ty.arrow()) }
+    }
+
     /// Joins what was written in this order.
     pub(crate) fn join(parts: &[Self]) -> Result<Option<Self>> {
         if let [one] = parts {

@@ -98,6 +98,10 @@ limits! {
     SUMMARY_CATEGORIES_MAX, "categories", "distinct values of a field with a meaning that has summaries";
     PREDICATE_NODES_MAX, "parts", "the condition of a DELETE";
     PREDICATE_DEPTH_MAX, "levels", "how deep the parts of a condition lie within each other";
+    INSPECTED_FRAME_BYTES_MAX, "bytes", "one compressed piece that a look for a text unpacks";
+    LEDGER_ENTRIES_MAX, "erasures", "in the ledger of what was erased";
+    BACKUPS_KNOWN_MAX, "directories", "with backups, which ERASE tells what was erased";
+    ALTER_FLUSHES_MAX, "flushes", "of deletes, before a change of the columns they look at gives up";
     CHANGES_MAX, "changes", "changes in one write batch";
     PATCH_BLOCK_BYTES_MAX, "bytes", "one block of a patch file";
     LABEL_RANGE_ENTRIES_MAX, "labels", "one range of a block of labels";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Manifest;
+use super::{Erasures, Manifest};
 use crate::bytes::{Cursor, Malformed, Put};
 use crate::distribution::Lattice;
 use crate::error::{Result, StorageError};
@@ -26,6 +26,8 @@ const SECTION_REQUIRED: u16 = 1;
 const SEGMENT_BYTES: usize = 144;
 /// The section that names blocks of patch files. Who passes it by shows rows that were deleted.
 const PATCHES: [u8; 4] = *b"PTCH";
+/// The section of what is known of erasures. Who passes it by forgets which backups must be told of them.
+const ERASURES: [u8; 4] = *b"ERAS";
 /// Bytes of one block's record in it.
 const PATCH_BYTES: usize = 56;
 /// A block of hidden rows.
@@ -77,13 +79,31 @@ fn encode_payload(manifest: &Manifest) -> Vec<u8> {
         out.put_u64(*number);
         out.put_u64(*bytes);
     }
-    let is_patched = !manifest.hidden.is_empty() || !manifest.labels.is_empty();
-    out.put_u32(u32::from(is_patched));
-    if is_patched {
-        out.extend_from_slice(&PATCHES);
-        out.put_u16(SECTION_REQUIRED);
-        out.put_bytes(&encode_patches(manifest));
+    encode_sections(manifest, &mut out);
+    out
+}
+
+fn encode_sections(manifest: &Manifest, out: &mut Vec<u8>) {
+    let mut sections = Vec::new();
+    if !manifest.hidden.is_empty() || !manifest.labels.is_empty() {
+        sections.push((PATCHES, encode_patches(manifest)));
     }
+    if manifest.erasures != Erasures::default() {
+        sections.push((ERASURES, encode_erasures(&manifest.erasures)));
+    }
+    out.put_u32(sections.len() as u32);
+    for (tag, bytes) in sections {
+        out.extend_from_slice(&tag);
+        out.put_u16(SECTION_REQUIRED);
+        out.put_bytes(&bytes);
+    }
+}
+
+fn encode_erasures(erasures: &Erasures) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.put_u64(erasures.entries);
+    out.put_u32(erasures.backups.len() as u32);
+    erasures.backups.iter().for_each(|backup| out.put_str(backup));
     out
 }
 
@@ -236,12 +256,16 @@ fn decode_sections(cursor: &mut Cursor<'_>, manifest: &mut Manifest) -> Result<(
     for _ in 0..cursor.count(10, "sections")? {
         let tag = cursor.take(4, "a section's tag")?;
         let flags = cursor.u16("a section's flags")?;
-        if tag == PATCHES {
+        if tag == PATCHES || tag == ERASURES {
             let length = cursor.u32("a section's length")? as usize;
             let end = cursor.remaining().checked_sub(length);
-            decode_patches(cursor, manifest)?;
+            if tag == PATCHES {
+                decode_patches(cursor, manifest)?;
+            } else {
+                manifest.erasures = decode_erasures(cursor)?;
+            }
             if end != Some(cursor.remaining()) {
-                return cursor.fail("the end of the section PTCH");
+                return cursor.fail(format!("the end of the section {}", String::from_utf8_lossy(tag)));
             }
             continue;
         }
@@ -252,6 +276,13 @@ fn decode_sections(cursor: &mut Cursor<'_>, manifest: &mut Manifest) -> Result<(
         }
     }
     Ok(())
+}
+
+fn decode_erasures(cursor: &mut Cursor<'_>) -> Result<Erasures, Malformed> {
+    let entries = cursor.u64("entries of the ledger")?;
+    let count = cursor.count(4, "backups")?;
+    let path = |_| Ok(cursor.str("the directory of a backup")?.to_owned());
+    Ok(Erasures { entries, backups: (0..count).map(path).collect::<Result<_, _>>()? })
 }
 
 fn decode_patches(cursor: &mut Cursor<'_>, manifest: &mut Manifest) -> Result<(), Malformed> {

@@ -48,6 +48,17 @@ pub(crate) struct Manifest {
     pub(crate) hidden: BTreeMap<u64, HiddenPlace>,
     /// Where labels of their rows are, by segment and column; those of one column in the order of writing.
     pub(crate) labels: BTreeMap<(u64, ColumnId), Vec<LabelPlace>>,
+    /// What it knows of erasures.
+    pub(crate) erasures: Erasures,
+}
+
+/// What a manifest knows of the ledger, and who must be told what is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Erasures {
+    /// Entries that the ledger has at least.
+    pub(crate) entries: u64,
+    /// Directories with backups, as the machine that made them names them.
+    pub(crate) backups: Vec<String>,
 }
 
 impl Manifest {
@@ -155,6 +166,16 @@ pub(crate) fn publish(disk: &dyn Disk, manifest: &Manifest) -> Result<u64> {
     let path = path_of(manifest.version);
     disk.publish(&path, &bytes).map_err(|e| StorageError::io("publish", &path, e))?;
     Ok(bytes.len() as u64)
+}
+
+/// Removes all but that of this version.
+pub(crate) fn remove_others(disk: &dyn Disk, kept: u64) -> Result<usize> {
+    let others: Vec<u64> = versions(disk)?.into_iter().filter(|version| *version != kept).collect();
+    for version in &others {
+        let path = path_of(*version);
+        disk.remove(&path).map_err(|e| StorageError::io("remove", &path, e))?;
+    }
+    Ok(others.len())
 }
 
 /// Removes all but the newest few. Called only once a newer one is durable.

@@ -45,7 +45,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 pub(crate) struct Memtable {
     chunks: Arc<Vec<Arc<Chunk>>>,
     /// Deletes, each of rows written before it, in the order of writing.
-    tombstones: Arc<Vec<Arc<Tombstone>>>,
+    tombstones: Arc<Vec<Tombstone>>,
     rows: u64,
     bytes: usize,
     /// The place of the next row: it counts on through flushes.
@@ -163,7 +163,7 @@ impl Memtable {
     }
 
     /// The deletes, oldest write first.
-    pub(crate) fn tombstones(&self) -> &[Arc<Tombstone>] {
+    pub(crate) fn tombstones(&self) -> &[Tombstone] {
         &self.tombstones
     }
 
@@ -206,8 +206,8 @@ impl Memtable {
 
     /// Adds a delete of rows written before it.
     pub(crate) fn delete(&mut self, tombstone: Tombstone) {
-        self.bytes += tombstone.bytes();
-        Arc::make_mut(&mut self.tombstones).push(Arc::new(tombstone));
+        self.bytes += tombstone.deletion.bytes();
+        Arc::make_mut(&mut self.tombstones).push(tombstone);
     }
 
     /// All that is in it, which leaves it empty.

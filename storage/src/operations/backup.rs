@@ -13,20 +13,21 @@ use super::files::{Content, NAMED_DIRS, NamedFile, named_files};
 use super::pin::Pinned;
 use super::progress::{Meter, Report};
 use crate::disk::{Disk, ReadFile};
-use crate::engine::{LOCK_FILE, lock};
+use crate::engine::{LOCK_FILE, lock, put_ledger};
 use crate::error::{Result, StorageError};
+use crate::ledger::{LEDGER_FILE, Ledger};
 use crate::manifest::{self, Manifest};
 use crate::series;
 use crate::wal::{self, WAL_DIR, WalWriter};
 
 /// The file that makes a directory a backup. It holds the checksums of the manifests that a backup published there: a
 /// directory with another one in force was opened as a database since.
-const MARKER: &str = "BACKUP";
+pub(crate) const MARKER: &str = "BACKUP";
 const MARKER_HEAD: &str =
     "A backup made by driftline; read it with `driftline restore`. Its manifest is one of\n";
-/// Names that a directory may have and still be empty: the lock, a marker that a crash cut short, and what file systems
-/// make themselves.
-const EMPTY_ALL_THE_SAME: [&str; 3] = [LOCK_FILE, "BACKUP.tmp", "lost+found"];
+/// Names that a directory may have and still be empty: the lock, a ledger, a marker or a ledger that a crash cut short,
+/// and what file systems make themselves.
+const EMPTY_ALL_THE_SAME: [&str; 5] = [LOCK_FILE, "BACKUP.tmp", LEDGER_FILE, "ledger.tmp", "lost+found"];
 /// Bytes at either end of a series file by which two databases are told apart.
 const COMPARED_BYTES: u64 = 64 << 10;
 
@@ -52,6 +53,7 @@ pub struct BackupReport {
 /// Copies a moment, of which the directory behind `target` may hold an earlier one.
 pub(crate) fn backup(
     pinned: &Pinned,
+    ledger: &Ledger,
     target: &Arc<dyn Disk>,
     report: &mut Report<'_>,
 ) -> Result<BackupReport> {
@@ -59,6 +61,7 @@ pub(crate) fn backup(
     let place = Place::take(target)?;
     let files = pinned.files();
     place.expect_same_database(pinned, &files)?;
+    put_ledger(ledger, &**target)?;
     make_dirs(&**target, &NAMED_DIRS)?;
     make_dirs(&**target, &[WAL_DIR])?;
     let missing: Vec<&NamedFile> = files.iter().filter(|file| !file.is_there(target)).collect();
@@ -188,6 +191,11 @@ impl<'a> Place<'a> {
         let text = format!("{MARKER_HEAD}{lines}");
         self.target.publish(MARKER, text.as_bytes()).map_err(|e| StorageError::io("publish", MARKER, e))
     }
+}
+
+/// Refuses a directory that holds something else than a backup.
+pub(crate) fn expect_backup(target: &dyn Disk) -> Result<()> {
+    look(target).map(drop)
 }
 
 fn line_of(checksum: u32) -> String {

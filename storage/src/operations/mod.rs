@@ -15,11 +15,15 @@ mod unmapped;
 mod verify;
 
 pub use self::backup::BackupReport;
-pub(crate) use self::backup::backup;
+pub(crate) use self::backup::MARKER as BACKUP_MARKER;
+pub(crate) use self::backup::{backup, expect_backup};
+pub(crate) use self::files::NAMED_DIRS;
 pub(crate) use self::log::LogPiece;
 pub(crate) use self::pin::Pinned;
 pub use self::progress::{Progress, Report};
+pub(crate) use self::repair::QUARANTINE_DIR;
 pub use self::repair::{RepairLoss, RepairReport, RepairedPlace, repair};
-pub use self::restore::{RestoreReport, restore};
+pub(crate) use self::restore::RESTORING_FILE;
+pub use self::restore::{RestoreLedger, RestoreReport, restore};
 pub(crate) use self::verify::verify_open;
 pub use self::verify::{Damage, Garbage, Verification, verify};

@@ -8,8 +8,9 @@ use super::files::{NAMED_DIRS, named_files, newest_version};
 use super::log::{LogPiece, check_log, log_pieces};
 use super::progress::{Meter, Report};
 use crate::disk::Disk;
-use crate::engine::lock;
+use crate::engine::{Engine, EngineOptions, lock};
 use crate::error::{Result, StorageError};
+use crate::ledger::{LEDGER_FILE, Ledger};
 use crate::manifest::{self, Manifest};
 use crate::wal::{self, WAL_DIR};
 
@@ -26,39 +27,103 @@ pub struct RestoreReport {
     pub files: u64,
     /// Bytes in them.
     pub bytes: u64,
+    /// Rows that were erased again, since they went from the database after the backup was made.
+    pub erased_rows: u64,
 }
+
+/// What tells a restore which rows must not come back, beside the ledger that lies in the backup.
+#[derive(Clone, Debug, Default)]
+pub struct RestoreLedger {
+    /// A newer ledger of the same database.
+    pub ledger: Option<Ledger>,
+    /// Whether to go on where there is none at all: then what was erased since the backup comes back.
+    pub may_lack: bool,
+}
+
+/// Lies in a directory that is being restored and may still hold rows that were erased: nobody opens it.
+pub(crate) const RESTORING_FILE: &str = "RESTORING";
+const RESTORING_TEXT: &[u8] =
+    b"A restore was cut short here, before it had erased what was erased after the backup. Empty this directory and \
+      restore again.\n";
 
 /// Copies the database behind `source` to the empty directory behind `target`, and checks every checksum of the copy.
 ///
 /// The manifest comes last: a restore that is cut short leaves a directory that is no database. `source` is a backup,
-/// or any data directory that nobody has open; what its log holds comes along.
+/// or any data directory that nobody has open; what its log holds comes along. Rows that a ledger says were erased since
+/// are erased again, before anybody can open the directory.
 ///
 /// # Errors
+/// [`StorageError::LedgerMissing`] where neither the source nor the caller has a ledger,
 /// [`StorageError::Invalid`] where the target is not empty or the source is no database, [`StorageError::Corrupt`]
 /// where the source is damaged.
 pub fn restore(
     source: &Arc<dyn Disk>,
     target: &Arc<dyn Disk>,
+    wanted: &RestoreLedger,
     report: &mut Report<'_>,
 ) -> Result<RestoreReport> {
     newest_version(&**source)?;
     let _source = lock_to_read(&**source)?;
     let (manifest, _) = manifest::read(&**source, newest_version(&**source)?)?;
+    let ledger = ledger_for(&**source, &manifest, wanted)?;
     expect_empty(&**target)?;
-    let _target = lock(&**target)?;
+    let held = lock(&**target)?;
+    let is_newer = |ledger: &Ledger| !ledger.entries_after(manifest.erasures.entries).is_empty();
+    let is_incomplete = ledger.as_ref().is_some_and(is_newer);
+    if is_incomplete {
+        publish(&**target, RESTORING_FILE, RESTORING_TEXT)?;
+    }
     make_dirs(&**target, &NAMED_DIRS)?;
     make_dirs(&**target, &[WAL_DIR])?;
     let copied = copy_files(&**source, &manifest, target, report)?;
     check_log(&**target, &manifest)?;
-    // Here is the place for what must not come back: rows that were erased after the backup was made. All files are
-    // there and checked, none counts before the manifest that is about to be published.
+    if let Some(ledger) = &ledger {
+        ledger.publish(&**target)?;
+    }
     manifest::publish(&**target, &manifest)?;
-    Ok(RestoreReport {
+    let mut done = RestoreReport {
         seq: manifest.catalog_seq,
         tables: manifest.tables.len() as u64,
         rows: manifest.shown_rows(),
         ..copied
-    })
+    };
+    drop(held);
+    if let Some(ledger) = ledger.filter(|_| is_incomplete) {
+        done.erased_rows = erase_again(target, &ledger)?;
+        done.rows = manifest::read(&**target, newest_version(&**target)?)?.0.shown_rows();
+    }
+    Ok(done)
+}
+
+/// The ledger of the source, with what the caller's knows beyond it.
+fn ledger_for(source: &dyn Disk, manifest: &Manifest, wanted: &RestoreLedger) -> Result<Option<Ledger>> {
+    let own = Ledger::load(source)?;
+    let found = own.as_ref().map_or(0, Ledger::len) as u64;
+    if found < manifest.erasures.entries && !wanted.may_lack {
+        let expected = format!("{} entries at least, found {found}", manifest.erasures.entries);
+        return Err(StorageError::corrupt(LEDGER_FILE, 0, expected));
+    }
+    match (own, &wanted.ledger) {
+        (Some(mut own), Some(given)) => own.merge(given).map(|()| Some(own)),
+        (None, None) if !wanted.may_lack => Err(StorageError::LedgerMissing { path: source.root() }),
+        (own, given) => Ok(own.or_else(|| given.clone())),
+    }
+}
+
+/// Erases what a ledger says from a directory that nobody else opens yet, and opens it to others; how many rows.
+fn erase_again(target: &Arc<dyn Disk>, ledger: &Ledger) -> Result<u64> {
+    let options =
+        EngineOptions { background_flush: false, background_compaction: false, ..EngineOptions::default() };
+    let engine = Engine::open_restored(target.clone(), options)?;
+    let report = engine.erase_again(ledger)?;
+    engine.close()?;
+    target.remove(RESTORING_FILE).map_err(|e| StorageError::io("remove", RESTORING_FILE, e))?;
+    sync_dirs(&**target, &[""])?;
+    Ok(report.rows)
+}
+
+fn publish(disk: &dyn Disk, path: &'static str, bytes: &[u8]) -> Result<()> {
+    disk.publish(path, bytes).map_err(|e| StorageError::io("publish", path, e))
 }
 
 /// Takes a directory that is only read. A medium that cannot be written takes no lock and needs none.

@@ -12,6 +12,7 @@ use super::restore::lock_to_read;
 use crate::disk::Disk;
 use crate::engine::TRASH_DIR;
 use crate::error::{Result, StorageError};
+use crate::ledger::{LEDGER_FILE, Ledger};
 use crate::limits::DAMAGE_NAMED_MAX;
 use crate::manifest::{self, Manifest};
 use crate::series::{self, SeriesRegistry};
@@ -79,6 +80,7 @@ pub fn verify(disk: &Arc<dyn Disk>, deep: bool, report: &mut Report<'_>) -> Resu
     found.add(contradictions(&**disk, &files));
     found.look_at_log(&pieces, &mut meter)?;
     found.add(log::check_log(&**disk, &manifest).err());
+    found.look_at_ledger(&**disk, &manifest);
     found.count(&manifest, bytes.len() as u64);
     found.garbage = garbage(&**disk, &manifest, &files)?;
     Ok(found)
@@ -103,6 +105,7 @@ pub(crate) fn verify_open(
         Err(StorageError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => found.add([error]),
     }
+    found.look_at_ledger(&*pinned.disk, &pinned.manifest);
     found.count(&pinned.manifest, manifest_bytes);
     found.garbage = paths(&*pinned.disk, TRASH_DIR)?;
     Ok(found)
@@ -165,6 +168,24 @@ impl Verification {
             self.bytes += piece.len()?;
         }
         Ok(())
+    }
+
+    /// The ledger, which has at least the entries that the manifest knows of.
+    fn look_at_ledger(&mut self, disk: &dyn Disk, manifest: &Manifest) {
+        let least = manifest.erasures.entries;
+        let entries = match Ledger::load(disk) {
+            Ok(Some(ledger)) => {
+                self.files += 1;
+                self.bytes += disk.open(LEDGER_FILE).and_then(|file| file.len()).unwrap_or(0);
+                ledger.len() as u64
+            }
+            Ok(None) => 0,
+            Err(error) => return self.add([error]),
+        };
+        if entries < least {
+            let expected = format!("{least} entries at least, found {entries}");
+            self.add([StorageError::corrupt(LEDGER_FILE, 0, expected)]);
+        }
     }
 
     fn count(&mut self, manifest: &Manifest, bytes: u64) {

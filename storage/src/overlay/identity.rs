@@ -135,7 +135,7 @@ impl Named {
             && self.keys.iter().zip(&other.keys).all(same)
     }
 
-    /// Some of the rows, by their places.
+    /// The time of a row.
     pub(crate) fn time(&self, row: usize) -> i64 {
         self.times.get(row).copied().unwrap_or_default()
     }

@@ -4,16 +4,20 @@
 //! worked out when somebody asks, and remembered; a flush writes down what it means for segments, and compaction
 //! leaves hidden rows out.
 
+mod deletion;
 mod find;
 mod hidden;
 mod identity;
+mod resolved;
 mod supersede;
 mod tombstone;
 mod view;
 
+pub(crate) use deletion::Deletion;
 pub(crate) use find::{find, set_of};
 pub(crate) use hidden::{Hidden, HiddenPlace};
 pub(crate) use identity::{Identity, Named, hash_value, same_value};
+pub(crate) use resolved::Resolved;
 pub(crate) use supersede::Supersede;
 pub(crate) use tombstone::Tombstone;
 pub(crate) use view::View;

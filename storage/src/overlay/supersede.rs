@@ -1,12 +1,10 @@
 //! Which older rows the rows of a chunk take the place of.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
-use super::{Identity, Named, SourceId, find, set_of};
+use super::{Identity, Named, Resolved, SourceId, find, set_of};
 use crate::error::Result;
 use crate::memtable::Chunk;
 use crate::segment::SegmentReader;
@@ -18,7 +16,7 @@ pub(crate) struct Supersede {
     named: OnceLock<Named>,
     /// Hash and place of each row that has an identity, sorted.
     hashes: OnceLock<Vec<(u64, u32)>>,
-    resolved: Mutex<HashMap<SourceId, Arc<RoaringBitmap>>>,
+    resolved: Resolved,
 }
 
 impl Supersede {
@@ -29,19 +27,6 @@ impl Supersede {
             hashes.sort_unstable();
             hashes
         })
-    }
-
-    fn resolve(
-        &self,
-        source: SourceId,
-        work: impl FnOnce() -> Result<RoaringBitmap>,
-    ) -> Result<Arc<RoaringBitmap>> {
-        if let Some(known) = self.resolved.lock().get(&source) {
-            return Ok(known.clone());
-        }
-        let rows = Arc::new(work()?);
-        self.resolved.lock().insert(source, rows.clone());
-        Ok(rows)
     }
 }
 
@@ -66,7 +51,7 @@ impl Chunk {
             return Ok(None);
         }
         let work = || Ok(set_of(&find(segment, self.named(identity)?, identity)?));
-        self.supersede.resolve(SourceId::Segment(segment.info().id), work).map(Some)
+        self.supersede.resolved.of(SourceId::Segment(segment.info().id), work).map(Some)
     }
 
     /// The rows of a chunk, an older one or itself, that are hidden by rows of this one; none where there are none.
@@ -87,7 +72,7 @@ impl Chunk {
             };
             Ok(hidden)
         };
-        self.supersede.resolve(SourceId::Chunk(older.id()), work).map(Some)
+        self.supersede.resolved.of(SourceId::Chunk(older.id()), work).map(Some)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::series::SeriesRegistry;
 pub(crate) struct View {
     /// Oldest write first.
     chunks: Vec<Arc<Chunk>>,
-    tombstones: Vec<Arc<Tombstone>>,
+    tombstones: Vec<Tombstone>,
     /// By segment, what flushes wrote down.
     hidden: Arc<BTreeMap<u64, Arc<Hidden>>>,
     identity: Option<Identity>,
@@ -32,7 +32,7 @@ impl View {
     pub(crate) fn new(
         schema: &TableSchema,
         chunks: Vec<Arc<Chunk>>,
-        tombstones: Vec<Arc<Tombstone>>,
+        tombstones: Vec<Tombstone>,
         hidden: Arc<BTreeMap<u64, Arc<Hidden>>>,
         registry: Arc<SeriesRegistry>,
     ) -> Self {
@@ -54,7 +54,7 @@ impl View {
         let written = self.hidden.get(&segment.info().id).map(|hidden| hidden.rows()).transpose()?;
         let mut all = Union(written);
         for tombstone in self.tombstones_over(segment.info().time()) {
-            all.add(&tombstone.in_segment(segment)?);
+            all.add(&tombstone.deletion.in_segment(segment)?);
         }
         if let Some(identity) = &self.identity {
             for chunk in &self.chunks {
@@ -80,7 +80,7 @@ impl View {
     pub(crate) fn deleted_in_chunk(&self, chunk: &Chunk) -> Result<Option<Arc<RoaringBitmap>>> {
         let mut all = Union(None);
         for tombstone in self.tombstones_over(chunk.time).filter(|t| t.seq > chunk.last_seq) {
-            all.add(&tombstone.in_chunk(chunk, &self.registry)?);
+            all.add(&tombstone.deletion.in_chunk(chunk, &self.registry)?);
         }
         Ok(all.0)
     }
@@ -158,7 +158,7 @@ impl View {
         let before = self.hidden.get(&segment.info().id).map(|hidden| hidden.rows()).transpose()?;
         let mut gone = before.map_or_else(RoaringBitmap::new, |rows| (*rows).clone());
         for tombstone in self.tombstones_over(segment.info().time()) {
-            gone |= &*tombstone.in_segment(segment)?;
+            gone |= &*tombstone.deletion.in_segment(segment)?;
         }
         Ok(gone)
     }
@@ -180,8 +180,8 @@ impl View {
         !is_replaced && !self.tombstones_over(time).any(|t| is_later(t.seq))
     }
 
-    fn tombstones_over(&self, time: TimeRange) -> impl Iterator<Item = &Arc<Tombstone>> {
-        self.tombstones.iter().filter(move |tombstone| tombstone.time().overlaps(time))
+    fn tombstones_over(&self, time: TimeRange) -> impl Iterator<Item = &Tombstone> {
+        self.tombstones.iter().filter(move |tombstone| tombstone.deletion.time().overlaps(time))
     }
 }
 

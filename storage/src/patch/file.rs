@@ -19,7 +19,7 @@ pub(crate) const PATCH_DIR: &str = "patch";
 const MAGIC: [u8; 8] = *b"DRFTPCH\n";
 /// The format this build writes, and the newest it reads.
 const PATCH_VERSION: u16 = 1;
-const HEADER_BYTES: usize = 16;
+pub(crate) const HEADER_BYTES: usize = 16;
 /// A block of hidden rows.
 const KIND_HIDDEN: u32 = 1;
 

@@ -95,6 +95,11 @@ impl LabelBlock {
         head.ranges.iter().filter(is_near).map(read).collect()
     }
 
+    /// The type that the column had when it was written.
+    pub(crate) fn ty(&self) -> Result<ColumnType> {
+        Ok(self.head()?.ty)
+    }
+
     /// The numbers of the ranges that have labels.
     pub(crate) fn ranges(&self) -> Result<Vec<u32>> {
         Ok(self.head()?.ranges.iter().map(|range| range.number).collect())

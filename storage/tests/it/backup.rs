@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use driftline_storage::{
-    BackupReport, Disk, Engine, Result, SimAction, SimDisk, StorageError, restore, verify,
+    BackupReport, Disk, Engine, RestoreLedger, Result, SimAction, SimDisk, StorageError, restore, verify,
 };
 
 use crate::numbers::{create, send, sequences};
@@ -23,7 +23,7 @@ fn back_up(engine: &Engine, target: &SimDisk) -> Result<BackupReport> {
 /// What a database shows that was restored from a backup.
 fn restored(backup: &SimDisk) -> Result<State> {
     let target = SimDisk::new(1);
-    restore(&disk(backup), &disk(&target), &mut |_| ())?;
+    restore(&disk(backup), &disk(&target), &RestoreLedger::default(), &mut |_| ())?;
     let found = verify(&disk(&target), true, &mut |_| ())?;
     assert_eq!((found.damage, found.garbage), (vec![], vec![]));
     shown(&target)
@@ -106,7 +106,7 @@ fn a_backup_while_writing_holds_a_prefix_of_the_writes() {
             let least = acked.load(Ordering::SeqCst);
             back_up(&engine, &backup).unwrap();
             let target = SimDisk::new(0);
-            restore(&disk(&backup), &disk(&target), &mut |_| ()).unwrap();
+            restore(&disk(&backup), &disk(&target), &RestoreLedger::default(), &mut |_| ()).unwrap();
             let found = sequences(&open(&target).unwrap()).unwrap();
             assert!(found.len() as u64 >= least, "{} batches, {least} were acknowledged", found.len());
             assert_eq!(found, (1..=found.len() as u64).collect::<Vec<_>>());
@@ -259,7 +259,7 @@ fn the_backup_of_another_database_is_refused() {
     let before = before();
     // Another life of the same database: it was brought back from the backup and went on otherwise.
     let (first, second) = (before.go_on(), SimDisk::new(5));
-    restore(&disk(&before.backup), &disk(&second), &mut |_| ()).unwrap();
+    restore(&disk(&before.backup), &disk(&second), &RestoreLedger::default(), &mut |_| ()).unwrap();
     let second = open(&second).unwrap();
     let schema = create(&second);
     (1..=9).for_each(|sequence| send(&second, &schema, "otherwise", sequence).unwrap());
@@ -277,7 +277,9 @@ fn a_restore_needs_an_empty_place_and_a_whole_backup() {
     let before = before();
     let full = SimDisk::new(0);
     full.publish("letter.txt", b"dear").unwrap();
-    let refused = |from: &SimDisk, to: &SimDisk| restore(&disk(from), &disk(to), &mut |_| ()).unwrap_err();
+    let refused = |from: &SimDisk, to: &SimDisk| {
+        restore(&disk(from), &disk(to), &RestoreLedger::default(), &mut |_| ()).unwrap_err()
+    };
     let error = refused(&before.backup, &full).to_string();
     assert!(error.contains("not empty"), "{error}");
     let error = refused(&full, &SimDisk::new(0)).to_string();
@@ -298,11 +300,11 @@ fn a_restore_needs_an_empty_place_and_a_whole_backup() {
 fn a_restore_that_is_cut_short_is_no_database() {
     let (seed, before) = (seed(), before());
     let whole = SimDisk::new(seed);
-    restore(&disk(&before.backup), &disk(&whole), &mut |_| ()).unwrap();
+    restore(&disk(&before.backup), &disk(&whole), &RestoreLedger::default(), &mut |_| ()).unwrap();
     for call in cases(whole.calls() + 1, 8, seed) {
         let target = SimDisk::new(seed);
         target.crash_at(call);
-        let outcome = restore(&disk(&before.backup), &disk(&target), &mut |_| ());
+        let outcome = restore(&disk(&before.backup), &disk(&target), &RestoreLedger::default(), &mut |_| ());
         let target = target.restart(mix(seed ^ call));
         match verify(&disk(&target), true, &mut |_| ()) {
             Ok(found) => {

@@ -10,11 +10,13 @@
 //! seed; `DRIFTLINE_EXHAUSTIVE=1` takes them all, `DRIFTLINE_SEED` repeats a run.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod alter;
 mod backup;
 mod budget;
 mod changes;
 mod crash;
 mod damage;
+mod erase;
 mod fault;
 mod golden;
 mod labels;

@@ -33,7 +33,7 @@ impl Default for Session {
 }
 
 /// Where the files of the database lie.
-const KNOWN: [&str; 7] = ["manifest.", "wal/", "seg/", "patch/", "series/", "trash/", "reserve"];
+const KNOWN: [&str; 8] = ["manifest.", "wal/", "seg/", "patch/", "series/", "trash/", "reserve", "ledger"];
 /// The manifest in force and two for people who look.
 const MANIFESTS_MAX: usize = 3;
 

@@ -54,6 +54,24 @@ fn operators_speak_in_statements_of_their_own() {
 }
 
 #[test]
+fn an_erase_names_a_subject_or_columns_with_values() {
+    for sql in [
+        "ERASE SUBJECT 'it''s'",
+        "erase subject 42 from fraud",
+        "ERASE SUBJECT 'a' FROM MODEL \"My Model\";",
+        "ERASE FROM TABLE t WHERE a = 'x' AND b = -5 AND c = 0.5 AND d = TRUE",
+    ] {
+        let read = parse_one(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert!(matches!(read, Statement::Operate(Operation::Erase(_))), "{sql}: {read:?}");
+    }
+    for sql in
+        ["ERASE t", "ERASE SUBJECT", "ERASE SUBJECT a", "ERASE FROM t WHERE a <> 1", "ERASE FROM t WHERE a"]
+    {
+        assert!(parse_one(sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
 fn a_text_may_hold_comments_and_many_statements() {
     let statements = parse("-- first\nSELECT 1; /* two */ DROP TABLE t;; SHOW MODELS").unwrap();
     assert_eq!(statements.len(), 3);

@@ -25,9 +25,13 @@ pub fn backup(report: &BackupReport, place: &str) -> String {
 }
 
 pub fn restore(report: &RestoreReport, place: &str) -> String {
-    let RestoreReport { seq, tables, rows, files, bytes } = report;
+    let RestoreReport { seq, tables, rows, files, bytes, erased_rows } = report;
+    let erased = match erased_rows {
+        0 => String::new(),
+        rows => format!("{} rows that were erased since the backup were left out\n", HumanCount(*rows)),
+    };
     format!(
-        "restored to {place}: {} tables, {} rows in {}, up to write {seq}; every checksum is right\n",
+        "restored to {place}: {} tables, {} rows in {}, up to write {seq}; every checksum is right\n{erased}",
         HumanCount(*tables),
         HumanCount(*rows),
         size(*files, *bytes),

@@ -75,6 +75,7 @@ pub(super) fn next_manifest(files: &Files, frozen: Frozen, fresh: &Fresh, series
         writers: frozen.writers,
         lattices,
         series,
+        erasures: before.erasures.clone(),
         ..Manifest::default()
     };
     next.forget_others();

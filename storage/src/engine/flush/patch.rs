@@ -99,6 +99,13 @@ impl<'a> PatchOut<'a> {
         self.blocks(of, ty, numbers.into_iter().map(range))
     }
 
+    /// Writes the labels of all blocks of a segment and column as one.
+    pub(in crate::engine) fn again(&mut self, blocks: &[Arc<LabelBlock>]) -> Result<Vec<Arc<LabelBlock>>> {
+        let Some(newest) = blocks.last() else { return Ok(Vec::new()) };
+        let ty = newest.ty()?;
+        self.fold(newest.of, ty, blocks, &Entries::none(ty))
+    }
+
     /// Writes labels, given by rising numbers of ranges.
     pub(in crate::engine) fn blocks(
         &mut self,

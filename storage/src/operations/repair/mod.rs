@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use self::log::Cut;
+pub(crate) use self::quarantine::QUARANTINE_DIR;
 use self::report::Loss;
 pub use self::report::{Loss as RepairLoss, RepairReport, RepairedPlace};
 use self::segments::Bad;

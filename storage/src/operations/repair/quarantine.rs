@@ -6,7 +6,7 @@ use crate::operations::copy::{copy, make_dirs};
 use crate::operations::progress::Meter;
 
 /// The directory.
-const QUARANTINE_DIR: &str = "quarantine";
+pub(crate) const QUARANTINE_DIR: &str = "quarantine";
 /// Files of one path that are kept beside each other.
 const NAMESAKES_MAX: u32 = 1_000;
 
