@@ -15,6 +15,7 @@ use crate::error::{Result, StorageError};
 use crate::limits::INSPECTED_FRAME_BYTES_MAX;
 use crate::manifest::{self, Manifest};
 use crate::operations::{NAMED_DIRS, QUARANTINE_DIR};
+use crate::patch::{self, BlockContent, LabelBlock, LabelPlace, LabelsOf, PatchFile};
 use crate::schema::{Column, ColumnId, ColumnType, Role, TableSchema};
 use crate::segment::{SegmentFile, SegmentReader};
 use crate::series::{self, SeriesRegistry};
@@ -25,7 +26,7 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// The places where a text is, by file: among the bytes as they lie, in anything compressed among them, as hexadecimal
 /// digits; and in every segment that any manifest of the directory names: in pages and their dictionaries, tags, last
-/// rows and summaries. Reads everything, and takes no lock.
+/// rows, summaries and late labels. Reads everything, and takes no lock.
 ///
 /// # Errors
 /// What the disk refuses. A segment that cannot be read is looked at as bytes only.
@@ -44,6 +45,7 @@ pub fn find_text(disk: &Arc<dyn Disk>, text: &str) -> Result<Vec<String>> {
     for version in manifest::present(&**disk)? {
         let Ok((manifest, _)) = manifest::read(&**disk, version) else { continue };
         find_in_segments(disk, &manifest, text, &mut found);
+        find_in_labels(disk, &manifest, text, &mut found);
     }
     Ok(found.into_iter().collect())
 }
@@ -105,6 +107,21 @@ fn find_in_segments(disk: &Arc<dyn Disk>, manifest: &Manifest, text: &str, found
         }
         if columns.iter().any(|column| is_in_summaries(&segment, column.id, text).unwrap_or(false)) {
             note("a summary");
+        }
+    }
+}
+
+fn find_in_labels(disk: &Arc<dyn Disk>, manifest: &Manifest, text: &str, found: &mut BTreeSet<String>) {
+    for (number, blocks) in manifest.patch_blocks() {
+        let file = PatchFile::new(disk.clone(), number);
+        for block in blocks {
+            let BlockContent::Labels { column, entries } = block.content else { continue };
+            let of = LabelsOf { table: block.table, segment: block.segment, column };
+            let block = LabelBlock::new(of, LabelPlace { place: block.place, entries }, file.clone());
+            let read = block.read(&(0..u32::MAX), false).unwrap_or_default();
+            if read.iter().any(|labels| is_in(&labels.values, text)) {
+                found.insert(format!("{}, a label of segment {}", patch::path_of(number), of.segment));
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ use futures::TryStreamExt;
 use crate::support::{directory, error, one, rows, texts};
 
 const WHO: &str = "Zq7#xW-pk91v";
+/// What is said of one of his predictions later.
+const LABEL: &str = "Lb5!tR-mx02w";
 const MODEL: &str = "
     CREATE MODEL fraud (id TEXT KEY, customer TEXT SUBJECT, n BIGINT, country TEXT FEATURE CATEGORICAL,
                         decision TEXT PREDICTION, label TEXT LABEL) WITH (on_bad_row = 'divert');
@@ -31,7 +33,7 @@ const MODEL: &str = "
 async fn model(path: &Path) -> Database {
     let db = Database::open(path).unwrap();
     db.sql(MODEL).await.unwrap();
-    for (key, label) in [("k-Zq7#a", "ok"), ("k-b", "fraud")] {
+    for (key, label) in [("k-Zq7#a", LABEL), ("k-b", "fraud")] {
         label_of(&db, key, label).await;
     }
     reject(&db, WHO).await;
@@ -76,6 +78,7 @@ async fn who_is_erased_is_in_no_file_of_any_table() {
     db.sql("DELETE FROM plain").await.unwrap();
     db.flush().await.unwrap();
     assert!(!places(&path, WHO).is_empty());
+    assert!(places(&path, LABEL).iter().any(|place| place.contains("a label of segment")));
     assert_eq!(count(&db, "system.rejected").await, "2");
     // He is in the baselines by name, which ERASE SUBJECT does not go by: the rows that say so do.
     let report = rows(&db, "ERASE SUBJECT 'Zq7#xW-pk91v'").await;
@@ -90,6 +93,8 @@ async fn who_is_erased_is_in_no_file_of_any_table() {
     assert_eq!(one(&db, "SELECT data FROM system.rejected").await.contains("\"b\""), true);
     // The keys of his predictions went from the labels too.
     assert_eq!(places(&path, "k-Zq7#"), [""; 0]);
+    assert_eq!(places(&path, LABEL), [""; 0]);
+    assert_eq!(one(&db, "SELECT label FROM fraud").await, "fraud", "those of others stay");
     // A category of the baseline is a value of another column.
     db.sql("ERASE FROM MODEL fraud WHERE country = 'Zq7#xW-pk91v'").await.unwrap();
     assert_eq!(places(&path, WHO), [""; 0]);
