@@ -70,6 +70,8 @@ pub mod distribution;
 mod encoding;
 mod engine;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 mod manifest;
 mod memtable;

@@ -26,6 +26,8 @@ pub const TAGS_MAX: usize = u32::MAX as usize;
 pub const SERIES_BLOCK_BYTES_MAX: usize = 64 << 20;
 /// Series files that may pile up before they are written anew as one.
 pub const SERIES_FILES_MAX: usize = 8;
+/// The greatest sequence that a log may begin with: 2^62. A greater one is damage, and below it none overflows.
+pub const SEQUENCE_MAX: u64 = 1 << 62;
 /// Rows in one page of a segment; one page decodes into one record batch of DataFusion's default size.
 pub const PAGE_ROWS_MAX: usize = 8_192;
 /// Rows in one row group of a segment (one pco chunk per numeric column).

@@ -66,7 +66,9 @@ fn conditions<'a>(plan: &'a LogicalPlan, dml: &DmlStatement, out: &mut Vec<&'a E
             out.extend(split_conjunction(&filter.predicate));
             conditions(&filter.input, dml, out)
         }
-        LogicalPlan::TableScan(scan) if scan.fetch.is_none() && scan.table_name.resolved_eq(&dml.table_name) => {
+        LogicalPlan::TableScan(scan)
+            if scan.fetch.is_none() && scan.table_name.resolved_eq(&dml.table_name) =>
+        {
             out.extend(scan.filters.iter().flat_map(split_conjunction));
             Ok(true)
         }

@@ -33,6 +33,7 @@ macro_rules! limits {
 limits! {
     BATCH_BYTES_MAX, "bytes", "a write batch, encoded; clients split what is larger";
     SERIES_DEFINITIONS_BYTES_MAX, "bytes", "the definitions of new series of one batch";
+    SEQUENCE_MAX, "writes", "the sequence that a log may begin with";
     BATCH_ROWS_MAX, "rows", "rows of a table in one write batch";
     SERIES_MAX, "series", "series of all tables together";
     TABLE_SERIES_MAX, "series", "series of one table, unless its option series_max says otherwise";

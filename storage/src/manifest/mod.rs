@@ -4,6 +4,7 @@
 //! sync of the directory), so one that fails its checksum is damage, not a reason to fall back to an older one.
 
 mod codec;
+pub(crate) mod fuzzing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -175,6 +175,11 @@ fn read_block(path: &str, file: &dyn ReadFile, place: Place) -> Result<Vec<u8>> 
         let expected = format!("a block of at most {PATCH_BLOCK_BYTES_MAX} bytes, found {}", place.bytes);
         return Err(StorageError::corrupt(path, place.offset, expected));
     }
+    // Before memory is taken for it.
+    let held = file.len().map_err(|e| StorageError::io("read the length of", path, e))?;
+    if place.offset.checked_add(place.bytes).is_none_or(|end| end > held) {
+        return Err(read_failed(path, place.offset, place.bytes, std::io::ErrorKind::UnexpectedEof.into()));
+    }
     let mut bytes = vec![0; place.bytes as usize];
     file.read_at(place.offset, &mut bytes).map_err(|e| read_failed(path, place.offset, place.bytes, e))?;
     match crc32fast::hash(&bytes) == place.crc {

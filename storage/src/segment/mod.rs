@@ -14,6 +14,7 @@ mod directory;
 mod encode;
 mod file;
 mod footer;
+pub(crate) mod fuzzing;
 mod header;
 mod index;
 mod last;

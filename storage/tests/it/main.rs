@@ -10,12 +10,14 @@
 //! seed; `DRIFTLINE_EXHAUSTIVE=1` takes them all, `DRIFTLINE_SEED` repeats a run.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod allocation;
 mod backup;
 mod budget;
 mod changes;
 mod crash;
 mod damage;
 mod fault;
+mod fuzz;
 mod golden;
 mod numbers;
 #[cfg(target_os = "linux")]
