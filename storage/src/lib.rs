@@ -86,6 +86,7 @@ mod schema_codec;
 mod segment;
 mod series;
 mod snapshot;
+mod tables;
 mod wal;
 mod writers;
 

@@ -13,6 +13,7 @@ use crate::overlay::{Hidden, View};
 use crate::schema::{Column, TableId, TableSchema};
 use crate::segment::{SegmentReader, TimeRange};
 use crate::series::SeriesRegistry;
+use crate::tables::Tables;
 
 /// One moment of the whole database. Cheap to clone; later writes do not change it.
 #[derive(Clone, Debug)]
@@ -22,7 +23,7 @@ pub struct Snapshot(Arc<Moment>);
 struct Moment {
     seq: u64,
     catalog: Catalog,
-    tables: BTreeMap<TableId, TableData>,
+    tables: Tables<TableData>,
     registry: Arc<SeriesRegistry>,
 }
 
@@ -76,7 +77,7 @@ impl Snapshot {
     pub(crate) fn new(
         seq: u64,
         catalog: Catalog,
-        tables: BTreeMap<TableId, TableData>,
+        tables: Tables<TableData>,
         registry: Arc<SeriesRegistry>,
     ) -> Self {
         Self(Arc::new(Moment { seq, catalog, tables, registry }))

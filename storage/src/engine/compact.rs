@@ -1,6 +1,6 @@
 //! Compaction at work: one thread that plans, merges, and puts the result in force.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,9 +11,13 @@ use roaring::RoaringBitmap;
 use super::Inner;
 use super::flush::{Context, open_segments, write_sets};
 use super::open::Files;
-use crate::compaction::{self, Control, Job, PlanOptions, Source, Target, choose_width, plan};
+use super::state::State;
+use crate::compaction::{self, Control, Job, PlanOptions, Shared, Source, Target, choose_width, plan};
 use crate::error::{Result, StorageError};
-use crate::limits::{COMPACTION_IDLE_CHECK_SECONDS, QUIET_NANOS};
+use crate::limits::{
+    COMPACTION_IDLE_CHECK_SECONDS, COMPACTION_JOBS_MAX, COMPACTION_SHARED_BYTES_MAX, COMPACTION_SPARSE_SHARE,
+    QUIET_NANOS, SHARED_SEGMENT_BYTES_MAX,
+};
 use crate::manifest::Manifest;
 use crate::overlay::{Hidden, Identity, Named, find, set_of};
 use crate::partition::{Partition, Width};
@@ -47,6 +51,13 @@ impl Force {
     }
 }
 
+/// A state of things in which there was nothing to compact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Looked {
+    manifest: u64,
+    quiet: bool,
+}
+
 impl Inner {
     /// Tells the thread that there are new segments.
     pub(super) fn wake_compaction(&self) {
@@ -64,9 +75,34 @@ impl Inner {
         result
     }
 
+    /// Looks once whether there is anything to do, unless the last look found nothing and nothing has changed since: an
+    /// idle database with many tables costs nothing. What the look found nothing in, if so.
+    fn work_what_is_due(&self, last: Option<Looked>) -> Option<Looked> {
+        let looked = Looked { manifest: self.files.lock().manifest.version, quiet: self.is_quiet() };
+        if last == Some(looked) {
+            return last;
+        }
+        // What fails leaves all as it was, is counted, and is tried again after the next flush.
+        loop {
+            match self.compact_once(None) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => return None,
+            }
+        }
+        let now = self.files.lock().manifest.version;
+        Some(Looked { manifest: now, ..looked })
+    }
+
+    fn is_quiet(&self) -> bool {
+        let idle = self.options.clock.now_nanos().saturating_sub(self.last_write.load(Ordering::Relaxed));
+        idle >= QUIET_NANOS
+    }
+
     /// The compaction thread: drops what retention has passed by, and works whatever is worth it, after each flush and now
     /// and then for partitions that have become quiet.
     pub(super) fn compact_when_woken(&self) {
+        let mut looked = None;
         loop {
             {
                 let mut wanted = self.compaction.wanted.lock();
@@ -82,8 +118,7 @@ impl Inner {
             if let Err(error) = self.expire() {
                 self.counters.failed(&error);
             }
-            // What fails leaves all as it was, is counted, and is tried again after the next flush.
-            while let Ok(true) = self.compact_once(None) {}
+            looked = self.work_what_is_due(looked);
         }
     }
 
@@ -105,23 +140,28 @@ impl Inner {
         }
     }
 
-    /// Runs the next job, if there is one worth it; with `force` any job over what that takes.
+    /// Runs the next jobs, if there are some worth it: a large one, or those of many small tables together. With `force`
+    /// any job over what that takes.
     fn compact_once(&self, force: Option<Force>) -> Result<bool> {
         let _running = self.compaction.running.lock();
-        let Some(job) = self.plan(force)? else { return Ok(false) };
-        let result = self.run(&job, force.is_some());
+        let jobs = self.plan(force)?;
+        if jobs.is_empty() {
+            return Ok(false);
+        }
+        let result = self.run(jobs, force.is_some());
         self.counters.compacted(&result);
         result.map(|_| true)
     }
 
-    fn plan(&self, force: Option<Force>) -> Result<Option<Job>> {
+    fn plan(&self, force: Option<Force>) -> Result<Vec<Job>> {
         let manifest = self.files.lock().manifest.clone();
-        let idle = self.options.clock.now_nanos().saturating_sub(self.last_write.load(Ordering::Relaxed));
+        let quiet = self.is_quiet();
         let options = PlanOptions {
             runs_max: self.options.compaction_runs_max,
             run_bytes_max: self.options.run_bytes_max,
-            quiet: idle >= QUIET_NANOS,
+            quiet,
             force: force.is_some(),
+            sparse: if quiet || force.is_some() { self.sparse(&manifest)? } else { BTreeSet::new() },
             hidden: manifest.hidden.iter().map(|(segment, hidden)| (*segment, hidden.rows)).collect(),
             ..PlanOptions::default()
         };
@@ -133,13 +173,43 @@ impl Inner {
         for segment in manifest.segments.iter().filter(is_meant) {
             tables.entry(segment.table).or_default().push(segment.clone());
         }
+        let (mut jobs, mut bytes) = (Vec::new(), 0);
         for (table, segments) in tables {
             let mut width = |inputs: &[&SegmentInfo]| self.width_of(table, inputs);
-            if let Some(job) = plan(&segments, &options, &mut width)? {
-                return Ok(Some(job));
+            let Some(job) = plan(&segments, &options, &mut width)? else { continue };
+            bytes += job.bytes;
+            match job.bytes < SHARED_SEGMENT_BYTES_MAX as u64 {
+                true => jobs.push(job),
+                false if jobs.is_empty() => return Ok(vec![job]),
+                // Its turn comes once the small ones are done.
+                false => {}
+            }
+            if jobs.len() >= COMPACTION_JOBS_MAX || bytes >= COMPACTION_SHARED_BYTES_MAX {
+                break;
             }
         }
-        Ok(None)
+        Ok(jobs)
+    }
+
+    /// Segments that keep a shared file of which little else is in use.
+    fn sparse(&self, manifest: &Manifest) -> Result<BTreeSet<u64>> {
+        let mut files: BTreeMap<u64, Vec<&SegmentInfo>> = BTreeMap::new();
+        for segment in &manifest.segments {
+            files.entry(segment.file).or_default().push(segment);
+        }
+        let mut sparse = BTreeSet::new();
+        // A segment alone at the beginning has, as far as can be told without a look, a file of its own.
+        let shared = files.into_values().filter(|held| held.len() > 1 || held.iter().any(|s| s.offset > 0));
+        for held in shared {
+            let used: u64 = held.iter().map(|segment| segment.bytes).sum();
+            let Some(path) = held.first().map(|segment| segment.path()) else { continue };
+            let length = self.disk.open(&path).and_then(|file| file.len());
+            let length = length.map_err(|e| StorageError::io("read the length of", &path, e))?;
+            if used < length / COMPACTION_SPARSE_SHARE {
+                sparse.extend(held.iter().map(|segment| segment.id));
+            }
+        }
+        Ok(sparse)
     }
 
     /// The width for the rows of these segments of a table, by what their cell tables say of their rate.
@@ -152,26 +222,43 @@ impl Inner {
         choose_width(&self.segments_of(table, &ids), &schema, partition)
     }
 
-    /// Merges the inputs and publishes; the bytes written.
-    fn run(&self, job: &Job, force: bool) -> Result<u64> {
+    /// Merges the inputs and publishes; the bytes written. Several jobs share a file, and come into force together.
+    fn run(&self, jobs: Vec<Job>, force: bool) -> Result<u64> {
+        let shared = (jobs.len() > 1).then(Shared::default);
+        let is_cancelled = || self.cancel.load(Ordering::Acquire) > 0;
+        let rest = |worked: Duration| self.rest_after(worked, force);
+        let control = Control::new(&*self.options.clock, &is_cancelled, &rest);
+        let done: Result<Vec<Done>> =
+            jobs.into_iter().map(|job| self.merge(job, shared.as_ref(), &control)).collect();
+        let checked = done.and_then(|done| {
+            let Some(shared) = &shared else { return Ok(done) };
+            shared.finish()?;
+            done.iter().try_for_each(|d| compaction::check(&d.written, &d.inputs, &d.schema, &control))?;
+            Ok(done)
+        });
+        if let (Err(_), Some(shared)) = (&checked, &shared) {
+            shared.remove(&*self.disk);
+        }
+        self.put_in_force(&checked?)
+    }
+
+    fn merge(&self, job: Job, shared: Option<&Shared>, control: &Control<'_>) -> Result<Done> {
         let context = Context::new(self);
-        let inputs = self.sources_of(job)?;
+        let inputs = self.sources_of(&job)?;
         let Some(schema) = self.state.lock().catalog.by_id.get(&job.table).cloned() else {
             return Err(StorageError::Cancelled);
         };
         let lattices = self.files.lock().manifest.lattices.get(&job.table).cloned().unwrap_or_default();
-        let is_cancelled = || self.cancel.load(Ordering::Acquire) > 0;
-        let rest = |worked: Duration| self.rest_after(worked, force);
-        let control = Control::new(&*self.options.clock, &is_cancelled, &rest);
         let target = Target {
             disk: &**context.disk,
             take_id: &|| context.take_id(),
             series: context.registry,
             lattices: &lattices,
             threads: context.threads,
+            shared,
         };
-        let written = compaction::run(job, &inputs, &schema, &target, &control)?;
-        self.put_in_force(job, &inputs, &schema, written)
+        let written = compaction::run(&job, &inputs, &schema, &target, control)?;
+        Ok(Done { job, inputs, schema, written })
     }
 
     /// Leaves the machine to writers for a while after some work, as long as there are any; a flush, which brings more
@@ -208,29 +295,33 @@ impl Inner {
 
     /// Rows of the inputs that a flush hid while they were merged are hidden in the outputs too; none comes while this
     /// is made sure of.
-    fn put_in_force(
-        &self,
-        job: &Job,
-        inputs: &[Source],
-        schema: &TableSchema,
-        written: Vec<Written>,
-    ) -> Result<u64> {
+    fn put_in_force(&self, done: &[Done]) -> Result<u64> {
         let no_flush = self.flushing.lock();
         let context = Context::new(self);
-        let bytes = written.iter().map(|w| w.info.bytes).sum();
-        let outputs = open_segments(&context, written.iter().map(|w| w.info.clone()).collect());
-        let result = self.hide_again(job, inputs, schema, &outputs).and_then(|hidden| {
-            self.publish(
-                &no_flush,
-                |files| next_manifest(files, job, &written, &hidden),
-                |state| state.compacted(job.table, &job.inputs, outputs.clone(), &hidden),
-            )
+        let written = || done.iter().flat_map(|done| &done.written);
+        let bytes = written().map(|w| w.info.bytes).sum();
+        let all = open_segments(&context, written().map(|w| w.info.clone()).collect());
+        let result = self.ready(done, &all).and_then(|ready| {
+            let change = |state: &mut State| ready.iter().flat_map(|ready| ready.apply(state)).collect();
+            self.publish(&no_flush, |files| next_manifest(files, &ready), change)
         });
         if matches!(result, Err(StorageError::Cancelled)) {
             // No manifest will ever name these files.
-            outputs.iter().for_each(|segment| segment.file().obsolete());
+            all.iter().for_each(|segment| segment.file().obsolete());
         }
         result.map(|()| bytes)
+    }
+
+    /// Each job with its outputs, which are given in the order of the jobs.
+    fn ready<'a>(&self, done: &'a [Done], outputs: &[Arc<SegmentReader>]) -> Result<Vec<Ready<'a>>> {
+        let mut rest = outputs.iter().cloned();
+        let mut ready = Vec::with_capacity(done.len());
+        for done in done {
+            let outputs: Vec<_> = rest.by_ref().take(done.written.len()).collect();
+            let hidden = self.hide_again(&done.job, &done.inputs, &done.schema, &outputs)?;
+            ready.push(Ready { done, outputs, hidden });
+        }
+        Ok(ready)
     }
 
     fn hide_again(
@@ -281,20 +372,46 @@ fn moved(
     Ok(sets.into_iter().filter(|(_, rows)| !rows.is_empty()).map(set).collect())
 }
 
+/// A job whose outputs are written.
+struct Done {
+    job: Job,
+    inputs: Vec<Source>,
+    schema: Arc<TableSchema>,
+    written: Vec<Written>,
+}
+
+/// The same, its outputs open and all known that hides rows of them.
+struct Ready<'a> {
+    done: &'a Done,
+    outputs: Vec<Arc<SegmentReader>>,
+    hidden: Vec<Arc<Hidden>>,
+}
+
+impl Ready<'_> {
+    /// The segments that leave.
+    fn apply(&self, state: &mut State) -> Vec<Arc<SegmentReader>> {
+        let job = &self.done.job;
+        state.compacted(job.table, &job.inputs, self.outputs.clone(), &self.hidden)
+    }
+}
+
 /// The manifest with the outputs in the place of the inputs; cancelled where these went with their table.
-fn next_manifest(files: &Files, job: &Job, written: &[Written], hidden: &[Arc<Hidden>]) -> Result<Manifest> {
+fn next_manifest(files: &Files, ready: &[Ready<'_>]) -> Result<Manifest> {
     let mut next = (*files.manifest).clone();
     let before = next.segments.len();
-    next.segments.retain(|s| !job.inputs.contains(&s.id));
-    if before - next.segments.len() != job.inputs.len() {
+    let gone: HashSet<u64> = ready.iter().flat_map(|ready| &ready.done.job.inputs).copied().collect();
+    next.segments.retain(|s| !gone.contains(&s.id));
+    if before - next.segments.len() != gone.len() {
         return Err(StorageError::Cancelled);
     }
-    next.segments.extend(written.iter().map(|w| w.info.clone()));
-    next.hidden.retain(|segment, _| !job.inputs.contains(segment));
-    next.hidden.extend(hidden.iter().map(|hidden| (hidden.segment(), hidden.place)));
-    next.segments.sort_by_key(|s| (s.first_seq, s.id));
-    for written in written {
-        next.lattices.entry(job.table).or_default().extend(&written.lattices);
+    next.hidden.retain(|segment, _| !gone.contains(segment));
+    for Ready { done, hidden, .. } in ready {
+        next.segments.extend(done.written.iter().map(|w| w.info.clone()));
+        next.hidden.extend(hidden.iter().map(|hidden| (hidden.segment(), hidden.place)));
+        for written in &done.written {
+            next.lattices.entry(done.job.table).or_default().extend(&written.lattices);
+        }
     }
+    next.segments.sort_by_key(|s| (s.first_seq, s.id));
     Ok(next)
 }

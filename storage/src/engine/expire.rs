@@ -1,14 +1,14 @@
 //! Retention at work: segments that a table no longer keeps leave the manifest.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::state::State;
 use super::{Engine, Inner};
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::retention::Retention;
-use crate::schema::TableId;
+use crate::schema::{TableId, TableSchema};
 use crate::segment::{SegmentInfo, SegmentReader};
 
 /// What retention took away.
@@ -20,6 +20,14 @@ pub struct Expired {
     pub rows: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+/// The tables of a catalog that do not keep all.
+#[derive(Debug, Default)]
+pub(super) struct Limited {
+    /// Which catalog; held so that it tells the same from another and does not keep it.
+    catalog: Weak<BTreeMap<TableId, Arc<TableSchema>>>,
+    tables: Arc<Vec<(TableId, Retention)>>,
 }
 
 impl Engine {
@@ -55,13 +63,13 @@ impl Inner {
     }
 
     fn past_retention(&self, manifest: &Manifest) -> BTreeMap<TableId, Vec<SegmentInfo>> {
-        let (catalog, now) = (self.state.lock().catalog.clone(), self.options.clock.now_nanos());
-        let mut limited: BTreeMap<TableId, (Retention, Vec<&SegmentInfo>)> = BTreeMap::new();
-        for (table, schema) in catalog.by_id.iter() {
-            if let Some(retention) = Retention::of(schema) {
-                limited.insert(*table, (retention, Vec::new()));
-            }
+        let now = self.options.clock.now_nanos();
+        let tables = self.limited_tables();
+        if tables.is_empty() {
+            return BTreeMap::new();
         }
+        let mut limited: BTreeMap<TableId, (Retention, Vec<&SegmentInfo>)> =
+            tables.iter().map(|(table, retention)| (*table, (*retention, Vec::new()))).collect();
         for segment in &manifest.segments {
             if let Some((_, segments)) = limited.get_mut(&segment.table) {
                 segments.push(segment);
@@ -72,6 +80,20 @@ impl Inner {
         };
         let gone = limited.into_iter().map(|(table, limited)| (table, expired(limited)));
         gone.filter(|(_, segments)| !segments.is_empty()).collect()
+    }
+
+    /// The tables that do not keep all. Gathered anew only after the catalog has changed: this is asked once a minute.
+    fn limited_tables(&self) -> Arc<Vec<(TableId, Retention)>> {
+        let by_id = self.state.lock().catalog.by_id.clone();
+        let mut limited = self.limited.lock();
+        if limited.catalog.upgrade().is_none_or(|known| !Arc::ptr_eq(&known, &by_id)) {
+            let of = |(table, schema): (&TableId, &Arc<TableSchema>)| Some((*table, Retention::of(schema)?));
+            *limited = Limited {
+                catalog: Arc::downgrade(&by_id),
+                tables: Arc::new(by_id.iter().filter_map(of).collect()),
+            };
+        }
+        limited.tables.clone()
     }
 }
 

@@ -29,6 +29,7 @@ use parking_lot::{Condvar, Mutex};
 use self::commit::{Committer, Pending};
 use self::compact::Compaction;
 pub use self::expire::Expired;
+use self::expire::Limited;
 use self::flush::Choice;
 pub(crate) use self::open::TRASH_DIR;
 use self::open::{Files, Lasting};
@@ -93,6 +94,8 @@ struct Inner {
     /// Told after each flush; writers over the budget wait for it.
     flushed: Condvar,
     reserve: Reserve,
+    /// The tables that retention is about.
+    limited: Mutex<Limited>,
     counters: Counters,
 }
 
@@ -288,6 +291,7 @@ impl Inner {
             pressed: Condvar::new(),
             flushed: Condvar::new(),
             reserve,
+            limited: Mutex::default(),
             counters: Counters::default(),
             disk,
             options,

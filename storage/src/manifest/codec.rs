@@ -7,6 +7,7 @@ use super::Manifest;
 use crate::bytes::{Cursor, Malformed, Put};
 use crate::distribution::Lattice;
 use crate::error::{Result, StorageError};
+use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_ROWS_MAX};
 use crate::overlay::HiddenPlace;
 use crate::partition::{CellKey, Partition, Width};
 use crate::patch::Place;
@@ -280,6 +281,10 @@ pub(super) fn decode_segment(cursor: &mut Cursor<'_>) -> Result<SegmentInfo, Mal
     let schema_version = cursor.u32("a segment's schema version")?;
     let (rows, bytes) = (cursor.u64("a segment's rows")?, cursor.u64("a segment's length")?);
     let raw_bytes = cursor.u64("a segment's raw length")?;
+    if rows > SEGMENT_ROWS_MAX || bytes.max(raw_bytes) > SEGMENT_BYTES_MAX {
+        return cursor
+            .fail(format!("rows and bytes of a segment within their limits, found {rows} and {bytes}"));
+    }
     let (min_time, max_time) =
         (cursor.i64("a segment's least time")?, cursor.i64("a segment's greatest time")?);
     let (first_seq, last_seq) =

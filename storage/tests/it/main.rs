@@ -19,6 +19,7 @@ mod damage;
 mod fault;
 mod fuzz;
 mod golden;
+mod many_tables;
 mod numbers;
 #[cfg(target_os = "linux")]
 mod power_cut;

@@ -243,8 +243,9 @@ pub(super) fn frozen(
     committer: &mut Committer,
     next_table_id: u32,
 ) -> Frozen {
+    let taken: HashSet<TableId> = chosen.iter().copied().collect();
     let waiting =
-        |id: &TableId| state.tables.get(id).filter(|_| !chosen.contains(id)).and_then(|d| d.first_seq());
+        |id: &TableId| state.tables.get(id).filter(|_| !taken.contains(id)).and_then(|d| d.first_seq());
     let flushed = |id: &TableId| (*id, waiting(id).map_or(state.seq, |first| first - 1));
     let oldest = state.tables.keys().filter_map(waiting).min().unwrap_or(u64::MAX);
     Frozen {
@@ -265,8 +266,3 @@ pub(super) fn is_full(error: &StorageError) -> bool {
 
 /// Segments of a flush below this size share a file.
 pub(super) const SHARED_BYTES_MAX: usize = limits::SHARED_SEGMENT_BYTES_MAX;
-
-/// Keeps what the manifest says of segments in the order of writing within each table.
-pub(super) fn of_table(manifest: &Manifest, table: TableId) -> Vec<SegmentInfo> {
-    manifest.segments.iter().filter(|s| s.table == table).cloned().collect()
-}

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
+use super::SHARED_BYTES_MAX;
 use super::hide::{gather_chunks, write_hidden};
 use super::layout::Layout;
 use super::order::{Chunks, Cut, cut};
-use super::{SHARED_BYTES_MAX, of_table};
 use crate::disk::Disk;
 use crate::distribution::Lattice;
 use crate::engine::Inner;
@@ -93,7 +93,7 @@ pub(in crate::engine) fn write_segments(
     let mut shared: Option<SegmentFileWriter> = None;
     let mut infos = Vec::new();
     for table in tables {
-        let Some(job) = Job::new(context, table, manifest, spilled)? else { continue };
+        let Some(job) = Job::new(context, table)? else { continue };
         for cut in &job.cuts {
             let is_small = job.bytes / job.rows().max(1) * cut.len() < SHARED_BYTES_MAX;
             let begun = if is_small { shared.take() } else { None };
@@ -132,17 +132,12 @@ pub(in crate::engine) fn open_segments(
 }
 
 impl<'a> Job<'a> {
-    fn new(
-        context: &Context<'_>,
-        table: &'a FrozenTable,
-        manifest: &Manifest,
-        spilled: &Fresh,
-    ) -> Result<Option<Self>> {
+    fn new(context: &Context<'_>, table: &'a FrozenTable) -> Result<Option<Self>> {
         let FrozenTable { schema, memtable, .. } = table;
         let Some(seqs) = memtable.seqs() else { return Ok(None) };
         let chunks = gather_chunks(context, table)?;
-        let mut segments = of_table(manifest, schema.id);
-        segments.extend(spilled.segments.iter().map(|s| s.info().clone()).filter(|s| s.table == schema.id));
+        // Those that a recovery has written on its way are among them.
+        let segments: Vec<SegmentInfo> = table.segments.iter().map(|s| s.info().clone()).collect();
         let layout = Layout::new(schema, &chunks.rows, &segments)?;
         let cuts = cut(schema, &chunks, &layout)?;
         Ok(Some(Self { schema, chunks, cuts, seqs, bytes: memtable.bytes() }))
