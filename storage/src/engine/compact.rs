@@ -305,7 +305,8 @@ impl Inner {
             let change = |state: &mut State| ready.iter().flat_map(|ready| ready.apply(state)).collect();
             self.publish(&no_flush, |files| next_manifest(files, &ready), change)
         });
-        if matches!(result, Err(StorageError::Cancelled)) {
+        if result.is_err() && self.is_unnamed() {
+            context.discard();
             // No manifest will ever name these files.
             all.iter().for_each(|segment| segment.file().obsolete());
         }

@@ -42,6 +42,14 @@ impl Inner {
     /// Drops whole segments. No log is needed: the rows are in no frame that would be replayed, and a manifest that is
     /// published leaves them out or is not there.
     pub(super) fn expire(&self) -> Result<Expired> {
+        self.try_expire().or_else(|error| {
+            // What makes room first needs some itself.
+            self.spend_reserve(&error).ok_or(error)?;
+            self.try_expire()
+        })
+    }
+
+    fn try_expire(&self) -> Result<Expired> {
         let series = self.flushing.lock();
         let gone = self.past_retention(&self.files.lock().manifest.clone());
         let all = || gone.values().flatten();

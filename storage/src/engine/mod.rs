@@ -378,7 +378,9 @@ impl Inner {
             let mut flushing = self.flushing.lock();
             let mut committer = self.committer.lock();
             if committer.failed.is_some() {
-                let loaded = open::load(&self.lasting())?;
+                let loaded = open::load(&self.lasting());
+                self.reserve.look(&*self.disk);
+                let loaded = loaded?;
                 self.wal_first.store(loaded.files.manifest.wal_first, Ordering::Relaxed);
                 *self.files.lock() = loaded.files;
                 *self.state.lock() = loaded.state;

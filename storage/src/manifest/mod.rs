@@ -132,7 +132,11 @@ pub(crate) fn load(disk: &dyn Disk) -> Result<Option<(Manifest, u64)>> {
 pub(crate) fn publish(disk: &dyn Disk, manifest: &Manifest) -> Result<u64> {
     let bytes = codec::encode(manifest);
     let path = path_of(manifest.version);
-    disk.publish(&path, &bytes).map_err(|e| StorageError::io("publish", &path, e))?;
+    disk.publish(&path, &bytes).map_err(|e| {
+        // On a full disk half a file would be in the way of the next.
+        let _ = disk.remove(&format!("{path}.tmp"));
+        StorageError::io("publish", &path, e)
+    })?;
     Ok(bytes.len() as u64)
 }
 

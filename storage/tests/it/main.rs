@@ -17,6 +17,7 @@ mod changes;
 mod crash;
 mod damage;
 mod fault;
+mod full;
 mod fuzz;
 mod golden;
 mod many_tables;

@@ -152,9 +152,7 @@ impl Inner {
         let mut series = self.flushing.lock();
         let result = self.try_flush(&mut series, choice).or_else(|error| {
             // The reserve is there for this: a full disk must not keep the log from being made shorter.
-            if !is_full(&error) || !self.reserve.spend(&*self.disk) {
-                return Err(error);
-            }
+            self.spend_reserve(&error).ok_or(error)?;
             self.try_flush(&mut series, choice)
         });
         drop(series);
@@ -171,15 +169,34 @@ impl Inner {
         let before = self.files.lock().manifest.clone();
         let Some(frozen) = self.freeze(&before, choice)? else { return Ok(()) };
         let places = series.store(&self.registry)?;
-        let fresh = write_segments(&Context::new(self), &frozen.tables, &before, &Fresh::default())?;
+        let context = Context::new(self);
+        let fresh = write_segments(&context, &frozen.tables, &before, &Fresh::default())
+            .inspect_err(|_| context.discard())?;
         let tables: Vec<TableId> = frozen.tables.iter().map(|table| table.schema.id).collect();
-        self.publish(
+        let published = self.publish(
             series,
             |files| Ok(next_manifest(files, frozen, &fresh, places)),
             |state| state.flushed(&tables, fresh.segments.clone(), &fresh.hidden),
-        )?;
+        );
+        if published.is_err() && self.is_unnamed() {
+            context.discard();
+        }
+        published?;
         series.published(&self.registry);
         Ok(())
+    }
+
+    /// Gives the reserve up where the disk is full; none where that does not help.
+    pub(super) fn spend_reserve(&self, error: &StorageError) -> Option<()> {
+        (error.is_disk_full() && self.reserve.spend(&*self.disk)).then_some(())
+    }
+
+    /// Whether what was written for a manifest that failed is named by none, now and after a crash: the rename that gives
+    /// a manifest its name is one step, so one that is not seen was not taken.
+    pub(super) fn is_unnamed(&self) -> bool {
+        let files = self.files.lock();
+        files.manifest_version == files.manifest.version
+            || manifest::present(&*self.disk).is_ok_and(|there| !there.contains(&files.manifest_version))
     }
 
     /// Publishes the manifest that follows the one in force, then changes what is visible; `change` gives the
@@ -257,11 +274,6 @@ pub(super) fn frozen(
         wal: committer.first_needed(oldest),
         next_table_id,
     }
-}
-
-/// Whether an error says that the disk is full.
-pub(super) fn is_full(error: &StorageError) -> bool {
-    matches!(error, StorageError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull)
 }
 
 /// Segments of a flush below this size share a file.

@@ -1,9 +1,11 @@
 //! Writes frozen memtables as segments: a file for each large one, one file for all small ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
+
+use parking_lot::Mutex;
 
 use super::SHARED_BYTES_MAX;
 use super::hide::{gather_chunks, write_hidden};
@@ -17,11 +19,16 @@ use crate::error::Result;
 use crate::limits::ROW_GROUP_ROWS_MAX;
 use crate::manifest::Manifest;
 use crate::overlay::Hidden;
-use crate::patch::PatchFile;
+use crate::patch::{self, PATCH_DIR, PatchFile};
 use crate::rows::Rows;
 use crate::schema::{ColumnId, TableId, TableSchema};
-use crate::segment::{SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec};
+use crate::segment::{
+    self, SEGMENT_DIR, SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec,
+};
 use crate::series::SeriesRegistry;
+
+/// Tells the number in a file's name.
+type NumberOf = fn(&str) -> Option<u64>;
 
 /// Row groups gathered while those before them are encoded.
 const GATHERED_AHEAD_MAX: usize = 2;
@@ -33,6 +40,8 @@ pub(in crate::engine) struct Context<'a> {
     /// Numbers of segments and of their files.
     pub(in crate::engine) next_id: &'a AtomicU64,
     pub(in crate::engine) threads: usize,
+    /// The numbers that were taken.
+    pub(in crate::engine) taken: Mutex<Vec<u64>>,
 }
 
 /// What a flush wrote.
@@ -58,7 +67,7 @@ impl Fresh {
 impl<'a> Context<'a> {
     pub(in crate::engine) fn new(inner: &'a Inner) -> Self {
         let Inner { disk, registry, next_segment_id: next_id, options, .. } = inner;
-        Self { disk, registry, next_id, threads: options.threads }
+        Self { disk, registry, next_id, threads: options.threads, taken: Mutex::default() }
     }
 
     /// The patch files that a manifest names. No I/O.
@@ -69,7 +78,23 @@ impl<'a> Context<'a> {
 
     /// A number is spent even where the write fails: the file may be there.
     pub(in crate::engine) fn take_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.taken.lock().push(id);
+        id
+    }
+
+    /// Removes the files that were written with its numbers and that no manifest will name: where a disk is full, each
+    /// further try would leave some. What cannot be removed now goes when the directory is opened.
+    pub(in crate::engine) fn discard(&self) {
+        let taken: HashSet<u64> = self.taken.lock().drain(..).collect();
+        for (dir, number_of) in [(SEGMENT_DIR, segment::number_of as NumberOf), (PATCH_DIR, patch::number_of)]
+        {
+            let names = self.disk.list(dir).unwrap_or_default();
+            let is_taken = |name: &&String| number_of(name).is_some_and(|number| taken.contains(&number));
+            for name in names.iter().filter(is_taken) {
+                let _ = self.disk.remove(&format!("{dir}/{name}"));
+            }
+        }
     }
 }
 
