@@ -102,7 +102,9 @@ pub use operations::{
     Verification, repair, restore, verify,
 };
 pub use partition::{CellKey, Partition, Width};
-pub use retention::{RETENTION_BYTES_OPTION, RETENTION_OPTION, duration_nanos, size_bytes};
+pub use retention::{
+    COLUMN_RETENTION_PREFIX, RETENTION_BYTES_OPTION, RETENTION_OPTION, duration_nanos, size_bytes,
+};
 pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SERIES_MAX_OPTION, SeriesId, TAG_VALUES_MAX_OPTION,
     TIME_COLUMN, TableId, TableSchema,

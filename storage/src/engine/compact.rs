@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use roaring::RoaringBitmap;
 
 use super::Inner;
@@ -21,11 +21,11 @@ use crate::limits::{
 use crate::manifest::Manifest;
 use crate::overlay::{Hidden, Identity, Named, find, set_of};
 use crate::partition::{Partition, Width};
-use crate::schema::{TableId, TableSchema};
+use crate::schema::{ColumnId, TableId, TableSchema};
 use crate::segment::{SegmentInfo, SegmentReader, Written};
 
 /// How often a compaction that was asked for begins anew.
-const CANCELLED_MAX: u32 = 16;
+pub(super) const CANCELLED_MAX: u32 = 16;
 
 /// How the thread is woken, and that it runs one job at a time.
 #[derive(Debug, Default)]
@@ -115,7 +115,7 @@ impl Inner {
             if self.closed.load(Ordering::Acquire) {
                 return;
             }
-            if let Err(error) = self.expire() {
+            if let Err(error) = self.expire().and_then(|_| self.expire_columns(false)) {
                 self.counters.failed(&error);
             }
             looked = self.work_what_is_due(looked);
@@ -148,9 +148,20 @@ impl Inner {
         if jobs.is_empty() {
             return Ok(false);
         }
-        let result = self.run(jobs, force.is_some());
+        let works = jobs.into_iter().map(|job| Work { job, without: BTreeSet::new() }).collect();
+        self.work(works, force.is_some()).map(|()| true)
+    }
+
+    /// Runs jobs, for who holds [`Self::hold_compaction`].
+    pub(super) fn work(&self, works: Vec<Work>, force: bool) -> Result<()> {
+        let result = self.run(works, force);
         self.counters.compacted(&result);
-        result.map(|_| true)
+        result.map(drop)
+    }
+
+    /// Keeps others from beginning a job, once the one that runs has ended.
+    pub(super) fn hold_compaction(&self) -> MutexGuard<'_, ()> {
+        self.compaction.running.lock()
     }
 
     fn plan(&self, force: Option<Force>) -> Result<Vec<Job>> {
@@ -223,13 +234,13 @@ impl Inner {
     }
 
     /// Merges the inputs and publishes; the bytes written. Several jobs share a file, and come into force together.
-    fn run(&self, jobs: Vec<Job>, force: bool) -> Result<u64> {
-        let shared = (jobs.len() > 1).then(Shared::default);
+    fn run(&self, works: Vec<Work>, force: bool) -> Result<u64> {
+        let shared = (works.len() > 1).then(Shared::default);
         let is_cancelled = || self.cancel.load(Ordering::Acquire) > 0;
         let rest = |worked: Duration| self.rest_after(worked, force);
         let control = Control::new(&*self.options.clock, &is_cancelled, &rest);
         let done: Result<Vec<Done>> =
-            jobs.into_iter().map(|job| self.merge(job, shared.as_ref(), &control)).collect();
+            works.into_iter().map(|work| self.merge(work, shared.as_ref(), &control)).collect();
         let checked = done.and_then(|done| {
             let Some(shared) = &shared else { return Ok(done) };
             shared.finish()?;
@@ -242,12 +253,16 @@ impl Inner {
         self.put_in_force(&checked?)
     }
 
-    fn merge(&self, job: Job, shared: Option<&Shared>, control: &Control<'_>) -> Result<Done> {
+    fn merge(&self, work: Work, shared: Option<&Shared>, control: &Control<'_>) -> Result<Done> {
+        let Work { job, without } = work;
         let context = Context::new(self);
         let inputs = self.sources_of(&job)?;
-        let Some(schema) = self.state.lock().catalog.by_id.get(&job.table).cloned() else {
+        let Some(mut schema) = self.state.lock().catalog.by_id.get(&job.table).cloned() else {
             return Err(StorageError::Cancelled);
         };
+        if !without.is_empty() {
+            Arc::make_mut(&mut schema).columns.retain(|column| !without.contains(&column.id));
+        }
         let lattices = self.files.lock().manifest.lattices.get(&job.table).cloned().unwrap_or_default();
         let target = Target {
             disk: &**context.disk,
@@ -371,6 +386,12 @@ fn moved(
     }
     let set = |(segment, rows): (u64, RoaringBitmap)| (schema.id, segment, Arc::new(rows));
     Ok(sets.into_iter().filter(|(_, rows)| !rows.is_empty()).map(set).collect())
+}
+
+/// A job, and the columns that what comes out is to be without.
+pub(super) struct Work {
+    pub(super) job: Job,
+    pub(super) without: BTreeSet<ColumnId>,
 }
 
 /// A job whose outputs are written.

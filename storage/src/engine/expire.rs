@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Weak};
 
+use parking_lot::MutexGuard;
+
 use super::state::State;
 use super::{Engine, Inner};
 use crate::error::Result;
 use crate::manifest::Manifest;
-use crate::retention::Retention;
-use crate::schema::{TableId, TableSchema};
+use crate::retention::{Retention, column_ages};
+use crate::schema::{ColumnId, TableId, TableSchema};
 use crate::segment::{SegmentInfo, SegmentReader};
 
 /// What retention took away.
@@ -20,6 +22,8 @@ pub struct Expired {
     pub rows: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Segments that were written anew without a column.
+    pub stripped: u64,
 }
 
 /// The tables of a catalog that do not keep all.
@@ -28,13 +32,16 @@ pub(super) struct Limited {
     /// Which catalog; held so that it tells the same from another and does not keep it.
     catalog: Weak<BTreeMap<TableId, Arc<TableSchema>>>,
     tables: Arc<Vec<(TableId, Retention)>>,
+    /// Columns that go before their rows, each with its age.
+    columns: Arc<BTreeMap<TableId, Vec<(ColumnId, i64)>>>,
 }
 
 impl Engine {
-    /// Drops what is past the retention of its table, as the engine does by itself once a minute. Rows still in memory
-    /// go after their flush.
+    /// Drops what is past the retention of its table or column, as the engine does by itself once a minute. Rows still in
+    /// memory go after their flush.
     pub fn expire(&self) -> Result<Expired> {
-        self.inner.expire()
+        let expired = self.inner.expire()?;
+        Ok(Expired { stripped: self.inner.expire_columns(true)?, ..expired })
     }
 }
 
@@ -57,6 +64,7 @@ impl Inner {
             segments: all().count() as u64,
             rows: all().map(|s| s.rows).sum(),
             bytes: all().map(|s| s.bytes).sum(),
+            stripped: 0,
         };
         if expired.segments > 0 {
             let ids: HashSet<u64> = all().map(|s| s.id).collect();
@@ -92,16 +100,27 @@ impl Inner {
 
     /// The tables that do not keep all. Gathered anew only after the catalog has changed: this is asked once a minute.
     fn limited_tables(&self) -> Arc<Vec<(TableId, Retention)>> {
+        self.limited().tables.clone()
+    }
+
+    /// The columns whose values go before their rows.
+    pub(super) fn limited_columns(&self) -> Arc<BTreeMap<TableId, Vec<(ColumnId, i64)>>> {
+        self.limited().columns.clone()
+    }
+
+    fn limited(&self) -> MutexGuard<'_, Limited> {
         let by_id = self.state.lock().catalog.by_id.clone();
         let mut limited = self.limited.lock();
         if limited.catalog.upgrade().is_none_or(|known| !Arc::ptr_eq(&known, &by_id)) {
             let of = |(table, schema): (&TableId, &Arc<TableSchema>)| Some((*table, Retention::of(schema)?));
+            let columns = by_id.iter().map(|(table, schema)| (*table, column_ages(schema)));
             *limited = Limited {
                 catalog: Arc::downgrade(&by_id),
                 tables: Arc::new(by_id.iter().filter_map(of).collect()),
+                columns: Arc::new(columns.filter(|(_, ages)| !ages.is_empty()).collect()),
             };
         }
-        limited.tables.clone()
+        limited
     }
 }
 

@@ -15,6 +15,7 @@ mod reserve;
 mod room;
 mod state;
 mod status;
+mod strip;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use self::reserve::Reserve;
 use self::state::State;
 use self::status::Counters;
 pub use self::status::EngineStatus;
+use self::strip::Stripped;
 use crate::batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 use crate::budget::MemoryBudget;
 use crate::catalog::{self, Catalog};
@@ -96,6 +98,8 @@ struct Inner {
     reserve: Reserve,
     /// The tables that retention is about.
     limited: Mutex<Limited>,
+    /// What of column retention is done.
+    stripped: Mutex<Stripped>,
     counters: Counters,
 }
 
@@ -292,6 +296,7 @@ impl Inner {
             flushed: Condvar::new(),
             reserve,
             limited: Mutex::default(),
+            stripped: Mutex::default(),
             counters: Counters::default(),
             disk,
             options,

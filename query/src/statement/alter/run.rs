@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use driftline_storage::{CatalogChange, Snapshot, TableSchema, WriteBatch};
+use driftline_storage::{COLUMN_RETENTION_PREFIX, CatalogChange, Snapshot, TableSchema, WriteBatch};
 
 use super::schema::Target;
 use super::{Alter, Change};
@@ -12,7 +12,7 @@ use crate::model::{
     BASELINE_PREFIX, Model, RECEIVED_AT, baseline_key, decode_baseline, decode_model, encode_baseline,
     encode_model, is_reserved, labels_table, model_key,
 };
-use crate::statement::{Kind, create, option};
+use crate::statement::{Kind, column, create, option};
 use crate::write::{Exactness, Ingest};
 
 /// Changes a table or model.
@@ -128,10 +128,15 @@ fn entries(
         Change::RenameColumn { from, to } => {
             return column_renamed(snapshot, &model.name, &target.column(from)?.name, to);
         }
-        Change::Add { .. } | Change::Drop { .. } | Change::Retype { .. } => return Ok(Vec::new()),
+        Change::Add { .. } | Change::Drop { .. } | Change::Retype { .. } | Change::Retain { .. } => {
+            return Ok(Vec::new());
+        }
     }
     let model = Model::new(&model.name, model.options, model.created_at);
-    after.options = option::of_predictions(&model.options);
+    // Those of columns stand beside these, and are no options of the model.
+    after.options.retain(|name, _| name.starts_with(COLUMN_RETENTION_PREFIX));
+    after.options.extend(option::of_predictions(&model.options));
+    column::check_retention(&target.shown(), &after.options)?;
     Ok(vec![CatalogChange::PutEntry { key, value: encode_model(&model)? }])
 }
 
