@@ -209,8 +209,9 @@ impl Inner {
             files.entry(segment.file).or_default().push(segment);
         }
         let mut sparse = BTreeSet::new();
-        // A segment alone at the beginning has, as far as can be told without a look, a file of its own.
-        let shared = files.into_values().filter(|held| held.len() > 1 || held.iter().any(|s| s.offset > 0));
+        // Only small segments share a file.
+        let is_small = |segment: &&SegmentInfo| segment.bytes < SHARED_SEGMENT_BYTES_MAX as u64;
+        let shared = files.into_values().filter(|held| held.iter().all(is_small));
         for held in shared {
             let used: u64 = held.iter().map(|segment| segment.bytes).sum();
             let Some(path) = held.first().map(|segment| segment.path()) else { continue };
