@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use driftline_benches::Result;
-use driftline_benches::figures::{data, decode, erase, idle, ingest, open, reopen, size};
+use driftline_benches::figures::{data, decode, erase, idle, ingest, open, reopen, size, tables};
 use driftline_benches::report::Report;
 use driftline_benches::workload::{Kind, QUICK, SEED, Workload};
 
@@ -83,6 +83,18 @@ enum Command {
         /// What the figures are called.
         #[arg(long)]
         figure: String,
+    },
+    /// Create very many tables and write to all of them in turn.
+    Tables {
+        /// A new directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        tables: u64,
+        /// Leave the minute out in which nothing is done.
+        #[arg(long)]
+        quick: bool,
     },
     /// Load TSBS and predictions at reduced size and do nothing.
     Idle {
@@ -181,6 +193,7 @@ fn run(command: Command, report: &mut Report) -> Result<()> {
         Command::ReopenFill { one, wal_bytes } => reopen::fill(one.rows.workload(), &one.dir, wal_bytes),
         Command::OpenFill { dir, segments, tables } => open::fill(&dir, segments, tables),
         Command::OpenOnce { dir, figure } => reopen::open_once(&figure, &dir, report),
+        Command::Tables { dir, tables, quick } => tables::run(&dir, tables, !quick, report),
         Command::Idle { dir, minutes, divisor } => {
             let workload = |kind| Workload { kind, divisor, seed: SEED };
             let both = [workload(Kind::Tsbs), workload(Kind::Predictions)];

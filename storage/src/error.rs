@@ -10,7 +10,7 @@ pub type Result<T, E = StorageError> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum StorageError {
     /// The operating system refused a call.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}: {source}{}", remedy(.source))]
     Io {
         /// What was tried, as a verb: `append to`, `sync`, `read`.
         action: &'static str,
@@ -244,7 +244,24 @@ fn whose(series: &Option<u32>) -> String {
     series.map_or_else(|| "its small cells together".into(), |series| format!("series {series}"))
 }
 
+/// What to do about an error of the system, where that can be said.
+fn remedy(source: &io::Error) -> &'static str {
+    match is_full(source) {
+        true => "; make room on the disk, reads go on meanwhile and writes do again by themselves",
+        false => "",
+    }
+}
+
+fn is_full(source: &io::Error) -> bool {
+    matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl StorageError {
+    /// Whether it says that the disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_full(source))
+    }
+
     /// An `io::Error` with what was tried and on which file.
     pub fn io(action: &'static str, path: impl Into<String>, source: io::Error) -> Self {
         Self::Io { action, path: path.into(), source }

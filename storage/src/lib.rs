@@ -70,6 +70,8 @@ pub mod distribution;
 mod encoding;
 mod engine;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod inspect;
 mod label;
 mod ledger;
@@ -87,6 +89,7 @@ mod schema_codec;
 mod segment;
 mod series;
 mod snapshot;
+mod tables;
 mod wal;
 mod writers;
 
@@ -107,7 +110,9 @@ pub use operations::{
     RestoreReport, Verification, repair, restore, verify,
 };
 pub use partition::{CellKey, Partition, Width};
-pub use retention::{RETENTION_BYTES_OPTION, RETENTION_OPTION, duration_nanos, size_bytes};
+pub use retention::{
+    COLUMN_RETENTION_PREFIX, RETENTION_BYTES_OPTION, RETENTION_OPTION, duration_nanos, size_bytes,
+};
 pub use schema::{
     Column, ColumnId, ColumnType, Meaning, NO_TAGS, Role, SERIES_MAX_OPTION, SeriesId, TAG_VALUES_MAX_OPTION,
     TIME_COLUMN, TableId, TableSchema,

@@ -26,6 +26,8 @@ pub const TAGS_MAX: usize = u32::MAX as usize;
 pub const SERIES_BLOCK_BYTES_MAX: usize = 64 << 20;
 /// Series files that may pile up before they are written anew as one.
 pub const SERIES_FILES_MAX: usize = 8;
+/// The greatest sequence that a log may begin with: 2^62. A greater one is damage, and below it none overflows.
+pub const SEQUENCE_MAX: u64 = 1 << 62;
 /// Rows in one page of a segment; one page decodes into one record batch of DataFusion's default size.
 pub const PAGE_ROWS_MAX: usize = 8_192;
 /// Rows in one row group of a segment (one pco chunk per numeric column).
@@ -48,6 +50,10 @@ pub const STATISTICS_CELL_ROWS_MIN: u64 = 64;
 pub const VALUE_BYTES_MAX: usize = BATCH_BYTES_MAX;
 /// Row groups in one segment.
 pub const ROW_GROUPS_MAX: usize = 65_536;
+/// Rows of one segment: what 32 bits can count.
+pub const SEGMENT_ROWS_MAX: u64 = u32::MAX as u64;
+/// Bytes of one segment, as they are and as plain Arrow arrays: 2^44. Those of all together then stay within 64 bits.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 44;
 /// Sections in the footer of a segment.
 pub const SECTIONS_MAX: usize = 64;
 /// Bytes of one section in the footer of a segment.
@@ -128,6 +134,12 @@ pub const RUN_BYTES_MAX: u64 = 256 << 20;
 pub const COMPACTION_INPUTS_MAX: usize = 16;
 /// Bytes of flushed segments that one compaction takes, unless a single flush wrote more: 1 GiB.
 pub const COMPACTION_BYTES_MAX: u64 = 1 << 30;
+/// Small tables that are compacted together, into one file and with one manifest.
+pub const COMPACTION_JOBS_MAX: usize = 1_024;
+/// Bytes of flushed segments and runs of small tables that are compacted together: 32 MiB.
+pub const COMPACTION_SHARED_BYTES_MAX: u64 = 32 << 20;
+/// A run is rewritten where those of its file that are in use are less than one in so many bytes of the file.
+pub const COMPACTION_SPARSE_SHARE: u64 = 4;
 /// Decoded bytes of one interval that compaction sorts anew in memory where widths differ: 128 MiB. Larger intervals
 /// keep the width they have.
 pub const COMPACTION_SORT_BYTES_MAX: u64 = 128 << 20;

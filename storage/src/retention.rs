@@ -1,12 +1,15 @@
 //! How long a table keeps its rows: by age, by bytes.
 
-use crate::schema::TableSchema;
+use crate::schema::{Column, ColumnId, Role, TableSchema};
 use crate::segment::SegmentInfo;
 
 /// The option that limits age, such as `30 days`.
 pub const RETENTION_OPTION: &str = "retention";
 /// The option that limits bytes, such as `10 GB`.
 pub const RETENTION_BYTES_OPTION: &str = "retention_bytes";
+
+/// The option that limits how long the values of one column are kept begins with this, and ends with its name.
+pub const COLUMN_RETENTION_PREFIX: &str = "retention.";
 
 const DURATIONS: [(&[&str], i64); 8] = [
     (&["ns", "nanosecond", "nanoseconds"], 1),
@@ -49,6 +52,17 @@ fn number_and_unit(text: &str) -> (&str, String) {
     let text = text.trim();
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     (number, unit.trim().to_lowercase())
+}
+
+/// The columns of a table whose values go before its rows, each with how old they may be, in nanoseconds. What names no
+/// field or cannot be read keeps all.
+pub(crate) fn column_ages(schema: &TableSchema) -> Vec<(ColumnId, i64)> {
+    let age = |column: &Column| {
+        let option = schema.options.get(&format!("{COLUMN_RETENTION_PREFIX}{}", column.name))?;
+        Some((column.id, duration_nanos(option)?))
+    };
+    let goes = |column: &&Column| matches!(column.role, Role::Field | Role::Subject);
+    schema.columns.iter().filter(goes).filter_map(age).collect()
 }
 
 /// What a table's options say.

@@ -14,6 +14,7 @@ use crate::overlay::{Deletion, Hidden, View};
 use crate::schema::{Column, TableId, TableSchema};
 use crate::segment::{SegmentReader, TimeRange};
 use crate::series::SeriesRegistry;
+use crate::tables::Tables;
 
 /// One moment of the whole database. Cheap to clone; later writes do not change it.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct Snapshot(Arc<Moment>);
 struct Moment {
     seq: u64,
     catalog: Catalog,
-    tables: BTreeMap<TableId, TableData>,
+    tables: Tables<TableData>,
     registry: Arc<SeriesRegistry>,
 }
 
@@ -83,7 +84,7 @@ impl Snapshot {
     pub(crate) fn new(
         seq: u64,
         catalog: Catalog,
-        tables: BTreeMap<TableId, TableData>,
+        tables: Tables<TableData>,
         registry: Arc<SeriesRegistry>,
     ) -> Self {
         Self(Arc::new(Moment { seq, catalog, tables, registry }))

@@ -11,6 +11,7 @@ pub mod open;
 pub mod reopen;
 mod ring;
 pub mod size;
+pub mod tables;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,14 @@
 //! Columns as CREATE writes them: `name TYPE [ROLE [NUMERIC | CATEGORICAL]] [INDEX]`.
 
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
-use driftline_storage::{Column, ColumnType, Meaning, Role, TIME_COLUMN};
+use driftline_storage::{
+    COLUMN_RETENTION_PREFIX, Column, ColumnType, Meaning, RETENTION_OPTION, Role, TIME_COLUMN, duration_nanos,
+};
+
+use std::collections::BTreeMap;
 
 use super::parser::{Parser, wrong_at};
+use crate::duration;
 use crate::error::{QueryError, Result};
 use crate::limits::VECTOR_NUMBERS_MAX;
 
@@ -32,21 +37,25 @@ const ROLES: [(&str, Role, Option<Meaning>); 19] = [
 
 const TYPES: &str = "BOOLEAN, BIGINT, DOUBLE, TEXT, TIMESTAMP, JSON, VECTOR(n), DISTRIBUTION";
 
+/// Columns, and the options of their table that were written beside them.
+pub(super) type Columns = (Vec<Column>, BTreeMap<String, String>);
+
 /// `( column, .. )`: at least one.
-pub(super) fn list(parser: &mut Parser<'_>) -> Result<Vec<Column>> {
+pub(super) fn list(parser: &mut Parser<'_>) -> Result<Columns> {
     if !parser.take(&Token::LParen) {
         return Err(parser.expected("( and the columns"));
     }
-    let mut columns: Vec<Column> = Vec::new();
+    let (mut columns, mut options): Columns = (Vec::new(), BTreeMap::new());
     loop {
         let at = parser.peek().span.start;
-        let column = column(parser)?;
+        let (column, retention) = column(parser)?;
+        options.extend(retention.map(|retention| (retention_option(&column.name), retention)));
         if columns.iter().any(|known| known.name == column.name) {
             return Err(wrong_at(&format!("column {} is there twice", column.name), at));
         }
         columns.push(column);
         if parser.take(&Token::RParen) {
-            return Ok(columns);
+            return Ok((columns, options));
         }
         if !parser.take(&Token::Comma) {
             return Err(parser.expected(&format!("a comma, ) or one of the roles {}", role_names())));
@@ -54,15 +63,63 @@ pub(super) fn list(parser: &mut Parser<'_>) -> Result<Vec<Column>> {
     }
 }
 
-/// One column.
-pub(super) fn column(parser: &mut Parser<'_>) -> Result<Column> {
+/// The option of a table that says how long the values of a column are kept.
+pub(super) fn retention_option(column: &str) -> String {
+    format!("{COLUMN_RETENTION_PREFIX}{column}")
+}
+
+/// How long values are kept, as written.
+pub(super) fn age(parser: &mut Parser<'_>) -> Result<String> {
+    let at = parser.peek().span.start;
+    let Token::SingleQuotedString(age) = parser.peek().token else {
+        return Err(parser.expected("how long values are kept, such as '30 days'"));
+    };
+    parser.next();
+    duration::nanos(&age).map_err(|error| wrong_at(&format!("RETENTION: {error}"), at))?;
+    Ok(age)
+}
+
+/// Why a column is kept as long as its rows.
+pub(super) fn stays(column: &Column) -> String {
+    format!(
+        "column {} tells where and when its rows belong: it is kept as long as they are, and has no RETENTION",
+        column.name
+    )
+}
+
+/// Whether values can go before their rows.
+pub(super) fn can_go(role: Role) -> bool {
+    matches!(role, Role::Field | Role::Subject)
+}
+
+/// Values of columns go before their rows: a column cannot be kept for longer than its table keeps rows.
+pub(super) fn check_retention(what: &str, options: &BTreeMap<String, String>) -> Result<()> {
+    let Some(rows) = options.get(RETENTION_OPTION).and_then(|age| duration_nanos(age)) else { return Ok(()) };
+    for (option, age) in options {
+        let Some(column) = option.strip_prefix(COLUMN_RETENTION_PREFIX) else { continue };
+        if duration_nanos(age).is_some_and(|age| age >= rows) {
+            return Err(QueryError::Invalid(format!(
+                "{what} keeps its rows for {}: column {column} cannot be kept for {age}, which is not shorter",
+                options.get(RETENTION_OPTION).map_or("", String::as_str)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// One column, and how long its values are kept, if that was said.
+pub(super) fn column(parser: &mut Parser<'_>) -> Result<(Column, Option<String>)> {
     let start = parser.peek().span.start;
     let name = parser.identifier("the name of a column")?;
     let ty = column_type(parser)?;
     let mut column = Column::new(name, ty, Role::Field);
-    let mut written = false;
+    let (mut written, mut kept) = (false, None);
     while let Token::Word(word) = parser.peek().token {
         let at = parser.peek().span.start;
+        if word.quote_style.is_none() && parser.eat(&["RETENTION"]) {
+            kept = Some(age(parser)?);
+            continue;
+        }
         let Some((role_word, role, meaning)) = role(&word.value).filter(|_| word.quote_style.is_none())
         else {
             return Err(wrong_at(&unknown_role(&word.value), at));
@@ -84,7 +141,10 @@ pub(super) fn column(parser: &mut Parser<'_>) -> Result<Column> {
         column.role = Role::Time;
     }
     check(&column, start)?;
-    Ok(column)
+    if kept.is_some() && !can_go(column.role) {
+        return Err(wrong_at(&stays(&column), start));
+    }
+    Ok((column, kept))
 }
 
 /// Numeric or categorical, as said or by the type.

@@ -16,7 +16,9 @@ use crate::write::Ingest;
 
 /// Creates a table.
 pub(super) fn table(ingest: &Ingest, create: &Create) -> Result<()> {
-    let options = option::of_table(&create.options)?;
+    let mut options = option::of_table(&create.options)?;
+    options.extend(create.column_options.clone());
+    column::check_retention(&format!("table {}", create.name), &options)?;
     let mut schema = TableSchema::new(&create.name, columns("table", create)?);
     schema.options = options;
     ingest.change(|snapshot| {
@@ -33,6 +35,8 @@ pub(super) fn model(ingest: &Ingest, create: &Create) -> Result<()> {
     let options = option::of_model(&create.options)?;
     let mut predictions = TableSchema::new(&create.name, columns("model", create)?);
     predictions.options = option::of_predictions(&options);
+    predictions.options.extend(create.column_options.clone());
+    column::check_retention(&format!("model {}", create.name), &predictions.options)?;
     let labels = labels(&predictions)?;
     let entry = Model::new(&create.name, options, ingest.now_nanos());
     ingest.change(|snapshot| {
@@ -151,5 +155,8 @@ pub(super) fn labels(predictions: &TableSchema) -> Result<Option<TableSchema>> {
     // A label is no older than its prediction, so it goes no earlier.
     let retention = predictions.options.get(RETENTION_OPTION);
     labels.options.extend(retention.map(|retention| (RETENTION_OPTION.to_owned(), retention.clone())));
+    let kept = labels.columns.iter().map(|column| column::retention_option(&column.name));
+    let kept: Vec<_> = kept.filter_map(|name| predictions.options.get_key_value(&name)).collect();
+    labels.options.extend(kept.into_iter().map(|(name, age)| (name.clone(), age.clone())));
     Ok(Some(labels))
 }

@@ -14,6 +14,8 @@ mod permit;
 mod resolve;
 mod run;
 
+use std::collections::BTreeMap;
+
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::Query;
 use driftline_storage::Column;
@@ -50,6 +52,8 @@ pub(crate) struct Create {
     pub(crate) name: String,
     /// Its columns as written.
     pub(crate) columns: Vec<Column>,
+    /// What was written beside them and is an option of the table.
+    pub(crate) column_options: BTreeMap<String, String>,
     /// What stands in `WITH (..)`.
     pub(crate) options: Vec<option::Setting>,
     /// Whether it is well if there is one already.

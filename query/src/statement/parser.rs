@@ -109,9 +109,9 @@ impl<'a> Parser<'a> {
                  then INSERT INTO {name} SELECT .."
             )));
         }
-        let columns = column::list(self)?;
+        let (columns, column_options) = column::list(self)?;
         let options = option::list(self)?;
-        Ok(Create { name, columns, options, if_not_exists })
+        Ok(Create { name, columns, column_options, options, if_not_exists })
     }
 
     fn create_baseline(&mut self) -> Result<Statement> {

@@ -432,3 +432,32 @@ async fn a_delete_in_the_log_is_read_although_its_column_is_gone() {
     let db = Database::open(&path).unwrap();
     assert_eq!(rows(&db, "SELECT id FROM t ORDER BY time").await, [["b"], ["c"]]);
 }
+
+#[tokio::test]
+async fn values_of_a_column_are_kept_for_as_long_as_said() {
+    let db = Database::open_in_memory().unwrap();
+    db.sql("CREATE TABLE p (id TEXT KEY, prompt TEXT RETENTION '30 days', n BIGINT) WITH (retention = '90 days')")
+        .await
+        .unwrap();
+    let kept = |db: &Database, column: &str| {
+        let table = db.engine().snapshot().table("p").unwrap().clone();
+        table.options.get(&format!("retention.{column}")).cloned()
+    };
+    assert_eq!(kept(&db, "prompt").as_deref(), Some("30 days"));
+    db.sql("ALTER TABLE p RENAME COLUMN prompt TO asked; ALTER TABLE p ALTER COLUMN n SET RETENTION '1 day'")
+        .await
+        .unwrap();
+    assert_eq!((kept(&db, "prompt"), kept(&db, "asked").as_deref()), (None, Some("30 days")));
+    assert_eq!(kept(&db, "n").as_deref(), Some("1 day"));
+    db.sql("ALTER TABLE p ALTER COLUMN n DROP RETENTION; ALTER TABLE p DROP COLUMN asked").await.unwrap();
+    assert_eq!((kept(&db, "n"), kept(&db, "asked")), (None, None));
+    for (sql, why) in [
+        ("ALTER TABLE p ALTER COLUMN n SET RETENTION '90 days'", "not shorter"),
+        ("ALTER TABLE p ALTER COLUMN id SET RETENTION '1 day'", "has no RETENTION"),
+        ("ALTER TABLE p ALTER COLUMN n SET RETENTION 'soon'", "RETENTION"),
+        ("CREATE TABLE q (host TEXT TAG RETENTION '1 day')", "has no RETENTION"),
+    ] {
+        let error = db.sql(sql).await.unwrap_err().to_string();
+        assert!(error.contains(why), "{sql}: {error}");
+    }
+}

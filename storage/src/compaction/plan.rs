@@ -5,7 +5,7 @@
 //! the rows: so no row needs a sequence of its own. Both follow from what a job takes: neighbours in order of
 //! writing, cut only between disjoint write ranges, and every run that shares a cell with what comes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::limits::{COMPACTION_BYTES_MAX, COMPACTION_INPUTS_MAX, ROW_GROUP_ROWS_MAX, RUN_BYTES_MAX};
@@ -42,6 +42,8 @@ pub(crate) struct PlanOptions {
     pub(crate) force: bool,
     /// How many rows of a segment are hidden, where any are.
     pub(crate) hidden: BTreeMap<u64, u64>,
+    /// Segments that keep a shared file of which little else is in use.
+    pub(crate) sparse: BTreeSet<u64>,
 }
 
 impl Default for PlanOptions {
@@ -54,6 +56,7 @@ impl Default for PlanOptions {
             quiet: false,
             force: false,
             hidden: BTreeMap::new(),
+            sparse: BTreeSet::new(),
         }
     }
 }
@@ -242,11 +245,13 @@ impl<'a> Stretch<'a> {
         Ok(Some(self.make(inputs, width, 1, options)))
     }
 
-    /// A run is rewritten without its hidden rows: any such when asked, else where they are many.
+    /// A run is rewritten without its hidden rows: any such when asked, else where they are many. So is one that keeps a
+    /// file alive of which hardly anything is in use.
     fn shed(&self, options: &PlanOptions, width: &mut ChooseWidth<'_>) -> Result<Option<Job>> {
         let is_worth_it = |run: &&&SegmentInfo| {
             let hidden = options.hidden.get(&run.id).copied().unwrap_or(0);
-            hidden > 0 && (options.force || hidden as f64 >= HIDDEN_SHARE * run.rows as f64)
+            let is_shed = hidden > 0 && (options.force || hidden as f64 >= HIDDEN_SHARE * run.rows as f64);
+            is_shed || options.sparse.contains(&run.id)
         };
         let Some(run) = self.runs.iter().find(is_worth_it) else { return Ok(None) };
         let (inputs, width) = self.with_touched(&[run], &[], width)?;

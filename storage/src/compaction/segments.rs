@@ -1,5 +1,6 @@
 //! The merge over segment files: readers as its inputs, a file a run as its outputs.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -41,6 +42,30 @@ pub(crate) struct Target<'a> {
     pub(crate) lattices: &'a BTreeMap<ColumnId, Lattice>,
     /// Row groups encoded at once.
     pub(crate) threads: usize,
+    /// Where what comes out goes together with that of other jobs; each segment gets a file of its own without it.
+    pub(crate) shared: Option<&'a Shared>,
+}
+
+/// A file that the segments of several small jobs share: tables that few rows come to have no file each.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    file: RefCell<Option<SegmentFileWriter>>,
+    number: Cell<Option<u64>>,
+}
+
+impl Shared {
+    /// Makes its bytes durable. Only then they can be read.
+    pub(crate) fn finish(&self) -> Result<()> {
+        self.file.take().map_or(Ok(()), SegmentFileWriter::finish)
+    }
+
+    /// Takes it away, as far as the disk lets itself be cleaned; open removes the rest.
+    pub(crate) fn remove(&self, disk: &dyn Disk) {
+        drop(self.file.take());
+        if let Some(number) = self.number.take() {
+            let _ = disk.remove(&SegmentFile::path_of(number));
+        }
+    }
 }
 
 impl fmt::Debug for Target<'_> {
@@ -51,6 +76,9 @@ impl fmt::Debug for Target<'_> {
 
 /// Merges the segments of a job, given in any order, into new files, synced but named by no manifest yet. After an
 /// error no file of it is left, as far as the disk lets itself be cleaned; open removes the rest.
+///
+/// Of a job that writes to a shared file nothing is synced, and nothing removed: the caller does both, and has to
+/// [`check`] it in between.
 pub(crate) fn run(
     job: &Job,
     inputs: &[Source],
@@ -69,12 +97,26 @@ pub(crate) fn run(
     }
     let mut files = Files { target, schema, lattices: target.lattices.clone(), numbers: Vec::new() };
     let readers: Vec<_> = ordered.iter().map(|input| input.source.segment.clone()).collect();
-    let written = merge::run(job, &ordered, schema, &mut files, control)
-        .and_then(|written| summaries::check_all(&written, &readers, schema, control).map(|()| written));
+    let written =
+        merge::run(job, &ordered, schema, &mut files, control).and_then(|written| match target.shared {
+            None => summaries::check_all(&written, &readers, schema, control).map(|()| written),
+            Some(_) => Ok(written),
+        });
     if written.is_err() {
         files.remove();
     }
     written
+}
+
+/// Counts what was written to a shared file, which is finished, against what it was merged from.
+pub(crate) fn check(
+    written: &[Merged],
+    inputs: &[Source],
+    schema: &TableSchema,
+    control: &Control<'_>,
+) -> Result<()> {
+    let readers: Vec<_> = inputs.iter().map(|source| source.segment.clone()).collect();
+    summaries::check_all(written, &readers, schema, control)
 }
 
 /// A segment with the rows of it that are hidden.
@@ -226,9 +268,7 @@ impl Outputs<Numbered> for Files<'_> {
     type Written = Merged;
 
     fn write(&mut self, job: &Job, fill: &mut Fill<'_, Numbered>) -> Result<(Merged, u64)> {
-        let number = (self.target.take_id)();
-        self.numbers.push(number);
-        let mut file = SegmentFileWriter::create(self.target.disk, number)?;
+        let mut file = self.begin()?;
         let writer = file.begin(SegmentSpec {
             id: (self.target.take_id)(),
             schema: self.schema,
@@ -245,7 +285,7 @@ impl Outputs<Numbered> for Files<'_> {
         fill(&mut traced)?;
         let Traced { writer, origins } = traced;
         let written = writer.finish()?;
-        file.finish()?;
+        self.end(file)?;
         self.lattices.extend(written.lattices.clone());
         let rows = written.info.rows;
         Ok((Merged { written, origins }, rows))
@@ -253,6 +293,24 @@ impl Outputs<Numbered> for Files<'_> {
 }
 
 impl Files<'_> {
+    fn begin(&mut self) -> Result<SegmentFileWriter> {
+        if let Some(begun) = self.target.shared.and_then(|shared| shared.file.take()) {
+            return Ok(begun);
+        }
+        let number = (self.target.take_id)();
+        match self.target.shared {
+            Some(shared) => shared.number.set(Some(number)),
+            None => self.numbers.push(number),
+        }
+        SegmentFileWriter::create(self.target.disk, number)
+    }
+
+    fn end(&self, file: SegmentFileWriter) -> Result<()> {
+        let Some(shared) = self.target.shared else { return file.finish() };
+        shared.file.replace(Some(file));
+        Ok(())
+    }
+
     fn remove(&self) {
         for number in &self.numbers {
             // What cannot be removed now is named by nothing, and goes when the directory is opened.

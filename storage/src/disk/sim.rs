@@ -43,6 +43,8 @@ struct Machine {
     crashed: bool,
     faults: BTreeMap<u64, Fault>,
     outage: Option<Outage>,
+    /// Bytes that fit, where it is limited.
+    capacity: Option<u64>,
     /// The calls since boot, where they are recorded.
     record: Option<Vec<SimCall>>,
     locks: BTreeSet<String>,
@@ -73,6 +75,7 @@ impl SimDisk {
             crashed: false,
             faults: BTreeMap::new(),
             outage: None,
+            capacity: None,
             record: None,
             locks: BTreeSet::new(),
             tree,
@@ -108,6 +111,17 @@ impl SimDisk {
     /// Ends what [`SimDisk::fail_where`] began.
     pub fn heal(&self) {
         self.machine.lock().outage = None;
+    }
+
+    /// From now on all files together hold so many bytes at most, a name taking some of them; None has no end. What is
+    /// there already stays, and a file that was removed gives its room back at once.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.machine.lock().capacity = bytes;
+    }
+
+    /// Bytes that all files take, with their names.
+    pub fn used_bytes(&self) -> u64 {
+        self.machine.lock().tree.used_bytes()
     }
 
     /// Records the calls from now on. Without it nothing is kept: a long life would fill the memory.
@@ -194,6 +208,11 @@ impl SimDisk {
 }
 
 impl Machine {
+    /// Bytes that still fit.
+    fn room(&self) -> u64 {
+        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.tree.used_bytes()))
+    }
+
     /// Gives the call its number and its fate.
     fn turn(&mut self, action: SimAction, path: &str) -> io::Result<Turn> {
         if self.crashed {
@@ -213,13 +232,21 @@ impl Machine {
     }
 }
 
+/// Bytes that a name takes of a disk that is limited.
+const NAME_BYTES: u64 = 64;
+
 fn power_is_off() -> io::Error {
     io::Error::other("simulated power cut")
 }
 
 impl Disk for SimDisk {
     fn create(&self, path: &str) -> io::Result<Arc<dyn AppendFile>> {
-        let inode = self.call(SimAction::Create, path, |machine| machine.tree.create(path))?;
+        let inode = self.call(SimAction::Create, path, |machine| {
+            if machine.room() < NAME_BYTES {
+                return Err(Fault::Enospc.error());
+            }
+            machine.tree.create(path)
+        })?;
         Ok(Arc::new(SimAppend(self.handle(path, inode))))
     }
 
@@ -316,9 +343,11 @@ struct SimAppend(Handle);
 impl AppendFile for SimAppend {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
         let inode = &self.0.inode;
-        let work = |_: &mut Machine| {
-            inode.body.write().append(bytes);
-            Ok(())
+        let work = |machine: &mut Machine| {
+            // As much as fits lands, as write(2) does it.
+            let fits = machine.room().min(bytes.len() as u64) as usize;
+            inode.body.write().append(bytes.get(..fits).unwrap_or(bytes));
+            if fits < bytes.len() { Err(Fault::ShortWrite.error()) } else { Ok(()) }
         };
         let spoil = |machine: &mut Machine, fault| {
             if fault == Fault::ShortWrite {

@@ -124,16 +124,19 @@ impl Binned {
         if left.counts.entries().is_empty() { Some(Self::none(self.lattice)) } else { Some(left) }
     }
 
-    /// An end that the part taken away may have had is now only known to lie in the outermost bucket.
+    /// An end that the part taken away may have had is now only known to lie in the outermost bucket. Counts that came from
+    /// another lattice may lie in a bucket beyond the other end: then it stays where it was, which is a bound too.
     fn pull_in(&mut self, gone: &Self) {
         let bucket = |entry: Option<&(i64, u64)>| entry.map_or(0, |(bucket, _)| *bucket);
         let (first, last) = (bucket(self.counts.entries().first()), bucket(self.counts.entries().last()));
         if gone.min.value <= self.min.value {
-            let value = self.lattice.lower_edge(first).max(self.min.value) + 0.0;
+            let edge = self.lattice.lower_edge(first).max(self.min.value) + 0.0;
+            let value = if edge <= self.max.value { edge } else { self.min.value };
             self.min = End { value, is_bound: true };
         }
         if gone.max.value >= self.max.value {
-            let value = self.lattice.lower_edge(last.saturating_add(1)).next_down().min(self.max.value) + 0.0;
+            let edge = self.lattice.lower_edge(last.saturating_add(1)).next_down().min(self.max.value) + 0.0;
+            let value = if edge >= self.min.value { edge } else { self.max.value };
             self.max = End { value, is_bound: true };
         }
     }

@@ -197,7 +197,12 @@ fn take_exact(input: &mut Input<'_>) -> Result<(Values, u64)> {
     input.ensure(shift < 63, "at most 62 shared zeros")?;
     let mut entries = take_entries(input, DISTRIBUTION_EXACT_VALUES_MAX)?;
     for entry in &mut entries {
-        let key = entry.0.checked_mul(1 << shift).filter(|key| lattice::from_key(*key).is_finite());
+        // The least integer is the key of no number.
+        let is_key = |key: &i64| {
+            let number = lattice::from_key(*key);
+            number.is_finite() && lattice::to_key(number) == *key
+        };
+        let key = entry.0.checked_mul(1 << shift).filter(is_key);
         entry.0 = key.ok_or_else(|| input.damaged("a finite number"))?;
     }
     input.ensure(shared_zeros(&entries) == shift, "all the zeros that keys share")?;

@@ -10,6 +10,7 @@ mod categorical;
 mod choose;
 mod codec;
 mod counts;
+pub(crate) mod fuzzing;
 mod lattice;
 mod merge;
 mod numeric;

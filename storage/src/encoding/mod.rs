@@ -18,6 +18,7 @@ mod delta;
 mod dictionary;
 mod distinct;
 mod double;
+pub(crate) mod fuzzing;
 mod integer;
 mod pcodec;
 mod prefixed;

@@ -3,13 +3,18 @@
 use std::cell::RefCell;
 
 use pco::data_types::Number;
+use pco::metadata::DeltaEncoding;
 use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, DecompressorScratch, PagingSpec};
 
 use super::{Effort, EncodedChunk, Encoding, Malformed};
+use crate::limits::ROW_GROUP_ROWS_MAX;
 
 /// Numbers that [`Decoder::decode_map`] has in hand at once: they stay in the first cache. A multiple of pco's batch.
 const PIECE: usize = 1_024;
+
+/// Numbers that pco may look back at: those of a chunk.
+const WINDOW_MAX: u64 = ROW_GROUP_ROWS_MAX as u64;
 
 thread_local! {
     /// What pco needs while it decodes, some 20 KiB, kept from page to page.
@@ -60,8 +65,17 @@ pub(super) struct Decoder<T: Number>(ChunkDecompressor<T>);
 impl<T: Number> Decoder<T> {
     pub(super) fn new(meta: &[u8]) -> Result<Self, Malformed> {
         let (file, meta) = FileDecompressor::new(meta).map_err(|_| Malformed("a pco header"))?;
+        if !holds_dictionary(meta) {
+            return Err(Malformed("a pco dictionary within the meta"));
+        }
         let (chunk, rest) =
             file.chunk_decompressor(meta).map_err(|_| Malformed("the meta of a pco chunk"))?;
+        // A page takes memory for the window before it is known to be worth it.
+        if let DeltaEncoding::Lookback { config, .. } = &chunk.meta().delta_encoding
+            && 1_u64.checked_shl(config.window_n_log).is_none_or(|window| window > WINDOW_MAX)
+        {
+            return Err(Malformed("a pco window of no more numbers than a chunk has"));
+        }
         if rest.is_empty() { Ok(Self(chunk)) } else { Err(Malformed("no bytes after the pco meta")) }
     }
 
@@ -98,6 +112,14 @@ impl<T: Number> Decoder<T> {
         ended(rest)?;
         Ok(values)
     }
+}
+
+/// Pco takes memory for as many numbers as its dictionary says it has, before it looks for them: up to 2^25. The meta
+/// begins with four bits of a mode, and in that of a dictionary 25 of its length; a number takes a byte at least.
+fn holds_dictionary(meta: &[u8]) -> bool {
+    const DICTIONARY: u32 = 4;
+    let head = meta.first_chunk().map_or(0, |head| u32::from_le_bytes(*head));
+    head & 0xf != DICTIONARY || (head >> 4 & 0x1ff_ffff) as usize <= meta.len()
 }
 
 fn ended(rest: pco::errors::PcoResult<usize>) -> Result<(), Malformed> {

@@ -84,7 +84,16 @@ impl Committer {
 
     /// Appends the payloads, each with the series that the log does not define yet. After an error none of them is in
     /// the log, or the outcome is unknown.
-    fn append(&mut self, group: &[Pending], registry: &SeriesRegistry, file_bytes_max: u64) -> Result<()> {
+    ///
+    /// `make_room` gives up the reserve: on a full disk the head of a next file makes sure that a refused batch is not
+    /// there, and whoever sent it need not wonder.
+    fn append(
+        &mut self,
+        group: &[Pending],
+        registry: &SeriesRegistry,
+        file_bytes_max: u64,
+        make_room: impl FnOnce(&StorageError) -> Option<()>,
+    ) -> Result<()> {
         if self.wal.must_rotate(file_bytes_max) {
             self.rotate()?;
         }
@@ -94,7 +103,11 @@ impl Committer {
             return Ok(());
         };
         // Frames may have landed whole. Only the head of a next file takes them out of the log for certain.
-        match self.rotate() {
+        let rotated = self.rotate().or_else(|failed| match make_room(&failed) {
+            Some(()) if self.failed.is_none() => self.rotate(),
+            _ => Err(failed),
+        });
+        match rotated {
             Ok(()) => Err(error),
             Err(_) => Err(StorageError::OutcomeUnknown { reason: error.to_string() }),
         }
@@ -273,7 +286,11 @@ fn judge(inner: &Inner, writers: &Writers, so_far: &mut Trial, pending: &mut Pen
 
 /// Appends, and syncs where the policy says so; the sequence of the first batch.
 fn persist(inner: &Inner, committer: &mut Committer, admitted: &[Pending]) -> Result<u64> {
-    committer.append(admitted, &inner.registry, inner.options.wal_file_bytes_max)?;
+    let make_room = |error: &StorageError| inner.spend_reserve(error);
+    committer.append(admitted, &inner.registry, inner.options.wal_file_bytes_max, make_room).inspect_err(
+        // A flush makes the log shorter.
+        |_| inner.press(),
+    )?;
     let first_seq = committer.wal.next_seq() - admitted.len() as u64;
     let now = inner.options.clock.now_nanos();
     let since = *committer.unsynced_since.get_or_insert(now);

@@ -1,24 +1,31 @@
 //! Compaction at work: one thread that plans, merges, and puts the result in force.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::Inner;
 use super::flush::{Context, open_segments};
 pub(super) use super::moved::Moved;
 use super::moved::{Inputs, Output};
 use super::open::Files;
-use crate::compaction::{self, Control, Job, Merged, PlanOptions, Run, Source, Target, choose_width, plan};
+use super::state::State;
+use crate::compaction::{
+    self, Control, Job, Merged, PlanOptions, Shared, Source, Target, choose_width, plan,
+};
 use crate::error::{Result, StorageError};
-use crate::limits::{COMPACTION_IDLE_CHECK_SECONDS, QUIET_NANOS};
+use crate::limits::{
+    COMPACTION_IDLE_CHECK_SECONDS, COMPACTION_JOBS_MAX, COMPACTION_SHARED_BYTES_MAX, COMPACTION_SPARSE_SHARE,
+    QUIET_NANOS, SHARED_SEGMENT_BYTES_MAX,
+};
 use crate::manifest::Manifest;
 use crate::partition::{Partition, Width};
 use crate::patch::LabelBlock;
-use crate::schema::{TableId, TableSchema};
-use crate::segment::{SegmentInfo, SegmentReader, Written};
-use parking_lot::{Condvar, Mutex};
+use crate::schema::{ColumnId, TableId, TableSchema};
+use crate::segment::{SegmentInfo, SegmentReader};
 
 /// How often a compaction that was asked for begins anew.
 pub(super) const CANCELLED_MAX: u32 = 16;
@@ -47,6 +54,13 @@ impl Force {
     }
 }
 
+/// A state of things in which there was nothing to compact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Looked {
+    manifest: u64,
+    quiet: bool,
+}
+
 impl Inner {
     /// Tells the thread that there are new segments.
     pub(super) fn wake_compaction(&self) {
@@ -72,9 +86,34 @@ impl Inner {
         work()
     }
 
+    /// Looks once whether there is anything to do, unless the last look found nothing and nothing has changed since: an
+    /// idle database with many tables costs nothing. What the look found nothing in, if so.
+    fn work_what_is_due(&self, last: Option<Looked>) -> Option<Looked> {
+        let looked = Looked { manifest: self.files.lock().manifest.version, quiet: self.is_quiet() };
+        if last == Some(looked) {
+            return last;
+        }
+        // What fails leaves all as it was, is counted, and is tried again after the next flush.
+        loop {
+            match self.compact_once(None) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => return None,
+            }
+        }
+        let now = self.files.lock().manifest.version;
+        Some(Looked { manifest: now, ..looked })
+    }
+
+    fn is_quiet(&self) -> bool {
+        let idle = self.options.clock.now_nanos().saturating_sub(self.last_write.load(Ordering::Relaxed));
+        idle >= QUIET_NANOS
+    }
+
     /// The compaction thread: drops what retention has passed by, and works whatever is worth it, after each flush and now
     /// and then for partitions that have become quiet.
     pub(super) fn compact_when_woken(&self) {
+        let mut looked = None;
         loop {
             {
                 let mut wanted = self.compaction.wanted.lock();
@@ -87,11 +126,10 @@ impl Inner {
             if self.closed.load(Ordering::Acquire) {
                 return;
             }
-            if let Err(error) = self.expire() {
+            if let Err(error) = self.expire().and_then(|_| self.expire_columns(false)) {
                 self.counters.failed(&error);
             }
-            // What fails leaves all as it was, is counted, and is tried again after the next flush.
-            while let Ok(true) = self.compact_once(None) {}
+            looked = self.work_what_is_due(looked);
         }
     }
 
@@ -113,23 +151,39 @@ impl Inner {
         }
     }
 
-    /// Runs the next job, if there is one worth it; with `force` any job over what that takes.
+    /// Runs the next jobs, if there are some worth it: a large one, or those of many small tables together. With `force`
+    /// any job over what that takes.
     fn compact_once(&self, force: Option<Force>) -> Result<bool> {
         let _running = self.compaction.running.lock();
-        let Some(job) = self.plan(force)? else { return Ok(false) };
-        let result = self.run(&job, force.is_some());
-        self.counters.compacted(&result);
-        result.map(|_| true)
+        let jobs = self.plan(force)?;
+        if jobs.is_empty() {
+            return Ok(false);
+        }
+        let works = jobs.into_iter().map(|job| Work { job, without: BTreeSet::new() }).collect();
+        self.work(works, force.is_some()).map(|()| true)
     }
 
-    fn plan(&self, force: Option<Force>) -> Result<Option<Job>> {
+    /// Runs jobs, for who holds [`Self::hold_compaction`].
+    pub(super) fn work(&self, works: Vec<Work>, force: bool) -> Result<()> {
+        let result = self.run(works, force);
+        self.counters.compacted(&result);
+        result.map(drop)
+    }
+
+    /// Keeps others from beginning a job, once the one that runs has ended.
+    pub(super) fn hold_compaction(&self) -> MutexGuard<'_, ()> {
+        self.compaction.running.lock()
+    }
+
+    fn plan(&self, force: Option<Force>) -> Result<Vec<Job>> {
         let manifest = self.files.lock().manifest.clone();
-        let idle = self.options.clock.now_nanos().saturating_sub(self.last_write.load(Ordering::Relaxed));
+        let quiet = self.is_quiet();
         let options = PlanOptions {
             runs_max: self.options.compaction_runs_max,
             run_bytes_max: self.options.run_bytes_max,
-            quiet: idle >= QUIET_NANOS,
+            quiet,
             force: force.is_some(),
+            sparse: if quiet || force.is_some() { self.sparse(&manifest)? } else { BTreeSet::new() },
             hidden: manifest.hidden.iter().map(|(segment, hidden)| (*segment, hidden.rows)).collect(),
             ..PlanOptions::default()
         };
@@ -141,13 +195,44 @@ impl Inner {
         for segment in manifest.segments.iter().filter(is_meant) {
             tables.entry(segment.table).or_default().push(segment.clone());
         }
+        let (mut jobs, mut bytes) = (Vec::new(), 0);
         for (table, segments) in tables {
             let mut width = |inputs: &[&SegmentInfo]| self.width_of(table, inputs);
-            if let Some(job) = plan(&segments, &options, &mut width)? {
-                return Ok(Some(job));
+            let Some(job) = plan(&segments, &options, &mut width)? else { continue };
+            bytes += job.bytes;
+            match job.bytes < SHARED_SEGMENT_BYTES_MAX as u64 {
+                true => jobs.push(job),
+                false if jobs.is_empty() => return Ok(vec![job]),
+                // Its turn comes once the small ones are done.
+                false => {}
+            }
+            if jobs.len() >= COMPACTION_JOBS_MAX || bytes >= COMPACTION_SHARED_BYTES_MAX {
+                break;
             }
         }
-        Ok(None)
+        Ok(jobs)
+    }
+
+    /// Segments that keep a shared file of which little else is in use.
+    fn sparse(&self, manifest: &Manifest) -> Result<BTreeSet<u64>> {
+        let mut files: BTreeMap<u64, Vec<&SegmentInfo>> = BTreeMap::new();
+        for segment in &manifest.segments {
+            files.entry(segment.file).or_default().push(segment);
+        }
+        let mut sparse = BTreeSet::new();
+        // Only small segments share a file.
+        let is_small = |segment: &&SegmentInfo| segment.bytes < SHARED_SEGMENT_BYTES_MAX as u64;
+        let shared = files.into_values().filter(|held| held.iter().all(is_small));
+        for held in shared {
+            let used: u64 = held.iter().map(|segment| segment.bytes).sum();
+            let Some(path) = held.first().map(|segment| segment.path()) else { continue };
+            let length = self.disk.open(&path).and_then(|file| file.len());
+            let length = length.map_err(|e| StorageError::io("read the length of", &path, e))?;
+            if used < length / COMPACTION_SPARSE_SHARE {
+                sparse.extend(held.iter().map(|segment| segment.id));
+            }
+        }
+        Ok(sparse)
     }
 
     /// The width for the rows of these segments of a table, by what their cell tables say of their rate.
@@ -160,26 +245,48 @@ impl Inner {
         choose_width(&self.segments_of(table, &ids), &schema, partition)
     }
 
-    /// Merges the inputs and publishes; the bytes written. For who holds `compaction.running`.
-    pub(super) fn run(&self, job: &Job, force: bool) -> Result<u64> {
-        let context = Context::new(self);
-        let inputs = self.sources_of(job)?;
-        let Some(schema) = self.state.lock().catalog.by_id.get(&job.table).cloned() else {
-            return Err(StorageError::Cancelled);
-        };
-        let lattices = self.files.lock().manifest.lattices.get(&job.table).cloned().unwrap_or_default();
+    /// Merges the inputs and publishes; the bytes written. Several jobs share a file, and come into force together. For
+    /// who holds `compaction.running`.
+    pub(super) fn run(&self, works: Vec<Work>, force: bool) -> Result<u64> {
+        let shared = (works.len() > 1).then(Shared::default);
         let is_cancelled = || self.cancel.load(Ordering::Acquire) > 0;
         let rest = |worked: Duration| self.rest_after(worked, force);
         let control = Control::new(&*self.options.clock, &is_cancelled, &rest);
+        let done: Result<Vec<Done>> =
+            works.into_iter().map(|work| self.merge(work, shared.as_ref(), &control)).collect();
+        let checked = done.and_then(|done| {
+            let Some(shared) = &shared else { return Ok(done) };
+            shared.finish()?;
+            done.iter().try_for_each(|d| compaction::check(&d.merged, &d.inputs, &d.schema, &control))?;
+            Ok(done)
+        });
+        if let (Err(_), Some(shared)) = (&checked, &shared) {
+            shared.remove(&*self.disk);
+        }
+        self.put_in_force(&checked?)
+    }
+
+    fn merge(&self, work: Work, shared: Option<&Shared>, control: &Control<'_>) -> Result<Done> {
+        let Work { job, without } = work;
+        let context = Context::new(self);
+        let inputs = self.sources_of(&job)?;
+        let Some(mut schema) = self.state.lock().catalog.by_id.get(&job.table).cloned() else {
+            return Err(StorageError::Cancelled);
+        };
+        if !without.is_empty() {
+            Arc::make_mut(&mut schema).columns.retain(|column| !without.contains(&column.id));
+        }
+        let lattices = self.files.lock().manifest.lattices.get(&job.table).cloned().unwrap_or_default();
         let target = Target {
             disk: &**context.disk,
             take_id: &|| context.take_id(),
             series: context.registry,
             lattices: &lattices,
             threads: context.threads,
+            shared,
         };
-        let written = compaction::run(job, &inputs, &schema, &target, &control)?;
-        self.put_in_force(job, &inputs, &schema, written)
+        let merged = compaction::run(&job, &inputs, &schema, &target, control)?;
+        Ok(Done { job, inputs, schema, merged })
     }
 
     /// Leaves the machine to writers for a while after some work, as long as there are any; a flush, which brings more
@@ -216,39 +323,47 @@ impl Inner {
 
     /// What flushes said of the inputs, also while they were merged, is said of the outputs too; none comes while this is
     /// made sure of.
-    fn put_in_force(
-        &self,
-        job: &Job,
-        inputs: &[Source],
-        schema: &TableSchema,
-        merged: Vec<Merged>,
-    ) -> Result<u64> {
+    fn put_in_force(&self, done: &[Done]) -> Result<u64> {
         let no_flush = self.flushing.lock();
         let context = Context::new(self);
-        let bytes = merged.iter().map(|m| m.written.info.bytes).sum();
-        let (written, origins): (Vec<Written>, Vec<Vec<Run>>) =
-            merged.into_iter().map(|m| (m.written, m.origins)).unzip();
-        let segments = open_segments(&context, written.iter().map(|w| w.info.clone()).collect());
-        let output = |(segment, origins): (&Arc<SegmentReader>, Vec<Run>)| Output {
-            segment: segment.clone(),
-            origins,
-        };
-        let outputs: Vec<Output> = segments.iter().zip(origins).map(output).collect();
-        let result = self.moved(job, inputs, schema, &outputs).and_then(|moved| {
-            self.publish(
-                &no_flush,
-                |files| next_manifest(files, job, &written, &moved),
-                |state| state.compacted(job.table, &job.inputs, segments.clone(), &moved),
-            )
+        let written = || done.iter().flat_map(|done| &done.merged).map(|merged| &merged.written);
+        let bytes = written().map(|w| w.info.bytes).sum();
+        let all = open_segments(&context, written().map(|w| w.info.clone()).collect());
+        let result = self.ready(&context, done, &all).and_then(|ready| {
+            let change = |state: &mut State| ready.iter().flat_map(|ready| ready.apply(state)).collect();
+            self.publish(&no_flush, |files| next_manifest(files, &ready), change)
         });
-        if matches!(result, Err(StorageError::Cancelled)) {
+        if result.is_err() && self.is_unnamed() {
+            context.discard();
             // No manifest will ever name these files.
-            segments.iter().for_each(|segment| segment.file().obsolete());
+            all.iter().for_each(|segment| segment.file().obsolete());
         }
         result.map(|()| bytes)
     }
 
-    fn moved(&self, job: &Job, then: &[Source], schema: &TableSchema, outputs: &[Output]) -> Result<Moved> {
+    /// Each job with its outputs, which are given in the order of the jobs.
+    fn ready<'a>(
+        &self,
+        context: &Context<'_>,
+        done: &'a [Done],
+        outputs: &[Arc<SegmentReader>],
+    ) -> Result<Vec<Ready<'a>>> {
+        let mut rest = outputs.iter().cloned();
+        let mut ready = Vec::with_capacity(done.len());
+        for done in done {
+            let output = |(merged, segment): (&'a Merged, Arc<SegmentReader>)| Output {
+                segment,
+                origins: &merged.origins,
+            };
+            let outputs: Vec<Output<'a>> = done.merged.iter().zip(rest.by_ref()).map(output).collect();
+            let moved = self.moved(context, done, &outputs)?;
+            ready.push(Ready { done, outputs, moved });
+        }
+        Ok(ready)
+    }
+
+    fn moved(&self, context: &Context<'_>, done: &Done, outputs: &[Output<'_>]) -> Result<Moved> {
+        let Done { job, inputs: then, schema, .. } = done;
         let now = self.sources_of(job)?;
         if now.len() != then.len() {
             // One went with its table, or because all its rows are hidden.
@@ -257,26 +372,59 @@ impl Inner {
         let labels =
             self.state.lock().tables.get(&job.table).map(|data| data.labels.clone()).unwrap_or_default();
         let inputs = Inputs { then, now: &now, labels: &labels };
-        Moved::write(&Context::new(self), schema, &inputs, outputs)
+        Moved::write(context, schema, &inputs, outputs)
+    }
+}
+
+/// A job, and the columns that what comes out is to be without.
+pub(super) struct Work {
+    pub(super) job: Job,
+    pub(super) without: BTreeSet<ColumnId>,
+}
+
+/// A job whose outputs are written.
+struct Done {
+    job: Job,
+    inputs: Vec<Source>,
+    schema: Arc<TableSchema>,
+    merged: Vec<Merged>,
+}
+
+/// The same, its outputs open and all known that is said of rows of them.
+struct Ready<'a> {
+    done: &'a Done,
+    outputs: Vec<Output<'a>>,
+    moved: Moved,
+}
+
+impl Ready<'_> {
+    /// The segments that leave.
+    fn apply(&self, state: &mut State) -> Vec<Arc<SegmentReader>> {
+        let job = &self.done.job;
+        let outputs = self.outputs.iter().map(|output| output.segment.clone()).collect();
+        state.compacted(job.table, &job.inputs, outputs, &self.moved)
     }
 }
 
 /// The manifest with the outputs in the place of the inputs; cancelled where these went with their table.
-fn next_manifest(files: &Files, job: &Job, written: &[Written], moved: &Moved) -> Result<Manifest> {
+fn next_manifest(files: &Files, ready: &[Ready<'_>]) -> Result<Manifest> {
     let mut next = (*files.manifest).clone();
     let before = next.segments.len();
-    next.segments.retain(|s| !job.inputs.contains(&s.id));
-    if before - next.segments.len() != job.inputs.len() {
+    let gone: HashSet<u64> = ready.iter().flat_map(|ready| &ready.done.job.inputs).copied().collect();
+    next.segments.retain(|s| !gone.contains(&s.id));
+    if before - next.segments.len() != gone.len() {
         return Err(StorageError::Cancelled);
     }
-    next.segments.extend(written.iter().map(|w| w.info.clone()));
     next.forget_others();
-    next.hidden.extend(moved.hidden.iter().map(|hidden| (hidden.segment(), hidden.place)));
-    let places = |blocks: &Vec<Arc<LabelBlock>>| blocks.iter().map(|block| block.place).collect();
-    next.labels.extend(moved.labels.iter().map(|(key, blocks)| (*key, places(blocks))));
-    next.segments.sort_by_key(|s| (s.first_seq, s.id));
-    for written in written {
-        next.lattices.entry(job.table).or_default().extend(&written.lattices);
+    for Ready { done, moved, .. } in ready {
+        next.segments.extend(done.merged.iter().map(|merged| merged.written.info.clone()));
+        next.hidden.extend(moved.hidden.iter().map(|hidden| (hidden.segment(), hidden.place)));
+        let places = |blocks: &Vec<Arc<LabelBlock>>| blocks.iter().map(|block| block.place).collect();
+        next.labels.extend(moved.labels.iter().map(|(key, blocks)| (*key, places(blocks))));
+        for merged in &done.merged {
+            next.lattices.entry(done.job.table).or_default().extend(&merged.written.lattices);
+        }
     }
+    next.segments.sort_by_key(|s| (s.first_seq, s.id));
     Ok(next)
 }

@@ -1,15 +1,17 @@
 //! Retention at work: segments that a table no longer keeps leave the manifest.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+
+use parking_lot::MutexGuard;
 
 use super::compact::Moved;
 use super::state::State;
 use super::{Engine, Inner};
 use crate::error::Result;
 use crate::manifest::Manifest;
-use crate::retention::Retention;
-use crate::schema::TableId;
+use crate::retention::{Retention, column_ages};
+use crate::schema::{ColumnId, TableId, TableSchema};
 use crate::segment::{SegmentInfo, SegmentReader};
 
 /// What retention took away.
@@ -21,13 +23,26 @@ pub struct Expired {
     pub rows: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Segments that were written anew without a column.
+    pub stripped: u64,
+}
+
+/// The tables of a catalog that do not keep all.
+#[derive(Debug, Default)]
+pub(super) struct Limited {
+    /// Which catalog; held so that it tells the same from another and does not keep it.
+    catalog: Weak<BTreeMap<TableId, Arc<TableSchema>>>,
+    tables: Arc<Vec<(TableId, Retention)>>,
+    /// Columns that go before their rows, each with its age.
+    columns: Arc<BTreeMap<TableId, Vec<(ColumnId, i64)>>>,
 }
 
 impl Engine {
-    /// Drops what is past the retention of its table, as the engine does by itself once a minute. Rows still in memory
-    /// go after their flush.
+    /// Drops what is past the retention of its table or column, as the engine does by itself once a minute. Rows still in
+    /// memory go after their flush.
     pub fn expire(&self) -> Result<Expired> {
-        self.inner.expire()
+        let expired = self.inner.expire()?;
+        Ok(Expired { stripped: self.inner.expire_columns(true)?, ..expired })
     }
 }
 
@@ -35,6 +50,14 @@ impl Inner {
     /// Drops whole segments. No log is needed: the rows are in no frame that would be replayed, and a manifest that is
     /// published leaves them out or is not there.
     pub(super) fn expire(&self) -> Result<Expired> {
+        self.try_expire().or_else(|error| {
+            // What makes room first needs some itself.
+            self.spend_reserve(&error).ok_or(error)?;
+            self.try_expire()
+        })
+    }
+
+    fn try_expire(&self) -> Result<Expired> {
         let series = self.flushing.lock();
         let gone = self.past_retention(&self.files.lock().manifest.clone());
         let all = || gone.values().flatten();
@@ -42,6 +65,7 @@ impl Inner {
             segments: all().count() as u64,
             rows: all().map(|s| s.rows).sum(),
             bytes: all().map(|s| s.bytes).sum(),
+            stripped: 0,
         };
         if expired.segments > 0 {
             let ids: HashSet<u64> = all().map(|s| s.id).collect();
@@ -56,13 +80,13 @@ impl Inner {
     }
 
     fn past_retention(&self, manifest: &Manifest) -> BTreeMap<TableId, Vec<SegmentInfo>> {
-        let (catalog, now) = (self.state.lock().catalog.clone(), self.options.clock.now_nanos());
-        let mut limited: BTreeMap<TableId, (Retention, Vec<&SegmentInfo>)> = BTreeMap::new();
-        for (table, schema) in catalog.by_id.iter() {
-            if let Some(retention) = Retention::of(schema) {
-                limited.insert(*table, (retention, Vec::new()));
-            }
+        let now = self.options.clock.now_nanos();
+        let tables = self.limited_tables();
+        if tables.is_empty() {
+            return BTreeMap::new();
         }
+        let mut limited: BTreeMap<TableId, (Retention, Vec<&SegmentInfo>)> =
+            tables.iter().map(|(table, retention)| (*table, (*retention, Vec::new()))).collect();
         for segment in &manifest.segments {
             if let Some((_, segments)) = limited.get_mut(&segment.table) {
                 segments.push(segment);
@@ -73,6 +97,31 @@ impl Inner {
         };
         let gone = limited.into_iter().map(|(table, limited)| (table, expired(limited)));
         gone.filter(|(_, segments)| !segments.is_empty()).collect()
+    }
+
+    /// The tables that do not keep all. Gathered anew only after the catalog has changed: this is asked once a minute.
+    fn limited_tables(&self) -> Arc<Vec<(TableId, Retention)>> {
+        self.limited().tables.clone()
+    }
+
+    /// The columns whose values go before their rows.
+    pub(super) fn limited_columns(&self) -> Arc<BTreeMap<TableId, Vec<(ColumnId, i64)>>> {
+        self.limited().columns.clone()
+    }
+
+    fn limited(&self) -> MutexGuard<'_, Limited> {
+        let by_id = self.state.lock().catalog.by_id.clone();
+        let mut limited = self.limited.lock();
+        if limited.catalog.upgrade().is_none_or(|known| !Arc::ptr_eq(&known, &by_id)) {
+            let of = |(table, schema): (&TableId, &Arc<TableSchema>)| Some((*table, Retention::of(schema)?));
+            let columns = by_id.iter().map(|(table, schema)| (*table, column_ages(schema)));
+            *limited = Limited {
+                catalog: Arc::downgrade(&by_id),
+                tables: Arc::new(by_id.iter().filter_map(of).collect()),
+                columns: Arc::new(columns.filter(|(_, ages)| !ages.is_empty()).collect()),
+            };
+        }
+        limited
     }
 }
 

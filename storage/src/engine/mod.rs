@@ -17,6 +17,7 @@ mod reserve;
 mod room;
 mod state;
 mod status;
+mod strip;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use self::compact::Compaction;
 pub(crate) use self::erase::put_ledger;
 pub use self::erase::{EraseReport, ErasedPlace, Erasure, LinkedRows, OpenBackup, PlaceState};
 pub use self::expire::Expired;
+use self::expire::Limited;
 use self::flush::Choice;
 pub(crate) use self::open::TRASH_DIR;
 use self::open::{Files, Lasting};
@@ -41,6 +43,7 @@ use self::reserve::Reserve;
 use self::state::State;
 use self::status::Counters;
 pub use self::status::EngineStatus;
+use self::strip::Stripped;
 use crate::batch::{CatalogChange, WriteAck, WriteBatch, WriterSequence};
 use crate::budget::MemoryBudget;
 use crate::catalog::{self, Catalog};
@@ -101,6 +104,10 @@ struct Inner {
     /// Told after each flush; writers over the budget wait for it.
     flushed: Condvar,
     reserve: Reserve,
+    /// The tables that retention is about.
+    limited: Mutex<Limited>,
+    /// What of column retention is done.
+    stripped: Mutex<Stripped>,
     counters: Counters,
 }
 
@@ -335,6 +342,8 @@ impl Inner {
             pressed: Condvar::new(),
             flushed: Condvar::new(),
             reserve,
+            limited: Mutex::default(),
+            stripped: Mutex::default(),
             counters: Counters::default(),
             disk,
             options,
@@ -437,7 +446,9 @@ impl Inner {
             let mut flushing = self.flushing.lock();
             let mut committer = self.committer.lock();
             if committer.failed.is_some() {
-                let loaded = open::load(&self.lasting())?;
+                let loaded = open::load(&self.lasting());
+                self.reserve.look(&*self.disk);
+                let loaded = loaded?;
                 self.wal_first.store(loaded.files.manifest.wal_first, Ordering::Relaxed);
                 *self.files.lock() = loaded.files;
                 *self.state.lock() = loaded.state;

@@ -23,9 +23,9 @@ pub(super) struct Moved {
 
 /// An output, and where its rows come from.
 #[derive(Clone, Debug)]
-pub(super) struct Output {
+pub(super) struct Output<'a> {
     pub(super) segment: Arc<SegmentReader>,
-    pub(super) origins: Vec<Run>,
+    pub(super) origins: &'a [Run],
 }
 
 /// The inputs of a compaction when it began, and what is known of them at its end.
@@ -41,7 +41,7 @@ impl Moved {
         context: &Context<'_>,
         schema: &TableSchema,
         inputs: &Inputs<'_>,
-        outputs: &[Output],
+        outputs: &[Output<'_>],
     ) -> Result<Self> {
         let (mut moved, mut out) = (Self::default(), PatchOut::new(context));
         let fresh = inputs.newly_hidden();
@@ -92,12 +92,12 @@ impl Inputs<'_> {
     }
 }
 
-impl Output {
+impl Output<'_> {
     /// The rows that are hidden, of those of each input.
     fn hidden(&self, inputs: &[RoaringBitmap]) -> RoaringBitmap {
         let mut hidden = RoaringBitmap::new();
         let mut first = 0;
-        for run in &self.origins {
+        for run in self.origins {
             let of_run =
                 inputs.get(run.source as usize).map(|rows| rows.range(run.first..run.first + run.rows));
             hidden.extend(of_run.into_iter().flatten().map(|row| first + (row - run.first)));
@@ -116,7 +116,7 @@ impl Output {
     ) -> Result<Vec<Arc<LabelBlock>>> {
         let of = LabelsOf { table: schema.id, segment: self.segment.info().id, column: column.id };
         let mut ranges = Ranges::new(inputs, column.id);
-        let mut runs = Runs { runs: &self.origins, taken: 0 };
+        let mut runs = Runs { runs: self.origins, taken: 0 };
         let ends = (1..=self.segment.info().rows.div_ceil(u64::from(RANGE_ROWS))).map(|n| n as u32 - 1);
         let of_range = ends.map(|number| Ok((number, ranges.gather(number, &mut runs)?)));
         out.blocks(of, column.ty, of_range)

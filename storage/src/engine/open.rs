@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
+
 use super::commit::Committer;
 use super::flush::{
     Context, Fresh, frozen, next_manifest, remove_superfluous, remove_unnamed_patches, remove_wal_below,
@@ -11,6 +13,7 @@ use super::flush::{
 };
 use super::options::EngineOptions;
 use super::replay::{Replay, Replayed};
+use super::reserve;
 use super::state::State;
 use crate::budget::MemoryBudget;
 use crate::disk::Disk;
@@ -18,7 +21,7 @@ use crate::error::{Result, StorageError};
 use crate::manifest::{self, Manifest};
 use crate::patch::{self, PATCH_DIR, PatchFile};
 use crate::schema::TableId;
-use crate::segment::SegmentInfo;
+use crate::segment::{self, SegmentInfo};
 use crate::series::{SERIES_DIR, SeriesFiles, SeriesRegistry};
 use crate::wal::{self, Recovered, WAL_DIR, WalWriter};
 
@@ -74,6 +77,7 @@ impl Lasting<'_> {
             registry: self.registry,
             next_id: self.next_segment_id,
             threads: self.options.threads,
+            taken: Mutex::default(),
         }
     }
 }
@@ -86,13 +90,21 @@ pub(super) fn prepare(disk: &dyn Disk) -> Result<()> {
     Ok(())
 }
 
+/// Reads the directory; where there is no room to end that, once more with the room kept for it.
+pub(super) fn load(lasting: &Lasting<'_>) -> Result<Loaded> {
+    try_load(lasting).or_else(|error| match error.is_disk_full() && reserve::give_up(&**lasting.disk) {
+        true => try_load(lasting),
+        false => Err(error),
+    })
+}
+
 /// Reads the directory. Ends with a manifest that names a fresh WAL file and no other: whatever the log held is in
 /// segments then, so recovery can be cut short and repeated any number of times.
 ///
 /// What is read here need not be durable: a process that was killed leaves bytes and names that were never synced, a
 /// failed sync leaves bytes that never will be. So until that manifest is published, nothing is removed that an
 /// earlier one names, and the fresh WAL file says nothing of the one before.
-pub(super) fn load(lasting: &Lasting<'_>) -> Result<Loaded> {
+fn try_load(lasting: &Lasting<'_>) -> Result<Loaded> {
     let disk = lasting.disk;
     let (before, before_bytes) = match manifest::load(&**disk)? {
         Some(found) => found,
@@ -192,11 +204,15 @@ fn segment_files(disk: &dyn Disk) -> Result<Vec<String>> {
 
 /// An id above those of all files, also of segments that no manifest names.
 fn unused_segment_id(disk: &dyn Disk) -> Result<u64> {
-    let id = |name: &String| u64::from_str_radix(name.strip_suffix(".seg")?, 16).ok();
     let segments = segment_files(disk)?;
     let patches = disk.list(PATCH_DIR).map_err(|e| StorageError::io("list", PATCH_DIR, e))?;
     let patches = patches.iter().filter_map(|name| patch::number_of(name));
-    Ok(segments.iter().filter_map(id).chain(patches).max().map_or(0, |id| id.saturating_add(1)))
+    Ok(segments
+        .iter()
+        .filter_map(|name| segment::number_of(name))
+        .chain(patches)
+        .max()
+        .map_or(0, |id| id.saturating_add(1)))
 }
 
 /// Removes WAL files that are no longer needed, and moves segments that no manifest names to the trash, where a
@@ -235,7 +251,9 @@ fn write_state(
 ) -> Result<Fresh> {
     let tables: Vec<TableId> = state.tables.keys().copied().collect();
     state.freeze(&tables);
-    let fresh = write_segments(&lasting.context(), &state.frozen_tables(&tables)?, manifest, spilled)?;
+    let context = lasting.context();
+    let fresh = write_segments(&context, &state.frozen_tables(&tables)?, manifest, spilled)
+        .inspect_err(|_| context.discard())?;
     state.flushed(&tables, &fresh);
     Ok(fresh)
 }

@@ -9,6 +9,11 @@ use crate::disk::Disk;
 /// Where the room is kept.
 const RESERVE_FILE: &str = "reserve";
 
+/// Gives up the room that this engine or one before it kept; whether there was some.
+pub(super) fn give_up(disk: &dyn Disk) -> bool {
+    disk.remove(RESERVE_FILE).is_ok()
+}
+
 /// A file of zeros, given up when a flush finds the disk full and filled again after one that succeeds.
 #[derive(Debug)]
 pub(super) struct Reserve {
@@ -31,7 +36,13 @@ impl Reserve {
     /// Gives the room up; whether there was some.
     pub(super) fn spend(&self, disk: &dyn Disk) -> bool {
         let mut full = self.full.lock();
-        std::mem::take(&mut *full) && disk.remove(RESERVE_FILE).is_ok()
+        std::mem::take(&mut *full) && give_up(disk)
+    }
+
+    /// Looks whether the room is still there: what reads the directory anew may have given it up.
+    pub(super) fn look(&self, disk: &dyn Disk) {
+        let mut full = self.full.lock();
+        *full = *full && disk.open(RESERVE_FILE).is_ok();
     }
 
     /// Keeps the room, where the disk has it. Nothing depends on it being durable or even there, so errors are not

@@ -1,6 +1,6 @@
 //! What is visible: the newest moment, changed by commits and flushes under one short lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::compact::Moved;
@@ -19,6 +19,7 @@ use crate::schema::{TableId, TableSchema};
 use crate::segment::SegmentReader;
 use crate::series::SeriesRegistry;
 use crate::snapshot::{Snapshot, TableData};
+use crate::tables::Tables;
 
 /// What a flush takes of a table, and what the rows and deletes in it may hide rows of.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ pub(super) struct FrozenTable {
 pub(super) struct State {
     pub(super) seq: u64,
     pub(super) catalog: Catalog,
-    pub(super) tables: BTreeMap<TableId, TableData>,
+    pub(super) tables: Tables<TableData>,
     /// The moment as readers got it last, while nothing has changed since.
     cached: Option<Snapshot>,
     /// Bytes of all memtables.
@@ -55,7 +56,7 @@ impl State {
         Self {
             seq,
             catalog: Catalog::default(),
-            tables: BTreeMap::new(),
+            tables: Tables::new(),
             cached: None,
             bytes: 0,
             budget,
@@ -125,8 +126,11 @@ impl State {
 
     /// Hands out the segments of dropped tables that a manifest names no more.
     pub(super) fn take_dropped(&mut self, manifest: &Manifest) -> Vec<Arc<SegmentReader>> {
-        let named = |s: &mut Arc<SegmentReader>| manifest.segments.iter().any(|m| m.id == s.info().id);
-        self.dropped.extract_if(.., |s| !named(s)).collect()
+        if self.dropped.is_empty() {
+            return Vec::new();
+        }
+        let named: HashSet<u64> = manifest.segments.iter().map(|segment| segment.id).collect();
+        self.dropped.extract_if(.., |s| !named.contains(&s.info().id)).collect()
     }
 
     /// Moves what was written to these tables aside for a flush; what an earlier, failed flush left there stays in

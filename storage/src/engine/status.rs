@@ -64,6 +64,8 @@ pub struct EngineStatus {
     pub stall_nanos: u64,
     /// Writes that were refused after waiting.
     pub refused_writes: u64,
+    /// Threads of its own, whatever the number of tables.
+    pub threads: u64,
     /// Whether the room for a full disk is there.
     pub reserve_is_full: bool,
     /// What failed last in the background.
@@ -115,7 +117,8 @@ impl Counters {
 impl Engine {
     /// What the engine holds, has done, and is behind with.
     pub fn status(&self) -> Result<EngineStatus> {
-        self.inner.status_now()
+        let threads = self.threads.lock().len() as u64;
+        Ok(EngineStatus { threads, ..self.inner.status_now()? })
     }
 
     /// Bytes on disk by kind of file.
@@ -158,6 +161,7 @@ impl Inner {
             stalls: counter(&status.stalls),
             stall_nanos: counter(&status.stall_nanos),
             refused_writes: counter(&status.refused),
+            threads: 0,
             reserve_is_full: self.reserve.is_full(),
             last_error: status.last_error.lock().clone(),
         })

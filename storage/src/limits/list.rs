@@ -33,6 +33,7 @@ macro_rules! limits {
 limits! {
     BATCH_BYTES_MAX, "bytes", "a write batch, encoded; clients split what is larger";
     SERIES_DEFINITIONS_BYTES_MAX, "bytes", "the definitions of new series of one batch";
+    SEQUENCE_MAX, "writes", "the sequence that a log may begin with";
     BATCH_ROWS_MAX, "rows", "rows of a table in one write batch";
     SERIES_MAX, "series", "series of all tables together";
     TABLE_SERIES_MAX, "series", "series of one table, unless its option series_max says otherwise";
@@ -53,6 +54,8 @@ limits! {
     STATISTICS_CELL_ROWS_MIN, "rows", "the median cell from which on a segment keeps statistics of its cells";
     VALUE_BYTES_MAX, "bytes", "one value";
     ROW_GROUPS_MAX, "row groups", "row groups of one segment";
+    SEGMENT_ROWS_MAX, "rows", "rows of one segment";
+    SEGMENT_BYTES_MAX, "bytes", "one segment, as it is and as plain arrays";
     SECTIONS_MAX, "sections", "sections of one segment";
     SECTION_BYTES_MAX, "bytes", "one section of a segment";
     SECTION_COLUMN_BYTES_MAX, "bytes", "one column of a section, before encoding";
@@ -88,6 +91,9 @@ limits! {
     THREADS_MAX, "threads", "row groups encoded at once";
     RESERVE_BYTES, "bytes", "kept on the disk for the day it is full";
     RUN_BYTES_MAX, "bytes", "a compacted segment, before the next one is begun";
+    COMPACTION_JOBS_MAX, "tables", "small tables that are compacted together";
+    COMPACTION_SHARED_BYTES_MAX, "bytes", "segments of small tables that are compacted together";
+    COMPACTION_SPARSE_SHARE, "bytes", "bytes of a shared file, one in use, from which on it is given up";
     COMPACTION_INPUTS_MAX, "segments", "flushed segments that one compaction takes";
     COMPACTION_BYTES_MAX, "bytes", "flushed segments that one compaction takes";
     COMPACTION_SORT_BYTES_MAX, "bytes", "one interval that compaction sorts anew in memory";

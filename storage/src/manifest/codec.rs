@@ -7,6 +7,7 @@ use super::{Erasures, Manifest};
 use crate::bytes::{Cursor, Malformed, Put};
 use crate::distribution::Lattice;
 use crate::error::{Result, StorageError};
+use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_ROWS_MAX};
 use crate::overlay::HiddenPlace;
 use crate::partition::{CellKey, Partition, Width};
 use crate::patch::{LabelPlace, Place};
@@ -19,11 +20,11 @@ const MAGIC: [u8; 8] = *b"DRFTMAN\n";
 /// The format this build writes, and the newest it reads.
 const MANIFEST_VERSION: u16 = 1;
 /// Magic, format version, reserved, manifest version, payload length, checksum.
-const HEADER_BYTES: usize = 36;
+pub(super) const HEADER_BYTES: usize = 36;
 /// A section that a reader must know to read the manifest at all.
 const SECTION_REQUIRED: u16 = 1;
 /// Bytes of one segment's record.
-const SEGMENT_BYTES: usize = 144;
+pub(super) const SEGMENT_BYTES: usize = 144;
 /// The section that names blocks of patch files. Who passes it by shows rows that were deleted.
 const PATCHES: [u8; 4] = *b"PTCH";
 /// The section of what is known of erasures. Who passes it by forgets which backups must be told of them.
@@ -147,7 +148,7 @@ fn encode_lattices(lattices: Option<&BTreeMap<ColumnId, Lattice>>, out: &mut Vec
     }
 }
 
-fn encode_segment(segment: &SegmentInfo, out: &mut Vec<u8>) {
+pub(super) fn encode_segment(segment: &SegmentInfo, out: &mut Vec<u8>) {
     out.put_u64(segment.id);
     out.put_u32(segment.table);
     out.put_u32(segment.schema_version);
@@ -331,11 +332,15 @@ fn decode_lattices(cursor: &mut Cursor<'_>) -> Result<BTreeMap<ColumnId, Lattice
     Ok(lattices)
 }
 
-fn decode_segment(cursor: &mut Cursor<'_>) -> Result<SegmentInfo, Malformed> {
+pub(super) fn decode_segment(cursor: &mut Cursor<'_>) -> Result<SegmentInfo, Malformed> {
     let (id, table) = (cursor.u64("a segment's id")?, cursor.u32("a segment's table")?);
     let schema_version = cursor.u32("a segment's schema version")?;
     let (rows, bytes) = (cursor.u64("a segment's rows")?, cursor.u64("a segment's length")?);
     let raw_bytes = cursor.u64("a segment's raw length")?;
+    if rows > SEGMENT_ROWS_MAX || bytes.max(raw_bytes) > SEGMENT_BYTES_MAX {
+        return cursor
+            .fail(format!("rows and bytes of a segment within their limits, found {rows} and {bytes}"));
+    }
     let (min_time, max_time) =
         (cursor.i64("a segment's least time")?, cursor.i64("a segment's greatest time")?);
     let (first_seq, last_seq) =

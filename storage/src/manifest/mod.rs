@@ -4,6 +4,7 @@
 //! sync of the directory), so one that fails its checksum is damage, not a reason to fall back to an older one.
 
 mod codec;
+pub(crate) mod fuzzing;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -164,7 +165,11 @@ pub(crate) fn load(disk: &dyn Disk) -> Result<Option<(Manifest, u64)>> {
 pub(crate) fn publish(disk: &dyn Disk, manifest: &Manifest) -> Result<u64> {
     let bytes = codec::encode(manifest);
     let path = path_of(manifest.version);
-    disk.publish(&path, &bytes).map_err(|e| StorageError::io("publish", &path, e))?;
+    disk.publish(&path, &bytes).map_err(|e| {
+        // On a full disk half a file would be in the way of the next.
+        let _ = disk.remove(&format!("{path}.tmp"));
+        StorageError::io("publish", &path, e)
+    })?;
     Ok(bytes.len() as u64)
 }
 

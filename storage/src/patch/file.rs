@@ -200,6 +200,11 @@ impl PatchBytes<'_> {
 
     /// Bytes that no checksum vouches for yet.
     pub(super) fn unchecked(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        // Before memory is taken for it.
+        let held = self.file.len().map_err(|e| StorageError::io("read the length of", self.path, e))?;
+        if offset.checked_add(length).is_none_or(|end| end > held) {
+            return Err(read_failed(self.path, offset, length, std::io::ErrorKind::UnexpectedEof.into()));
+        }
         let mut bytes = vec![0; length as usize];
         self.file.read_at(offset, &mut bytes).map_err(|e| read_failed(self.path, offset, length, e))?;
         Ok(bytes)

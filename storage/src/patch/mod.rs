@@ -4,7 +4,9 @@
 mod file;
 mod label;
 
-pub(crate) use file::{Block, BlockContent, HEADER_BYTES, PATCH_DIR, PatchFile, PatchWriter, check, number_of, path_of};
+pub(crate) use file::{
+    Block, BlockContent, HEADER_BYTES, PATCH_DIR, PatchFile, PatchWriter, check, number_of, path_of,
+};
 pub(crate) use label::{LabelBlock, LabelBuilder, LabelPlace, LabelsOf, RANGE_ROWS};
 
 /// A block of a patch file, and its checksum, which the manifest keeps.

@@ -173,13 +173,13 @@ impl Decoder {
         const ORDER: Malformed = Malformed("cells in order");
         let first = self.cells.is_empty();
         self.number = self.number.checked_add(step).ok_or(ORDER)?;
-        // The first interval of all begins at the least time, which is no multiple of the width.
-        let interval = self.number.checked_mul(self.width).unwrap_or(i64::MIN);
+        let interval = interval_of(self.number, self.width).ok_or(ORDER)?;
         let before = if step == 0 { self.cells.series.last().copied().unwrap_or(0) } else { 0 };
         let series = id.checked_add(i64::from(before)).and_then(|s| u32::try_from(s).ok()).ok_or(ORDER)?;
         let ascends = first || step > 0 || (step == 0 && series > before);
         let rows = u64::try_from(rows).ok().filter(|r| *r > 0).ok_or(Malformed("rows in each cell"))?;
-        if !ascends {
+        let follows = first || step == 0 || self.cells.intervals.last().is_some_and(|last| *last < interval);
+        if !ascends || !follows {
             return Err(ORDER);
         }
         self.rows = self.rows.checked_add(rows).ok_or(ORDER)?;
@@ -187,5 +187,14 @@ impl Decoder {
         self.cells.series.push(series);
         self.cells.first_rows.push(self.rows);
         Ok(())
+    }
+}
+
+/// Where the interval of a number begins; none behind all time. The first of all begins at the least time, which is no
+/// multiple of the width.
+pub(super) fn interval_of(number: i64, width: i64) -> Option<i64> {
+    match number.checked_mul(width) {
+        None if number < 0 => Some(i64::MIN),
+        interval => interval,
     }
 }

@@ -54,8 +54,13 @@ impl Footer {
 
     /// Where pages may lie.
     pub(super) fn body(&self) -> std::ops::Range<u64> {
-        let end = self.sections.iter().map(|s| s.extent.offset).min();
-        HEADER_BYTES as u64..end.unwrap_or(self.directory)
+        Self::body_of(&self.sections, self.directory)
+    }
+
+    /// The same of sections whose directory begins at `directory`.
+    pub(super) fn body_of(sections: &[Section], directory: u64) -> std::ops::Range<u64> {
+        let end = sections.iter().map(|s| s.extent.offset).min();
+        HEADER_BYTES as u64..end.unwrap_or(directory)
     }
 
     /// The manifest and the file have to tell the same.

@@ -14,6 +14,7 @@ mod directory;
 mod encode;
 mod file;
 mod footer;
+pub(crate) mod fuzzing;
 mod header;
 mod index;
 mod last;
@@ -93,6 +94,11 @@ pub struct SegmentInfo {
 /// The directory of all segment files.
 const DIRECTORY: &str = "seg";
 pub(crate) const SEGMENT_DIR: &str = DIRECTORY;
+
+/// The number in a file's name.
+pub(crate) fn number_of(name: &str) -> Option<u64> {
+    u64::from_str_radix(name.strip_suffix(".seg")?, 16).ok()
+}
 
 impl SegmentInfo {
     /// Where the file of a number lies.

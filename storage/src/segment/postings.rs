@@ -24,6 +24,8 @@ use crate::schema::{ColumnId, ColumnType};
 pub(super) struct Postings {
     bytes: Vec<u8>,
     columns: Vec<PostingColumn>,
+    /// Series of the segment: what a bitmap may name.
+    series: usize,
 }
 
 #[derive(Debug)]
@@ -98,7 +100,7 @@ impl Postings {
             columns.push(decode_column(&mut cursor, column, bytes.len())?);
         }
         cursor.finish()?;
-        Ok(Self { bytes, columns })
+        Ok(Self { bytes, columns, series: tags.series().len() })
     }
 
     /// The ordinals of the series that have a value; none where it has no bitmap. Decodes the page that holds it.
@@ -111,7 +113,13 @@ impl Postings {
         if page.len() <= row || page.is_null(row) {
             return Err(Malformed("a posting of each value"));
         }
-        decode_bitmap(page.value(row)).map(Some)
+        let bitmap = decode_bitmap(page.value(row))?;
+        match bitmap.max() {
+            Some(last) if last as usize >= self.series => {
+                Err(Malformed("a posting of series of the segment"))
+            }
+            _ => Ok(Some(bitmap)),
+        }
     }
 
     /// Decodes all bitmaps and looks whether they tell what the tags tell.

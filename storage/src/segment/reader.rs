@@ -288,6 +288,15 @@ impl SegmentReader {
         Ok(())
     }
 
+    /// Whether any row has a value in a column.
+    pub(crate) fn has_values(&self, column: ColumnId) -> Result<bool> {
+        let Some(at) = self.footer()?.columns.list.iter().position(|stored| stored.id == column) else {
+            return Ok(false);
+        };
+        let mut chunks = self.chunks()?.iter().filter_map(|group| group.get(at));
+        Ok(chunks.any(|chunk| chunk.encoding != Encoding::AllNull))
+    }
+
     /// Size by column and encoding, for `system.segments`.
     pub fn column_sizes(&self) -> Result<Vec<ColumnSize>> {
         let (columns, chunks) = (&self.footer()?.columns.list, self.chunks()?);

@@ -71,7 +71,12 @@ impl SeriesFiles {
             (Some(file), Some((number, length))) => (file, *number, *length),
             _ => self.begin()?,
         };
-        let length = append_blocks(&*file, number, length, registry, after, last)?;
+        let length = append_blocks(&*file, number, length, registry, after, last).inspect_err(|_| {
+            // On a full disk each further try would leave one. A file that a manifest names stays.
+            if length == HEADER_BYTES as u64 {
+                let _ = self.disk.remove(&path_of(number));
+            }
+        })?;
         if length.begun {
             self.disk.sync_dir(SERIES_DIR).map_err(|e| StorageError::io("sync directory", SERIES_DIR, e))?;
         }
@@ -91,7 +96,10 @@ impl SeriesFiles {
         self.next_number += 1;
         let path = path_of(number);
         let file = self.disk.create(&path).map_err(|e| StorageError::io("create", &path, e))?;
-        file.append(&header(number)).map_err(|e| StorageError::io("append to", &path, e))?;
+        file.append(&header(number)).map_err(|e| {
+            let _ = self.disk.remove(&path);
+            StorageError::io("append to", &path, e)
+        })?;
         Ok((file, number, HEADER_BYTES as u64))
     }
 

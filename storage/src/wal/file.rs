@@ -111,9 +111,10 @@ impl WalWriter {
         let salt = disk.random();
         let header = Header { number, first_seq, prev_number, prev_last_seq, prev_valid_len, salt };
         let file = disk.create(&path).map_err(|e| StorageError::io("create", &path, e))?;
-        file.append(&header.encode()).map_err(|e| StorageError::io("append to", &path, e))?;
-        file.sync().map_err(|e| StorageError::io("sync", &path, e))?;
-        disk.sync_dir(WAL_DIR).map_err(|e| StorageError::io("sync directory", WAL_DIR, e))?;
+        begin(&*disk, &*file, &path, &header).inspect_err(|_| {
+            // On a full disk each further try would leave one. If it comes back after a crash it has no frame.
+            let _ = disk.remove(&path);
+        })?;
         let (next_seq, durable_seq) = (first_seq, first_seq.saturating_sub(1));
         let valid_len = HEADER_BYTES as u64;
         let (torn, buffer) = (false, Vec::new());
@@ -184,6 +185,13 @@ impl WalWriter {
             Self::create(self.disk.clone(), number, previous, self.next_seq).map_err(RotateError::Create)?;
         Ok(())
     }
+}
+
+/// Makes the head of a file durable, and its name.
+fn begin(disk: &dyn Disk, file: &dyn AppendFile, path: &str, header: &Header) -> Result<()> {
+    file.append(&header.encode()).map_err(|e| StorageError::io("append to", path, e))?;
+    file.sync().map_err(|e| StorageError::io("sync", path, e))?;
+    disk.sync_dir(WAL_DIR).map_err(|e| StorageError::io("sync directory", WAL_DIR, e))
 }
 
 /// Which half of a rotation failed.

@@ -4,6 +4,7 @@
 
 mod file;
 mod frame;
+pub(crate) mod fuzzing;
 mod payload;
 mod recovery;
 pub(crate) mod survey;

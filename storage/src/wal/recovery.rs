@@ -9,6 +9,7 @@ use super::{WAL_DIR, number_of, path_of};
 use crate::bytes::Cursor;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
+use crate::limits::SEQUENCE_MAX;
 use crate::series::SeriesRegistry;
 
 /// A batch in the log.
@@ -57,7 +58,12 @@ pub(crate) fn recover(
     let headers = read_headers(disk, first)?;
     let greatest_number = headers.keys().next_back().copied().unwrap_or(first);
     let chain = chain(disk, &headers, first)?;
-    let mut state = Recovered { last_seq: first_seq - 1, greatest_number };
+    // Sequences begin at 1, and no log ever comes near their end.
+    let Some(before) = first_seq.checked_sub(1).filter(|_| first_seq <= SEQUENCE_MAX) else {
+        let expected = format!("a first sequence from 1 to {SEQUENCE_MAX}, found {first_seq}");
+        return Err(StorageError::corrupt(path_of(first), 16, expected));
+    };
+    let mut state = Recovered { last_seq: before, greatest_number };
     // One for all files: fresh pages for each cost as much as reading them.
     let mut bytes = Vec::new();
     for link in &chain {

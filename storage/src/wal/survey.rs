@@ -49,7 +49,10 @@ pub(crate) fn readable(
         let stated = after.map_or(bytes.len() as u64, |after| after.prev_valid_len);
         let (end, seq) = read_file(&bytes, &head, stated, found.next_seq, registry, apply)?;
         (found.end, found.next_seq) = (Some((head.number, end)), seq);
-        next = after.filter(|after| after.prev_valid_len == end && after.first_seq == seq);
+        // Numbers grow along a log: heads that name each other would never end.
+        next = after.filter(|after| {
+            after.number > head.number && after.prev_valid_len == end && after.first_seq == seq
+        });
     }
     Ok(found)
 }

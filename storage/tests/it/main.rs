@@ -10,6 +10,7 @@
 //! seed; `DRIFTLINE_EXHAUSTIVE=1` takes them all, `DRIFTLINE_SEED` repeats a run.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod allocation;
 mod alter;
 mod backup;
 mod budget;
@@ -18,8 +19,11 @@ mod crash;
 mod damage;
 mod erase;
 mod fault;
+mod full;
+mod fuzz;
 mod golden;
 mod labels;
+mod many_tables;
 mod numbers;
 #[cfg(target_os = "linux")]
 mod power_cut;

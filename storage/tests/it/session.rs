@@ -180,6 +180,11 @@ impl Session {
         self.engine = None;
     }
 
+    /// The engine at work, if there is one.
+    pub fn at_work(&self) -> Option<&Engine> {
+        self.engine.as_deref()
+    }
+
     /// Whether sending the unanswered batch again cannot write it twice.
     pub fn can_resend(&self) -> bool {
         self.engine.is_some() && self.sent.get(self.acked).is_none_or(|batch| batch.writer.is_some())

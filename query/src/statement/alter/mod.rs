@@ -31,6 +31,8 @@ pub(crate) enum Change {
     Add {
         /// As written, its id not given yet.
         column: Column,
+        /// How long its values are kept, where that is not as long as the rows.
+        retention: Option<String>,
         /// Whether it is well if there is one already.
         if_not_exists: bool,
     },
@@ -56,6 +58,13 @@ pub(crate) enum Change {
         name: String,
         /// The type wanted.
         ty: ColumnType,
+    },
+    /// `ALTER COLUMN name SET RETENTION 'age'`, `ALTER COLUMN name DROP RETENTION`.
+    Retain {
+        /// The column's name as written.
+        name: String,
+        /// How long its values are kept; None for as long as the rows.
+        age: Option<String>,
     },
     /// `SET (option = value, ..)`.
     Set(Vec<option::Setting>),
@@ -94,14 +103,16 @@ fn change(parser: &mut Parser<'_>) -> Result<Change> {
         return Ok(Change::Reset(option::names_in_parens(parser)?));
     }
     Err(parser.expected(
-        "ADD COLUMN, DROP COLUMN, RENAME COLUMN, RENAME TO, ALTER COLUMN .. TYPE DOUBLE, SET (..) or RESET (..)",
+        "ADD COLUMN, DROP COLUMN, RENAME COLUMN, RENAME TO, ALTER COLUMN .. TYPE DOUBLE, SET RETENTION or DROP RETENTION, \
+         SET (..) or RESET (..)",
     ))
 }
 
 fn add(parser: &mut Parser<'_>) -> Result<Change> {
     parser.eat(&["COLUMN"]);
     let if_not_exists = parser.eat(&["IF", "NOT", "EXISTS"]);
-    Ok(Change::Add { column: column::column(parser)?, if_not_exists })
+    let (column, retention) = column::column(parser)?;
+    Ok(Change::Add { column, retention, if_not_exists })
 }
 
 fn drop(parser: &mut Parser<'_>) -> Result<Change> {
@@ -120,12 +131,18 @@ fn rename(parser: &mut Parser<'_>) -> Result<Change> {
 fn retype(parser: &mut Parser<'_>) -> Result<Change> {
     parser.eat(&["COLUMN"]);
     let name = column_name(parser)?;
+    if parser.eat(&["DROP", "RETENTION"]) {
+        return Ok(Change::Retain { name, age: None });
+    }
+    if parser.eat(&["SET", "RETENTION"]) {
+        return Ok(Change::Retain { name, age: Some(column::age(parser)?) });
+    }
     let is_type = parser.eat(&["SET", "DATA", "TYPE"]) || parser.eat(&["TYPE"]);
     if !is_type {
         // `SET TAG`, `TAG`: whoever tries this means the role.
         parser.eat(&["SET"]);
         refuse_role(parser, &name)?;
-        return Err(parser.expected("TYPE DOUBLE"));
+        return Err(parser.expected("TYPE DOUBLE, SET RETENTION or DROP RETENTION"));
     }
     let ty = column::column_type(parser)?;
     refuse_role(parser, &name)?;

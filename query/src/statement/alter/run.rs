@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use driftline_storage::{CatalogChange, ID_TIME_OPTION, Snapshot, TableSchema, WriteBatch};
+use driftline_storage::{
+    COLUMN_RETENTION_PREFIX, CatalogChange, ID_TIME_OPTION, Snapshot, TableSchema, WriteBatch,
+};
 
 use super::schema::Target;
 use super::{Alter, Change};
@@ -12,7 +14,7 @@ use crate::model::{
     BASELINE_PREFIX, Model, RECEIVED_AT, baseline_key, decode_baseline, decode_model, encode_baseline,
     encode_model, is_reserved, labels_table, model_key,
 };
-use crate::statement::{Kind, create, option};
+use crate::statement::{Kind, column, create, option};
 use crate::write::{Exactness, Ingest};
 
 /// Changes a table or model.
@@ -128,13 +130,16 @@ fn entries(
         Change::RenameColumn { from, to } => {
             return column_renamed(snapshot, &model.name, &target.column(from)?.name, to);
         }
-        Change::Add { .. } | Change::Drop { .. } | Change::Retype { .. } => return Ok(Vec::new()),
+        Change::Add { .. } | Change::Drop { .. } | Change::Retype { .. } | Change::Retain { .. } => {
+            return Ok(Vec::new());
+        }
     }
     let model = Model::new(&model.name, model.options, model.created_at);
-    let id_time = after.options.get(ID_TIME_OPTION).cloned();
-    after.options = option::of_predictions(&model.options);
-    // That is of its rows, not for a person to say.
-    after.options.extend(id_time.map(|value| (ID_TIME_OPTION.to_owned(), value)));
+    // Those of columns, and what its rows are like, stand beside these, and are no options of the model.
+    let is_beside = |name: &str| name.starts_with(COLUMN_RETENTION_PREFIX) || name == ID_TIME_OPTION;
+    after.options.retain(|name, _| is_beside(name));
+    after.options.extend(option::of_predictions(&model.options));
+    column::check_retention(&target.shown(), &after.options)?;
     Ok(vec![CatalogChange::PutEntry { key, value: encode_model(&model)? }])
 }
 

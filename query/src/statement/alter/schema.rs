@@ -22,7 +22,11 @@ impl Target<'_> {
     pub(super) fn changed(&self, change: &Change) -> Result<Option<TableSchema>> {
         self.refuse_dedup(change)?;
         match change {
-            Change::Add { column, if_not_exists } => self.add(column, *if_not_exists),
+            Change::Add { column, retention, if_not_exists } => {
+                let added = self.add(column, *if_not_exists)?;
+                added.map(|after| self.retained(after, &column.name, retention.clone())).transpose()
+            }
+            Change::Retain { name, age } => self.retain(name, age.clone()).map(Some),
             Change::Drop { name, if_exists } => self.drop(name, *if_exists),
             Change::RenameColumn { from, to } => self.rename_column(from, to),
             Change::Rename(to) => Ok(Some(TableSchema { name: to.clone(), ..self.table.clone() })),
@@ -30,6 +34,7 @@ impl Target<'_> {
             Change::Set(settings) if !self.is_model => {
                 let mut after = self.table.clone();
                 after.options.extend(option::of_table(settings)?);
+                column::check_retention(&self.shown(), &after.options)?;
                 Ok(Some(after))
             }
             Change::Reset(names) if !self.is_model => {
@@ -102,6 +107,7 @@ impl Target<'_> {
         }
         let mut after = self.table.clone();
         after.columns.retain(|other| other.id != column.id);
+        after.options.remove(&column::retention_option(&column.name));
         Ok(Some(after))
     }
 
@@ -115,7 +121,30 @@ impl Target<'_> {
             )));
         }
         self.refuse_taken(to, Some(column))?;
-        Ok(Some(self.with(column, |column| to.clone_into(&mut column.name))))
+        let mut after = self.with(column, |column| to.clone_into(&mut column.name));
+        if let Some(age) = after.options.remove(&column::retention_option(&column.name)) {
+            after.options.insert(column::retention_option(to), age);
+        }
+        Ok(Some(after))
+    }
+
+    fn retain(&self, wanted: &str, age: Option<String>) -> Result<TableSchema> {
+        let column = self.column(wanted)?;
+        if !column::can_go(column.role) {
+            return Err(QueryError::Invalid(format!("{}: {}", self.shown(), column::stays(column))));
+        }
+        self.retained(self.table.clone(), &column.name, age)
+    }
+
+    /// With the values of a column kept for so long.
+    fn retained(&self, mut after: TableSchema, column: &str, age: Option<String>) -> Result<TableSchema> {
+        let option = column::retention_option(column);
+        match age {
+            Some(age) => after.options.insert(option, age),
+            None => after.options.remove(&option),
+        };
+        column::check_retention(&self.shown(), &after.options)?;
+        Ok(after)
     }
 
     fn retype(&self, wanted: &str, ty: ColumnType) -> Result<Option<TableSchema>> {

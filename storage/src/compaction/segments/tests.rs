@@ -41,7 +41,14 @@ fn segments_on_disk_become_a_run_with_their_rows_in_order() {
         (schema(), Arc::new(SimDisk::new(7)), Arc::new(SeriesRegistry::of_numbers(5_000)));
     let (lattices, next) = (BTreeMap::new(), Cell::new(1));
     let take_id = || next.replace(next.get() + 1);
-    let target = Target { disk: &*disk, take_id: &take_id, series: &series, lattices: &lattices, threads: 1 };
+    let target = Target {
+        disk: &*disk,
+        take_id: &take_id,
+        series: &series,
+        lattices: &lattices,
+        threads: 1,
+        shared: None,
+    };
     let partition = Partition::of(0, Partition::DAY);
     let open = |info: SegmentInfo| {
         SegmentReader::new(SegmentFile::new(disk.clone(), info.file), info, series.clone())
@@ -156,8 +163,14 @@ fn merge_two(shift: f64, forged: bool) -> Outcome {
     let mut lattices = BTreeMap::new();
     let mut write = |seq: u64, shift: f64| {
         let given = lattices.clone();
-        let target =
-            Target { disk: &*disk, take_id: &take_id, series: &series, lattices: &given, threads: 1 };
+        let target = Target {
+            disk: &*disk,
+            take_id: &take_id,
+            series: &series,
+            lattices: &given,
+            threads: 1,
+            shared: None,
+        };
         let mut files =
             Files { target: &target, schema: &schema, lattices: given.clone(), numbers: Vec::new() };
         let job = Job { level: 0, first_seq: seq, last_seq: seq, ..blank(partition) };
@@ -181,7 +194,14 @@ fn merge_two(shift: f64, forged: bool) -> Outcome {
     }
     let wrong = inputs[1].recount().unwrap();
     assert_eq!(wrong.is_empty(), !forged || shift == 0.0, "a count of the rows tells: {wrong:?}");
-    let target = Target { disk: &*disk, take_id: &take_id, series: &series, lattices: &lattices, threads: 1 };
+    let target = Target {
+        disk: &*disk,
+        take_id: &take_id,
+        series: &series,
+        lattices: &lattices,
+        threads: 1,
+        shared: None,
+    };
     let clock = ManualClock::at(0);
     let output = run(&job, &sources(&inputs), &schema, &target, &Control::new(&clock, &|| false, &|_| ()));
     inputs[1] = told;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::NAME_BYTES;
 use super::body::Body;
 use super::random::{Fate, Random};
 use crate::disk::path::{check, parent, with_parents};
@@ -98,6 +99,11 @@ impl Tree {
 
     pub(super) fn files(&self) -> Vec<(String, u64)> {
         self.seen.iter().map(|(path, inode)| (path.clone(), inode.body.read().len())).collect()
+    }
+
+    /// Bytes of all files and their names.
+    pub(super) fn used_bytes(&self) -> u64 {
+        self.seen.values().map(|inode| inode.body.read().len() + NAME_BYTES).sum()
     }
 
     /// Makes the changes in one directory durable.

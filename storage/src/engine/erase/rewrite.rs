@@ -6,7 +6,7 @@ use super::search::{Found, Search, Segments};
 use super::{EraseReport, ErasedPlace};
 use crate::compaction::Job;
 use crate::engine::Inner;
-use crate::engine::compact::CANCELLED_MAX;
+use crate::engine::compact::{CANCELLED_MAX, Work};
 use crate::error::{Result, StorageError};
 use crate::limits::ROW_GROUP_ROWS_MAX;
 use crate::schema::TableId;
@@ -93,14 +93,13 @@ impl Inner {
 
     /// The bytes of what took its place; none where it went meanwhile.
     fn rewrite_segment(&self, info: &SegmentInfo) -> Result<Option<u64>> {
-        let job = alone(info);
         for _ in 0..CANCELLED_MAX {
             let is_named = self.files.lock().manifest.segments.iter().any(|s| s.id == info.id);
             let is_wanted = self.state.lock().catalog.by_id.contains_key(&info.table);
             if !is_named || !is_wanted {
                 return Ok(None);
             }
-            match self.run(&job, true) {
+            match self.run(vec![Work { job: alone(info), without: BTreeSet::new() }], true) {
                 // A flush that hid rows of it takes the ground from under the job.
                 Err(StorageError::Cancelled) if !self.is_closed() => {}
                 outcome => return outcome.map(Some),

@@ -141,7 +141,7 @@ impl Choice {
         let mut tables = self.with_rows(state);
         let beside = |id: &TableId| state.catalog.by_id.get(id)?.labels_of();
         let mut others: Vec<TableId> = tables.iter().filter_map(beside).collect();
-        others.retain(|id| state.tables.contains_key(id) && !tables.contains(id));
+        others.retain(|id| state.tables.get(id).is_some() && !tables.contains(id));
         tables.extend(others);
         tables
     }
@@ -169,9 +169,7 @@ impl Inner {
         let mut series = self.flushing.lock();
         let result = self.try_flush(&mut series, choice).or_else(|error| {
             // The reserve is there for this: a full disk must not keep the log from being made shorter.
-            if !is_full(&error) || !self.reserve.spend(&*self.disk) {
-                return Err(error);
-            }
+            self.spend_reserve(&error).ok_or(error)?;
             self.try_flush(&mut series, choice)
         });
         drop(series);
@@ -188,15 +186,34 @@ impl Inner {
         let before = self.files.lock().manifest.clone();
         let Some(frozen) = self.freeze(&before, choice)? else { return Ok(()) };
         let places = series.store(&self.registry)?;
-        let fresh = write_segments(&Context::new(self), &frozen.tables, &before, &Fresh::default())?;
+        let context = Context::new(self);
+        let fresh = write_segments(&context, &frozen.tables, &before, &Fresh::default())
+            .inspect_err(|_| context.discard())?;
         let tables: Vec<TableId> = frozen.tables.iter().map(|table| table.schema.id).collect();
-        self.publish(
+        let published = self.publish(
             series,
             |files| Ok(next_manifest(files, frozen, &fresh, places)),
             |state| state.flushed(&tables, &fresh),
-        )?;
+        );
+        if published.is_err() && self.is_unnamed() {
+            context.discard();
+        }
+        published?;
         series.published(&self.registry);
         Ok(())
+    }
+
+    /// Gives the reserve up where the disk is full; none where that does not help.
+    pub(super) fn spend_reserve(&self, error: &StorageError) -> Option<()> {
+        (error.is_disk_full() && self.reserve.spend(&*self.disk)).then_some(())
+    }
+
+    /// Whether what was written for a manifest that failed is named by none, now and after a crash: the rename that gives
+    /// a manifest its name is one step, so one that is not seen was not taken.
+    pub(super) fn is_unnamed(&self) -> bool {
+        let files = self.files.lock();
+        files.manifest_version == files.manifest.version
+            || manifest::present(&*self.disk).is_ok_and(|there| !there.contains(&files.manifest_version))
     }
 
     /// Publishes the manifest that follows the one in force, then changes what is visible; `change` gives the
@@ -260,8 +277,9 @@ pub(super) fn frozen(
     committer: &mut Committer,
     next_table_id: u32,
 ) -> Result<Frozen> {
+    let taken: HashSet<TableId> = chosen.iter().copied().collect();
     let waiting =
-        |id: &TableId| state.tables.get(id).filter(|_| !chosen.contains(id)).and_then(|d| d.first_seq());
+        |id: &TableId| state.tables.get(id).filter(|_| !taken.contains(id)).and_then(|d| d.first_seq());
     let flushed = |id: &TableId| (*id, waiting(id).map_or(state.seq, |first| first - 1));
     let oldest = state.tables.keys().filter_map(waiting).min().unwrap_or(u64::MAX);
     let tables = state.frozen_tables(chosen)?;
@@ -276,15 +294,5 @@ pub(super) fn frozen(
     })
 }
 
-/// Whether an error says that the disk is full.
-pub(super) fn is_full(error: &StorageError) -> bool {
-    matches!(error, StorageError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull)
-}
-
 /// Segments of a flush below this size share a file.
 pub(super) const SHARED_BYTES_MAX: usize = limits::SHARED_SEGMENT_BYTES_MAX;
-
-/// Keeps what the manifest says of segments in the order of writing within each table.
-pub(super) fn of_table(manifest: &Manifest, table: TableId) -> Vec<SegmentInfo> {
-    manifest.segments.iter().filter(|s| s.table == table).cloned().collect()
-}

@@ -1,18 +1,19 @@
 //! Writes frozen memtables as segments: a file for each large one, one file for all small ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
+use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
+use super::SHARED_BYTES_MAX;
 use super::hide::{gather_chunks, write_hidden};
 use super::label::Labelled;
 use super::layout::Layout;
 use super::order::{Chunks, Cut, cut};
 use super::patch::PatchOut;
-use super::{SHARED_BYTES_MAX, of_table};
 use crate::disk::Disk;
 use crate::distribution::Lattice;
 use crate::engine::Inner;
@@ -22,11 +23,16 @@ use crate::label::LabelBlocks;
 use crate::limits::ROW_GROUP_ROWS_MAX;
 use crate::manifest::Manifest;
 use crate::overlay::Hidden;
-use crate::patch::PatchFile;
+use crate::patch::{self, PATCH_DIR, PatchFile};
 use crate::rows::Rows;
 use crate::schema::{ColumnId, TableId, TableSchema};
-use crate::segment::{SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec};
+use crate::segment::{
+    self, SEGMENT_DIR, SegmentFile, SegmentFileWriter, SegmentInfo, SegmentReader, SegmentSpec,
+};
 use crate::series::SeriesRegistry;
+
+/// Tells the number in a file's name.
+type NumberOf = fn(&str) -> Option<u64>;
 
 /// Row groups gathered while those before them are encoded.
 const GATHERED_AHEAD_MAX: usize = 2;
@@ -38,6 +44,8 @@ pub(in crate::engine) struct Context<'a> {
     /// Numbers of segments and of their files.
     pub(in crate::engine) next_id: &'a AtomicU64,
     pub(in crate::engine) threads: usize,
+    /// The numbers that were taken.
+    pub(in crate::engine) taken: Mutex<Vec<u64>>,
 }
 
 /// What a flush wrote.
@@ -66,7 +74,7 @@ impl Fresh {
 impl<'a> Context<'a> {
     pub(in crate::engine) fn new(inner: &'a Inner) -> Self {
         let Inner { disk, registry, next_segment_id: next_id, options, .. } = inner;
-        Self { disk, registry, next_id, threads: options.threads }
+        Self { disk, registry, next_id, threads: options.threads, taken: Mutex::default() }
     }
 
     /// The patch files that a manifest names. No I/O.
@@ -77,7 +85,23 @@ impl<'a> Context<'a> {
 
     /// A number is spent even where the write fails: the file may be there.
     pub(in crate::engine) fn take_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.taken.lock().push(id);
+        id
+    }
+
+    /// Removes the files that were written with its numbers and that no manifest will name: where a disk is full, each
+    /// further try would leave some. What cannot be removed now goes when the directory is opened.
+    pub(in crate::engine) fn discard(&self) {
+        let taken: HashSet<u64> = self.taken.lock().drain(..).collect();
+        for (dir, number_of) in [(SEGMENT_DIR, segment::number_of as NumberOf), (PATCH_DIR, patch::number_of)]
+        {
+            let names = self.disk.list(dir).unwrap_or_default();
+            let is_taken = |name: &&String| number_of(name).is_some_and(|number| taken.contains(&number));
+            for name in names.iter().filter(is_taken) {
+                let _ = self.disk.remove(&format!("{dir}/{name}"));
+            }
+        }
     }
 }
 
@@ -103,16 +127,16 @@ pub(in crate::engine) fn write_segments(
     let mut fresh = Fresh { lattices: spilled.lattices.clone(), ..Fresh::default() };
     let (keeping, others): (Vec<&FrozenTable>, Vec<_>) =
         tables.iter().partition(|table| table.schema.labels_of().is_some());
-    let segments = write_rows(context, &others, &BTreeMap::new(), manifest, spilled, &mut fresh)?;
+    let segments = write_rows(context, &others, &BTreeMap::new(), manifest, &mut fresh)?;
     fresh.segments = segments;
     let (mut out, mut labelled) = (PatchOut::new(context), Labelled::default());
-    for table in &others {
+    for table in others.iter().filter(|table| table.labels.is_some()) {
         let id = table.schema.id;
         let own: Vec<_> = fresh.segments.iter().filter(|s| s.info().table == id).cloned().collect();
         labelled.add(context, table, &own, &mut out)?;
     }
     fresh.labels = labelled.blocks;
-    let waiting = write_rows(context, &keeping, &labelled.met, manifest, spilled, &mut fresh)?;
+    let waiting = write_rows(context, &keeping, &labelled.met, manifest, &mut fresh)?;
     fresh.segments.extend(waiting);
     fresh.hidden = write_hidden(context, tables, labelled.came, &mut out)?;
     out.finish()?;
@@ -125,14 +149,13 @@ fn write_rows(
     tables: &[&FrozenTable],
     met: &BTreeMap<TableId, Vec<RoaringBitmap>>,
     manifest: &Manifest,
-    spilled: &Fresh,
     fresh: &mut Fresh,
 ) -> Result<Vec<Arc<SegmentReader>>> {
     let mut shared: Option<SegmentFileWriter> = None;
     let mut infos = Vec::new();
     for table in tables {
         let met = met.get(&table.schema.id).map_or(&[][..], Vec::as_slice);
-        let Some(job) = Job::new(context, table, met, manifest, spilled)? else { continue };
+        let Some(job) = Job::new(context, table, met)? else { continue };
         for cut in &job.cuts {
             let is_small = job.bytes / job.rows().max(1) * cut.len() < SHARED_BYTES_MAX;
             let begun = if is_small { shared.take() } else { None };
@@ -169,18 +192,12 @@ pub(in crate::engine) fn open_segments(
 }
 
 impl<'a> Job<'a> {
-    fn new(
-        context: &Context<'_>,
-        table: &'a FrozenTable,
-        met: &[RoaringBitmap],
-        manifest: &Manifest,
-        spilled: &Fresh,
-    ) -> Result<Option<Self>> {
+    fn new(context: &Context<'_>, table: &'a FrozenTable, met: &[RoaringBitmap]) -> Result<Option<Self>> {
         let FrozenTable { schema, memtable, .. } = table;
         let Some(seqs) = memtable.seqs() else { return Ok(None) };
         let chunks = gather_chunks(context, table, met)?;
-        let mut segments = of_table(manifest, schema.id);
-        segments.extend(spilled.segments.iter().map(|s| s.info().clone()).filter(|s| s.table == schema.id));
+        // Those that a recovery has written on its way are among them.
+        let segments: Vec<SegmentInfo> = table.segments.iter().map(|s| s.info().clone()).collect();
         let layout = Layout::new(schema, &chunks.rows, &segments)?;
         let cuts = cut(schema, &chunks, &layout)?;
         Ok(Some(Self { schema, chunks, cuts, seqs, bytes: memtable.bytes() }))

@@ -17,7 +17,7 @@ pub(super) use builder::SummaryBuilder;
 pub(super) use count::{GroupSummaries, count_group};
 pub(super) use plan::Plan;
 pub(crate) use read::EncodedSummaries;
-pub(super) use section::{Head, SUMMARIES};
+pub(super) use section::{Head, PREFIX_BYTES, SUMMARIES};
 
 use crate::distribution::{Distribution, Lattice};
 

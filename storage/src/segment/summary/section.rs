@@ -5,6 +5,7 @@ use crate::encoding::{Cursor, Malformed, put_signed, put_varint};
 use crate::limits::{CELLS_MAX, COLUMNS_MAX, SUMMARY_COLUMN_BYTES_MAX};
 use crate::partition::Width;
 use crate::schema::ColumnId;
+use crate::segment::cells::interval_of;
 use crate::segment::directory::Tag;
 use crate::segment::source::Extent;
 
@@ -13,7 +14,7 @@ pub(in crate::segment) const SUMMARIES: Tag = *b"SUMM";
 /// The version of the section that this build writes and reads.
 pub(super) const VERSION: u16 = 1;
 /// Length and checksum of the head come first.
-pub(super) const PREFIX_BYTES: usize = 8;
+pub(in crate::segment) const PREFIX_BYTES: usize = 8;
 
 const GIVEN_UP: u8 = 0;
 const CATEGORIES: u8 = 1;
@@ -65,8 +66,14 @@ impl Head {
         self.columns.iter_mut().for_each(|column| column.extent.offset += offset);
     }
 
+    /// Gives each piece another checksum. Offsets count from the end of the head.
+    pub(in crate::segment) fn seal(&mut self, crc: impl Fn(Extent) -> u32) {
+        let named = self.columns.iter_mut().filter(|column| column.kind != StoredKind::GivenUp);
+        named.for_each(|column| column.extent.crc = crc(column.extent));
+    }
+
     /// The head with its length and checksum before it. Intervals are kept by their number in units of `width`.
-    pub(super) fn encode(&self, width: Width) -> Vec<u8> {
+    pub(in crate::segment) fn encode(&self, width: Width) -> Vec<u8> {
         let mut head = Vec::new();
         put_varint(&mut head, self.cells.len() as u64);
         let mut next = 0;
@@ -89,7 +96,7 @@ impl Head {
 
     /// The head again, of a segment of so many cells and pieces of so many bytes. Each unit and column takes a byte
     /// at least, so memory stays in proportion to `bytes`.
-    pub(super) fn decode(
+    pub(in crate::segment) fn decode(
         bytes: &[u8],
         width: Width,
         cells: usize,
@@ -127,8 +134,7 @@ impl Head {
     fn push_interval(&mut self, number: &mut i64, step: i64, width: Width) -> Result<(), Malformed> {
         const ORDER: Malformed = Malformed("intervals in order");
         *number = number.checked_add(step).ok_or(ORDER)?;
-        // As in the cell table: the first interval of all begins at the least time.
-        let interval = number.checked_mul(width.nanos()).unwrap_or(i64::MIN);
+        let interval = interval_of(*number, width.nanos()).ok_or(ORDER)?;
         if self.intervals.last().is_some_and(|last| *last >= interval) {
             return Err(ORDER);
         }
