@@ -227,9 +227,14 @@ impl Inner {
             let used: u64 = held.iter().map(|segment| segment.bytes).sum();
             let Some(path) = held.first().map(|segment| segment.path()) else { continue };
             let length = self.disk.open(&path).and_then(|file| file.len());
-            let length = length.map_err(|e| StorageError::io("read the length of", &path, e))?;
-            if used < length / COMPACTION_SPARSE_SHARE {
-                sparse.extend(held.iter().map(|segment| segment.id));
+            match length {
+                Ok(length) if used < length / COMPACTION_SPARSE_SHARE => {
+                    sparse.extend(held.iter().map(|segment| segment.id));
+                }
+                Ok(_) => {}
+                // A flush has hidden the last of its rows since the manifest was looked at.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(StorageError::io("read the length of", &path, error)),
             }
         }
         Ok(sparse)

@@ -22,7 +22,8 @@ fn look(bytes: &[u8]) {
     // What later builds added is left out, so that there may be fewer bytes, but they stay what they are.
     assert!(codec::encode(&found) == encoded);
     let blocks: usize = found.patch_blocks().values().map(Vec::len).sum();
-    assert_eq!(blocks, found.hidden.len());
+    let labels: usize = found.labels.values().map(Vec::len).sum();
+    assert_eq!(blocks, found.hidden.len() + labels);
     assert_eq!(found.patch_files().len(), found.patch_blocks().len());
     let all: u64 = found.segments.iter().fold(0, |all, segment| all.saturating_add(segment.rows));
     assert!(found.shown_rows() <= all);

@@ -254,6 +254,7 @@ fn decode_head(bytes: &[u8], of: LabelsOf, place: LabelPlace) -> std::result::Re
     let fits = |range: &LabelRange| {
         u64::from(range.offset) + u64::from(range.bytes) <= place.place.bytes
             && range.entries as usize <= LABEL_RANGE_ENTRIES_MAX
+            && range.number <= u32::MAX / RANGE_ROWS
     };
     let rises = ranges.is_sorted_by_key(|range| range.number);
     match all == place.entries && rises && ranges.iter().all(fits) {
@@ -277,7 +278,7 @@ fn decode_range(
     bytes: &[u8],
     ty: ColumnType,
     range: &LabelRange,
-    arrivals: bool,
+    wants_arrivals: bool,
 ) -> std::result::Result<Entries, encoding::Malformed> {
     let count = range.entries as usize;
     let mut cursor = encoding::Cursor::new(bytes);
@@ -288,10 +289,13 @@ fn decode_range(
     if places.len() != count || !places.iter().all(is_row) || !places.is_sorted() {
         return Err(encoding::Malformed("rising places of rows in their range"));
     }
-    let arrivals = match arrivals {
+    let arrivals = match wants_arrivals {
         true => encoding::decode_integers(&mut encoding::Cursor::new(cursor.bytes()?), count)?,
         false => Vec::new(),
     };
+    if values.len() != count || (wants_arrivals && arrivals.len() != count) {
+        return Err(encoding::Malformed("a value and an arrival for each place"));
+    }
     let first = range.number.saturating_mul(RANGE_ROWS);
     Ok(Entries { rows: places.iter().map(|place| first + *place as u32).collect(), arrivals, values })
 }
