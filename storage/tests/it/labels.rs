@@ -1,8 +1,9 @@
-//! Random lives of a table with labels beside a plain map: predictions are written, replaced and deleted, labels come
-//! before them, after them, again, and are taken back; memtables are flushed, segments compacted, the power goes. After
-//! every step the table shows what the map holds, now and as it was known before.
+//! Random lives of a table with labels beside a plain map: predictions are written, replaced, deleted and erased, labels
+//! come before them, after them, again, and are taken back; columns come and go, memtables are flushed, segments compacted,
+//! old ones dropped; the power goes, a backup is made and comes back. After every step the table shows what the map holds,
+//! now and as it was known before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -10,10 +11,12 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{
     Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
 };
+use driftline_storage::inspect::find_text;
 use driftline_storage::{
-    ARRIVAL_COLUMN, CatalogChange, Change, Column, ColumnType, Comparison, Engine, EngineOptions,
-    ID_TIME_ANY, ID_TIME_OPTION, LABELS_OF_OPTION, Meaning, Predicate, Role, SimDisk, StorageError,
-    TIME_COLUMN, TableSchema, TimeRange, Value, WriteBatch, embedded_time,
+    ARRIVAL_COLUMN, CatalogChange, Change, Column, ColumnType, Comparison, Disk, Engine, EngineOptions,
+    Erasure, ID_TIME_ANY, ID_TIME_OPTION, LABELS_OF_OPTION, LinkedRows, Meaning, Predicate, RETENTION_OPTION,
+    RestoreLedger, Role, SimDisk, StorageError, TIME_COLUMN, TableSchema, TimeRange, Value, WriteBatch,
+    embedded_time, restore,
 };
 
 use crate::sample::{cases, mix, seed};
@@ -119,7 +122,17 @@ struct Life {
     engine: Arc<Engine>,
     model: Model,
     arrival: i64,
+    /// Predictions that a delete took: whether their rows are still somewhere depends on compaction.
+    deleted: BTreeSet<u64>,
+    backup: Option<Backup>,
     history: Vec<String>,
+}
+
+/// A backup, what it holds, and whose predictions were erased since.
+struct Backup {
+    disk: SimDisk,
+    model: Model,
+    erased: BTreeSet<u64>,
 }
 
 impl Life {
@@ -131,12 +144,12 @@ impl Life {
         let (predictions, labels) = schemas(&engine, ids);
         let catalog = [predictions, labels].map(CatalogChange::CreateTable).to_vec();
         engine.write(WriteBatch { catalog, ..WriteBatch::default() }).unwrap();
-        let (model, arrival) = (Model::default(), NOW);
-        Self { dice, ids, disk, engine, model, arrival, history: Vec::new() }
+        let (model, arrival, deleted) = (Model::default(), NOW, BTreeSet::new());
+        Self { dice, ids, disk, engine, model, arrival, deleted, backup: None, history: Vec::new() }
     }
 
     fn step(&mut self) {
-        let what = match self.dice.roll(14) {
+        let what = match self.dice.roll(21) {
             0..=2 => self.predict(),
             3..=7 => self.label(),
             8 => self.delete(),
@@ -149,6 +162,11 @@ impl Life {
                 "compact".to_owned()
             }
             12 => self.both(),
+            13 | 14 => self.erase(),
+            15 => self.alter(),
+            16 => self.expire(),
+            17 => self.back_up(),
+            18 => self.restore(),
             _ => self.reopen(),
         };
         self.history.push(what);
@@ -225,8 +243,99 @@ impl Life {
         let predicate = Predicate::And(vec![compare(from, least), compare(to, least + 200)]);
         let changes = vec![Change::Delete { table: schema.id, predicate }];
         self.engine.write(WriteBatch { changes, ..WriteBatch::default() }).unwrap();
-        self.model.predictions.retain(|_, row| !(least..least + 200).contains(&row.value));
+        let gone = self.model.predictions.extract_if(.., |_, row| (least..least + 200).contains(&row.value));
+        self.deleted.extend(gone.map(|(key, _)| key));
         format!("delete values {least}..{}", least + 200)
+    }
+
+    /// One prediction goes for good, with its labels.
+    fn erase(&mut self) -> String {
+        let known: Vec<u64> =
+            self.model.predictions.keys().filter(|key| !self.deleted.contains(key)).copied().collect();
+        if known.is_empty() {
+            return "nothing to erase".to_owned();
+        }
+        let key = known[self.dice.roll(known.len() as u64) as usize];
+        let (rows, labels) = (self.schema("p"), self.schema("p$labels"));
+        let (own, theirs) = (rows.column_named("id").unwrap().id, labels.column_named("id").unwrap().id);
+        let erasure = Erasure {
+            table: rows.id,
+            values: vec![(own, Value::Text(self.key(key)))],
+            linked: vec![LinkedRows::Keys { own, table: labels.id, theirs }],
+        };
+        let told = self.backup.as_ref().map(|backup| backup.disk.clone());
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let open = |_: &str| told.clone().map(|disk| Arc::new(disk) as Arc<dyn Disk>).ok_or_else(missing);
+        self.engine.erase(&[erasure], None, &open).unwrap();
+        self.model.predictions.remove(&key);
+        self.backup.iter_mut().for_each(|backup| backup.erased.extend([key]));
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        assert_eq!(find_text(&disk, &self.key(key)).unwrap(), [""; 0], "{key} after {:#?}", self.history);
+        format!("erase {key}")
+    }
+
+    /// A column comes, or goes again.
+    fn alter(&mut self) -> String {
+        let mut schema = TableSchema::clone(&self.schema("p"));
+        schema.version += 1;
+        let what = match schema.columns.pop_if(|column| column.name == "extra") {
+            Some(_) => "drop extra",
+            None => {
+                schema.columns.push(Column::new("extra", ColumnType::BigInt, Role::Field));
+                "add extra"
+            }
+        };
+        let catalog = vec![CatalogChange::AlterTable(schema)];
+        self.engine.write(WriteBatch { catalog, ..WriteBatch::default() }).unwrap();
+        what.to_owned()
+    }
+
+    /// Whole segments go of which all rows are old; which those are is for the engine to say.
+    fn expire(&mut self) -> String {
+        let days = 2 + self.dice.roll(12);
+        self.retain(Some(format!("{days} days")));
+        self.engine.expire().unwrap();
+        self.retain(None);
+        let kept: BTreeSet<u64> = self.rows(None).into_iter().map(|row| row.0).collect();
+        let horizon = NOW - days as i64 * 24 * HOUR;
+        let times: BTreeMap<u64, i64> = (0..KEYS).map(|key| (key, self.time(key))).collect();
+        let gone = self.model.predictions.extract_if(.., |key, _| !kept.contains(key));
+        let gone: Vec<u64> = gone.map(|(key, _)| key).collect();
+        assert!(gone.iter().all(|key| times[key] < horizon), "{days} days took {gone:?}");
+        self.deleted.extend(&gone);
+        format!("retain {days} days, which took {gone:?}")
+    }
+
+    fn retain(&self, retention: Option<String>) {
+        let mut schema = TableSchema::clone(&self.schema("p"));
+        schema.version += 1;
+        schema.options.remove(RETENTION_OPTION);
+        schema.options.extend(retention.map(|retention| (RETENTION_OPTION.to_owned(), retention)));
+        let catalog = vec![CatalogChange::AlterTable(schema)];
+        self.engine.write(WriteBatch { catalog, ..WriteBatch::default() }).unwrap();
+    }
+
+    fn back_up(&mut self) -> String {
+        let disk = match self.backup.take() {
+            Some(before) => before.disk,
+            None => SimDisk::new(self.dice.roll(u64::MAX)),
+        };
+        self.engine.backup(&(Arc::new(disk.clone()) as Arc<dyn Disk>), &mut |_| ()).unwrap();
+        self.backup = Some(Backup { disk, model: self.model.clone(), erased: BTreeSet::new() });
+        "back up".to_owned()
+    }
+
+    /// All goes on from the backup, without what was erased since.
+    fn restore(&mut self) -> String {
+        let Some(backup) = &self.backup else { return "no backup".to_owned() };
+        let target = SimDisk::new(self.dice.roll(u64::MAX));
+        let disk = |disk: &SimDisk| Arc::new(disk.clone()) as Arc<dyn Disk>;
+        restore(&disk(&backup.disk), &disk(&target), &RestoreLedger::default(), &mut |_| ()).unwrap();
+        self.model = backup.model.clone();
+        self.model.predictions.retain(|key, _| !backup.erased.contains(key));
+        self.disk = target;
+        self.engine = open(&self.disk, &mut self.dice);
+        "restore".to_owned()
     }
 
     fn reopen(&mut self) -> String {
@@ -250,7 +359,8 @@ impl Life {
 
     fn key(&self, key: u64) -> String {
         match self.ids {
-            Ids::Plain => format!("k{key}"),
+            // None is part of another: whoever looks for an erased one finds no other.
+            Ids::Plain => format!("k{key:02}k"),
             _ => {
                 let millis = (NOW - key as i64 * 5 * HOUR) / 1_000_000;
                 format!("{:08x}-{:04x}-7000-8000-{key:012x}", millis >> 16, millis & 0xffff)
@@ -268,6 +378,8 @@ impl Life {
             Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.2.0))),
             Arc::new(Float64Array::from_iter(rows.iter().map(|row| row.2.1))),
         ];
+        let extra = Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1))) as ArrayRef;
+        let arrays = arrays.into_iter().chain([extra]).take(schema.columns.len()).collect();
         RecordBatch::try_new(schema.arrow(), arrays).unwrap()
     }
 
