@@ -58,6 +58,8 @@ impl Inner {
     }
 
     fn try_expire(&self) -> Result<Expired> {
+        let going = self.past_retention(&self.files.lock().manifest.clone());
+        self.settle_labels(going.into_keys())?;
         let series = self.flushing.lock();
         let gone = self.past_retention(&self.files.lock().manifest.clone());
         let all = || gone.values().flatten();

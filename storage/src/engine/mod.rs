@@ -191,7 +191,7 @@ impl Engine {
     fn try_write(&self, batch: WriteBatch) -> Result<(WriteAck, u64)> {
         let queue = self.queue.lock().clone().ok_or(StorageError::Closed)?;
         self.inner.await_room()?;
-        self.inner.settle_labels(&batch.changes)?;
+        self.inner.settle_labels(batch.changes.iter().map(Change::table))?;
         let (reply, answer) = sync_channel(1);
         let hidden = match self.inner.encode(batch, reply)? {
             Encoded::New(pending) => {
@@ -352,17 +352,17 @@ impl Inner {
         })
     }
 
-    /// Flushes rows that have labels, and the labels, before a change of such rows: a row that is deleted takes its labels
+    /// Flushes rows of tables that have labels, and the labels, before such rows are deleted or leave for their age: a row that is deleted takes its labels
     /// along, and one that is written later under the same key begins without. Which labels are whose, and which row
     /// handed its labels on to which, is plain once they are in segments.
-    fn settle_labels(&self, changes: &[Change]) -> Result<()> {
-        let is_unsettled = |change: &Change| {
+    fn settle_labels(&self, tables: impl IntoIterator<Item = TableId>) -> Result<()> {
+        let is_unsettled = |table: TableId| {
             let state = self.state.lock();
             let is_flushed = |id: TableId| state.tables.get(&id).is_none_or(TableData::is_flushed);
-            let labels = state.catalog.labels_of(change.table()).map(|labels| labels.id);
-            labels.is_some_and(|labels| !is_flushed(labels) || !is_flushed(change.table()))
+            let labels = state.catalog.labels_of(table).map(|labels| labels.id);
+            labels.is_some_and(|labels| !is_flushed(labels) || !is_flushed(table))
         };
-        match changes.iter().any(is_unsettled) {
+        match tables.into_iter().any(is_unsettled) {
             true => self.flush(Choice::All),
             false => Ok(()),
         }
