@@ -17,7 +17,7 @@ use arrow::record_batch::RecordBatch;
 use driftline_storage::{Engine, Snapshot, WriteBatch, WriterSequence};
 use parking_lot::RwLock;
 
-pub(crate) use self::divert::{DIVERT, ON_BAD_ROW, REFUSE, schema as rejected_schema};
+pub(crate) use self::divert::{DIVERT, ON_BAD_ROW, REFUSE, REJECTED_OF, schema as rejected_schema};
 pub(crate) use self::exact::Exactness;
 use self::plan::{Arrival, Planned, WritePlan};
 use crate::delete::Delete;

@@ -1,8 +1,8 @@
 //! What CREATE and DROP of models and tables write. Each is one batch: all of it happens or nothing.
 
 use driftline_storage::{
-    CatalogChange, Column, ColumnType, LABELS_OF_OPTION, RETENTION_OPTION, Role, Snapshot, TIME_COLUMN,
-    TableId, TableSchema, WriteBatch,
+    CatalogChange, Change, Column, ColumnType, Comparison, LABELS_OF_OPTION, Predicate, RETENTION_OPTION,
+    Role, Snapshot, TIME_COLUMN, TableId, TableSchema, Value, WriteBatch,
 };
 
 use super::option::{DEDUP, DEDUP_NONE};
@@ -10,9 +10,10 @@ use super::{Create, Drop, Kind, column, option};
 use crate::catalog::{label_columns, name};
 use crate::error::{QueryError, Result};
 use crate::model::{
-    BASELINE_PREFIX, MODEL_PREFIX, Model, RECEIVED_AT, encode_model, is_reserved, labels_table, model_key,
+    BASELINE_PREFIX, MODEL_PREFIX, Model, RECEIVED_AT, REJECTED, encode_model, is_reserved, labels_table,
+    model_key,
 };
-use crate::write::Ingest;
+use crate::write::{Ingest, REJECTED_OF};
 
 /// Creates a table.
 pub(super) fn table(ingest: &Ingest, create: &Create) -> Result<()> {
@@ -57,9 +58,12 @@ pub(super) fn model(ingest: &Ingest, create: &Create) -> Result<()> {
 pub(super) fn drop(ingest: &Ingest, drop: &Drop) -> Result<()> {
     ingest.change(|snapshot| {
         let found = find(snapshot, "DROP", drop.kind, &drop.name, drop.if_exists)?;
-        Ok(found.map(|found| match drop.kind {
-            Kind::Model => batch(drop_model(snapshot, found)),
-            _ => batch(drop_tables(snapshot, &[found.to_owned()])),
+        Ok(found.map(|found| {
+            let catalog = match drop.kind {
+                Kind::Model => drop_model(snapshot, found),
+                _ => drop_tables(snapshot, &[found.to_owned()]),
+            };
+            WriteBatch { changes: drop_rejected(snapshot, found).into_iter().collect(), ..batch(catalog) }
         }))
     })
 }
@@ -102,6 +106,15 @@ fn drop_model(snapshot: &Snapshot, model: &str) -> Vec<CatalogChange> {
     let keys = snapshot.entries().keys().filter(of_model).cloned();
     changes.extend(keys.map(|key| CatalogChange::RemoveEntry { key }));
     changes
+}
+
+/// The rows that did not fit a table, or the labels that did not fit a model, go with it.
+fn drop_rejected(snapshot: &Snapshot, table: &str) -> Option<Change> {
+    let rejected = snapshot.table(REJECTED)?;
+    let column = rejected.column_named(REJECTED_OF)?.id;
+    let of = |name: String| Predicate::Compare { column, by: Comparison::Equal, value: Value::Text(name) };
+    let predicate = Predicate::Or(vec![of(table.to_owned()), of(labels_table(table))]);
+    Some(Change::Delete { table: rejected.id, predicate })
 }
 
 /// Whether the name is taken by something of this kind and that is well. Names that differ only in case are the

@@ -24,6 +24,9 @@ pub(crate) const REFUSE: &str = "refuse";
 /// Such rows go to `system.rejected`.
 pub(crate) const DIVERT: &str = "divert";
 
+/// The column of `system.rejected` that says whose row it was.
+pub(crate) const REJECTED_OF: &str = "table_name";
+
 /// A row that did not fit.
 #[derive(Debug)]
 pub(super) struct Rejected {
@@ -43,7 +46,7 @@ pub(crate) fn schema() -> TableSchema {
         REJECTED,
         vec![
             column(TIME_COLUMN, ColumnType::Timestamp, Role::Time),
-            column("table_name", ColumnType::Text, Role::Tag),
+            column(REJECTED_OF, ColumnType::Text, Role::Tag),
             column("row_number", ColumnType::BigInt, Role::Field),
             column("reason", ColumnType::Text, Role::Field),
             column("data", ColumnType::Json, Role::Field),

@@ -291,7 +291,10 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         ("ALTER TABLE t ALTER COLUMN s TYPE TEXT TAG", "the role of a column cannot change"),
         ("ALTER TABLE t ALTER COLUMN s TAG", "the role of a column cannot change"),
         ("ALTER TABLE t ALTER COLUMN s SET TAG", "the role of a column cannot change"),
-        ("ALTER TABLE t ALTER COLUMN s DROP NOT NULL", "expected TYPE DOUBLE, SET RETENTION or DROP RETENTION, found DROP"),
+        (
+            "ALTER TABLE t ALTER COLUMN s DROP NOT NULL",
+            "expected TYPE DOUBLE, SET RETENTION or DROP RETENTION, found DROP",
+        ),
         ("ALTER TABLE t SET (owner = 'x')", "unknown option owner of a table; it has retention, description"),
         ("ALTER TABLE t RESET (owner)", "unknown option owner of a table; it has retention, description"),
         ("ALTER TABLE t FREEZE", "expected ADD COLUMN, DROP COLUMN"),

@@ -21,7 +21,7 @@ const MODEL: &str = "
     CREATE TABLE numbered (who BIGINT SUBJECT);
     INSERT INTO fraud (time, id, customer, n, country, decision) VALUES
         ('2026-01-01T10:00:00Z', 'k-Zq7#a', 'Zq7#xW-pk91v', 1, 'Zq7#xW-pk91v', 'ok'),
-        ('2026-01-01T10:00:01Z', 'k-b', 'b', 2, 'FR', 'fraud'),
+        ('2026-03-05T10:00:01Z', 'k-b', 'b', 2, 'FR', 'fraud'),
         ('2026-01-01T10:00:02Z', 'k-Zq7#c', 'Zq7#xW-pk91v', 3, 'FR', 'ok');
     INSERT INTO calls (time, person, note) VALUES ('2026-01-01', 'Zq7#xW-pk91v', 'x'), ('2026-01-02', 'b', 'y');
     INSERT INTO plain (time, person, n) VALUES ('2026-01-01', 'Zq7#xW-pk91v', 1), ('2026-01-02', 'Zq7#xW-pk91v', 2);

@@ -59,6 +59,12 @@ pub enum ImportError {
         /// The columns there are.
         known: String,
     },
+    /// Labels are of a model that is there.
+    #[error("there is no model {model} that these could be labels of; make it with CREATE MODEL")]
+    NoModel {
+        /// The model.
+        model: String,
+    },
     /// No flag names the time, and no column is named so.
     #[error("which column of {} is the event time? Name it with --time; the file has {known}", .path.display())]
     NoTime {

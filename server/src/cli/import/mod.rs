@@ -39,6 +39,10 @@ pub struct ImportArgs {
     /// The table.
     #[arg(long, env = "DRIFTLINE__TABLE", value_name = "TABLE")]
     table: String,
+    /// The rows are late labels of the model that --table names: its key, its labels and, if known, the time of the
+    /// prediction.
+    #[arg(long, conflicts_with_all = ["tags", "key"])]
+    labels: bool,
     /// The column with the event time, kept as `time`: timestamps, or numbers since 1970. Without it, the column
     /// named time.
     #[arg(long, env = "DRIFTLINE__TIME", value_name = "COLUMN")]
@@ -55,7 +59,8 @@ pub struct ImportArgs {
 pub async fn run(args: ImportArgs) -> Result<()> {
     let source = Source::of(&args.file)?;
     let survey = source.survey()?;
-    let writer = source.writer_name(&args.table)?;
+    let of = if args.labels { format!("labels of {}", args.table) } else { args.table.clone() };
+    let writer = source.writer_name(&of)?;
     let connection = args.target.open(true).await?;
     let done = import(&args, &source, survey, &connection, &writer).await;
     let closed = connection.close().await;
@@ -70,14 +75,19 @@ async fn import(
     writer: &str,
 ) -> Result<()> {
     let existing = plan::existing(connection, &args.table).await?;
-    let columns = Columns { time: args.time.as_deref(), tags: &args.tags, key: args.key.as_deref() };
+    let columns = Columns {
+        time: args.time.as_deref(),
+        tags: &args.tags,
+        key: args.key.as_deref(),
+        labels: args.labels,
+    };
     let plan = Plan::new(&args.file, &args.table, &columns, &survey, existing.as_ref())?;
     plan.notes.iter().for_each(|note| eprintln!("{note}"));
     if let Some(create) = &plan.create {
         println!("{create}");
         connection.sql(create).await?;
     }
-    let mut sink = Sink::open(connection, writer, &plan.table).await?;
+    let mut sink = Sink::open(connection, writer, &plan.table, args.labels).await?;
     let bar = bar(survey.rows);
     for batch in source.batches()? {
         let (first_row, batch) = batch?;
@@ -87,7 +97,8 @@ async fn import(
     }
     let sent = sink.finish().await?;
     bar.finish_and_clear();
-    println!("{}", sent.told(&plan.table));
+    let to = if args.labels { format!("the labels of {}", plan.table) } else { plan.table.clone() };
+    println!("{}", sent.told(&to));
     Ok(())
 }
 

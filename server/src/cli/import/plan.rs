@@ -22,6 +22,8 @@ pub struct Columns<'a> {
     pub time: Option<&'a str>,
     pub tags: &'a [String],
     pub key: Option<&'a str>,
+    /// Whether the rows are labels of a model, which is there and may lack a time.
+    pub labels: bool,
 }
 
 /// A table that is there already.
@@ -87,6 +89,9 @@ impl Plan {
         check_names(path, survey)?;
         check_flags(path, flags, survey)?;
         let time = time_column(path, flags, survey)?;
+        if flags.labels && existing.is_none() {
+            return Err(ImportError::NoModel { model: table.to_owned() });
+        }
         let mut columns: Vec<Planned> =
             survey.columns.iter().map(|found| planned(found, flags, time)).collect();
         check_targets(path, &columns)?;
@@ -114,9 +119,9 @@ impl Existing {
     }
 }
 
-fn planned(found: &Found, flags: &Columns<'_>, time: &str) -> Planned {
+fn planned(found: &Found, flags: &Columns<'_>, time: Option<&str>) -> Planned {
     let source = found.name.clone();
-    if source == time {
+    if Some(source.as_str()) == time {
         let is_number = matches!(found.ty, ColumnType::BigInt | ColumnType::Double);
         let epoch = is_number.then(|| Epoch::of_magnitude(found.greatest));
         return Planned {
@@ -151,10 +156,15 @@ fn has(survey: &Survey, name: &str) -> bool {
     survey.columns.iter().any(|found| found.name == name)
 }
 
-fn time_column<'a>(path: &Path, flags: &Columns<'a>, survey: &Survey) -> Result<&'a str, ImportError> {
+fn time_column<'a>(
+    path: &Path,
+    flags: &Columns<'a>,
+    survey: &Survey,
+) -> Result<Option<&'a str>, ImportError> {
     match flags.time {
-        Some(time) => Ok(time),
-        None if has(survey, TIME_COLUMN) => Ok(TIME_COLUMN),
+        Some(time) => Ok(Some(time)),
+        None if has(survey, TIME_COLUMN) => Ok(Some(TIME_COLUMN)),
+        None if flags.labels => Ok(None),
         None => Err(ImportError::NoTime { path: path.to_owned(), known: known(survey) }),
     }
 }

@@ -15,6 +15,8 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 pub struct Sink {
     to: To,
     table: String,
+    /// Whether they are labels of the model of that name.
+    labels: bool,
     /// What was written by an earlier import of this file. Batches under a name are written in order, so everything
     /// up to it is there.
     last: u64,
@@ -36,7 +38,7 @@ pub struct Sent {
 
 impl Sink {
     /// Begins, or goes on where an earlier import of the same file ended.
-    pub async fn open(connection: &Connection, writer: &str, table: &str) -> Result<Self> {
+    pub async fn open(connection: &Connection, writer: &str, table: &str, labels: bool) -> Result<Self> {
         let (to, last) = match connection {
             Connection::Local(database) => {
                 let last = database.writer_sequence(writer).unwrap_or(0);
@@ -48,7 +50,7 @@ impl Sink {
                 (To::Remote(writer), last)
             }
         };
-        Ok(Self { to, table: table.to_owned(), last, sequence: 0, sent: Sent::default() })
+        Ok(Self { to, table: table.to_owned(), labels, last, sequence: 0, sent: Sent::default() })
     }
 
     /// Writes rows, unless an earlier import has.
@@ -70,10 +72,19 @@ impl Sink {
         match &self.to {
             To::Local(database, writer) => {
                 let writer = WriterSequence { writer: writer.clone(), sequence: self.sequence };
-                let part = WritePart { target: WriteTarget::Table(self.table.clone()), rows };
+                let (table, labels) = (self.table.clone(), self.labels);
+                let target = if labels { WriteTarget::Labels(table) } else { WriteTarget::Table(table) };
+                let part = WritePart { target, rows };
                 database.write(Write { writer: Some(writer), parts: vec![part] }).await?;
             }
-            To::Remote(writer) => writer.send_at(self.sequence, Batch::new().rows(&self.table, rows)).await?,
+            To::Remote(writer) => {
+                let batch = Batch::new();
+                let batch = match self.labels {
+                    true => batch.labels(&self.table, rows),
+                    false => batch.rows(&self.table, rows),
+                };
+                writer.send_at(self.sequence, batch).await?;
+            }
         }
         Ok(())
     }

@@ -29,7 +29,9 @@ fn plan(flags: &Columns<'_>, survey: &Survey, existing: Option<&Existing>) -> Re
 #[test]
 fn the_statement_names_types_and_roles_time_first() {
     let tags = ["Group".to_owned()];
-    let plan = plan(&Columns { time: Some("ts"), tags: &tags, key: Some("id") }, &file(), None).unwrap();
+    let plan =
+        plan(&Columns { time: Some("ts"), tags: &tags, key: Some("id"), labels: false }, &file(), None)
+            .unwrap();
     let expected = "CREATE TABLE t (\n  time TIMESTAMP TIME,\n  id BIGINT KEY,\n  \"Group\" TEXT TAG,\n  \"x\"\"y\" DOUBLE\n)";
     assert_eq!(plan.create.unwrap(), expected);
     assert_eq!(plan.columns[1].epoch, Some(Epoch::Millis));
@@ -40,7 +42,9 @@ fn the_statement_names_types_and_roles_time_first() {
 fn an_existing_table_decides_the_types() {
     let schema = Schema::new(vec![Field::new("id", DataType::Utf8, true)]);
     let existing = Existing { name: "T".into(), schema: Arc::new(schema) };
-    let plan = plan(&Columns { time: Some("ts"), tags: &[], key: None }, &file(), Some(&existing)).unwrap();
+    let plan =
+        plan(&Columns { time: Some("ts"), tags: &[], key: None, labels: false }, &file(), Some(&existing))
+            .unwrap();
     assert_eq!((plan.table.as_str(), plan.create), ("T", None));
     assert_eq!(plan.columns[0].ty, ColumnType::Text);
     assert_eq!(plan.columns[3].ty, ColumnType::Double, "a new column keeps its own");
@@ -48,13 +52,19 @@ fn an_existing_table_decides_the_types() {
 
 #[test]
 fn a_file_without_a_time_asks_for_it_and_lists_its_columns() {
-    let error = plan(&Columns { time: None, tags: &[], key: None }, &file(), None).unwrap_err().to_string();
+    let error = plan(&Columns { time: None, tags: &[], key: None, labels: false }, &file(), None)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("--time") && error.contains("id, ts, Group"), "{error}");
 }
 
 #[test]
 fn flags_that_name_no_column_are_refused_by_name() {
-    let error = plan(&Columns { time: Some("ts"), tags: &["nope".to_owned()], key: None }, &file(), None);
+    let error = plan(
+        &Columns { time: Some("ts"), tags: &["nope".to_owned()], key: None, labels: false },
+        &file(),
+        None,
+    );
     let error = error.unwrap_err().to_string();
     assert!(error.contains("no column nope") && error.contains("--tags"), "{error}");
 }
@@ -62,7 +72,7 @@ fn flags_that_name_no_column_are_refused_by_name() {
 #[test]
 fn names_that_would_meet_are_refused() {
     let survey = survey(&[("ts", ColumnType::Timestamp, 0.0), ("Time", ColumnType::Text, 0.0)]);
-    assert!(plan(&Columns { time: Some("ts"), tags: &[], key: None }, &survey, None).is_err());
+    assert!(plan(&Columns { time: Some("ts"), tags: &[], key: None, labels: false }, &survey, None).is_err());
 }
 
 #[test]
