@@ -27,7 +27,7 @@
 //! [`Database::prepare`] reads the text: statements of ours (`CREATE MODEL`, `CREATE BASELINE`, ..) by our parser, all
 //! others by DataFusion's. Unquoted names are given the spelling of the table or column they mean. The plan runs in a
 //! session of its own over one [`CatalogView`], which is one snapshot of the engine: a query sees every write that was
-//! acknowledged before it began, and none after. A model's labels are joined when a label column is asked for. Rows
+//! acknowledged before it began, and none after. A model's labels stand in its label columns as they were said last. Rows
 //! leave in the few types that every client reads.
 //!
 //! ## The way of rows
