@@ -194,19 +194,28 @@ fn files_that_cannot_be_imported_say_why() {
 #[test]
 fn a_file_of_labels_goes_to_the_predictions_of_its_keys() {
     let place = Place::new();
-    let data = place.data();
+    let file = place.file("labels.csv", "id,label\na,ok\nb,fraud\nlater,ok\n");
+    // An import makes the directory.
+    let first = place.file("first.csv", "time,x\n2026-01-01,1\n");
+    done(&["import", &first, "--table", "t", "--data-dir", &place.data()]);
     place.sql("CREATE MODEL fraud (id TEXT KEY, label TEXT LABEL)");
     place.sql("INSERT INTO fraud (time, id) VALUES ('2026-01-01', 'a'), ('2026-01-02', 'b')");
-    let file = place.file("labels.csv", "id,label\na,ok\nb,fraud\nlater,ok\n");
-    let told = done(&["import", &file, "--table", "fraud", "--labels", "--data-dir", &data]);
+    let labels = |file: &str, model: &str| {
+        let data = place.data();
+        let words = ["import", file, "--table", model, "--labels", "--data-dir", &data];
+        words.map(str::to_owned)
+    };
+    let run = |words: [String; 7]| done(&words.each_ref().map(String::as_str));
+    let told = run(labels(&file, "fraud"));
     assert!(told.contains("imported 3 rows into the labels of fraud"), "{told}");
-    let told = done(&["import", &file, "--table", "fraud", "--labels", "--data-dir", &data]);
+    let told = run(labels(&file, "fraud"));
     assert!(told.contains("3 were there from an earlier import"), "{told}");
     let found = place.sql("SELECT id, label FROM fraud ORDER BY id");
     assert_eq!(found, serde_json::json!([{"id": "a", "label": "ok"}, {"id": "b", "label": "fraud"}]));
-    let said = failed(&["import", &file, "--table", "nothing", "--labels", "--data-dir", &data], 1);
+    let fails = |words: [String; 7]| failed(&words.each_ref().map(String::as_str), 1);
+    let said = fails(labels(&file, "nothing"));
     assert!(said.contains("there is no model nothing"), "{said}");
     let wrong = place.file("wrong.csv", "id,label,score\na,ok,1\n");
-    let said = failed(&["import", &wrong, "--table", "fraud", "--labels", "--data-dir", &data], 1);
+    let said = fails(labels(&wrong, "fraud"));
     assert!(said.contains("have no column score"), "{said}");
 }
