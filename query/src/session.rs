@@ -155,7 +155,7 @@ impl Session {
     /// Sets labels; of how many predictions.
     async fn update(&self, dml: &DmlStatement) -> Result<SendableRecordBatchStream> {
         let update = Update::of(&self.view, dml)?;
-        let physical = guarded(self.state.create_physical_plan(&dml.input)).await?;
+        let physical = guarded(self.state.create_physical_plan(&update.rows(dml)?)).await?;
         let context = self.state.task_ctx();
         let held = MemoryConsumer::new(format!("UPDATE {}", dml.table_name)).register(context.memory_pool());
         let mut rows = stream::guard(execute_stream(physical, context)?);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::record_batch::RecordBatch;
-use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan};
+use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder};
 use driftline_storage::{Column, Meaning, Role, TIME_COLUMN, TableSchema};
 
 use crate::catalog::{CatalogView, PUBLIC};
@@ -52,9 +52,20 @@ impl Update {
         Ok(Self { table: table.clone(), key: key.clone(), labels })
     }
 
-    /// What to write for the rows of the plan, which have the columns of the table.
+    /// The plan for the rows, with the columns that matter alone.
+    pub(crate) fn rows(&self, dml: &DmlStatement) -> Result<LogicalPlan> {
+        let is_label = |name: &str| self.labels.iter().any(|(column, _)| column.name == name);
+        let is_wanted = |name: &str| name == self.key.name || name == TIME_COLUMN || is_label(name);
+        let columns = dml.input.schema().columns().into_iter().filter(|column| is_wanted(&column.name));
+        let plan = LogicalPlanBuilder::from(LogicalPlan::clone(&dml.input));
+        Ok(plan.project(columns.map(Expr::Column))?.build()?)
+    }
+
+    /// What to write for the rows of the plan, which have key, time and labels.
     pub(crate) fn write(&self, rows: &[RecordBatch]) -> Result<Option<Write>> {
-        let Some(first) = rows.first() else { return Ok(None) };
+        // A label that is set to itself stays what it is.
+        let sets_none = !self.labels.iter().any(|(_, is_set)| *is_set);
+        let Some(first) = rows.first().filter(|_| !sets_none) else { return Ok(None) };
         let rows = concat_batches(&first.schema(), rows)?;
         if rows.num_rows() == 0 {
             return Ok(None);

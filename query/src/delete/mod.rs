@@ -14,6 +14,7 @@ use driftline_storage::{Meaning, Predicate, TableSchema};
 
 use crate::catalog::{CatalogView, PUBLIC};
 use crate::error::{QueryError, Result};
+use crate::model::is_reserved;
 
 /// What is deleted.
 #[derive(Clone, Debug)]
@@ -46,7 +47,8 @@ impl Delete {
 
 fn table_of<'a>(view: &'a CatalogView, dml: &DmlStatement) -> Result<&'a Arc<TableSchema>> {
     let is_public = dml.table_name.schema().is_none_or(|schema| schema == PUBLIC);
-    let table = view.snapshot().table(dml.table_name.table()).filter(|_| is_public);
+    let name = dml.table_name.table();
+    let table = view.snapshot().table(name).filter(|_| is_public && !is_reserved(name));
     table.ok_or_else(|| QueryError::Invalid(format!("rows of {} are not deleted by hand", dml.table_name)))
 }
 

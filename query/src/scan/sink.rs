@@ -51,7 +51,24 @@ impl RowSink {
         let kept: Vec<usize> =
             (0..rows.num_columns()).filter(|at| is_label(at) || said.contains(at)).collect();
         let rows = rows.project(&kept)?;
+        self.check_nulls(&rows)?;
         Ok(WritePart { target: WriteTarget::Labels(model.to_owned()), rows })
+    }
+}
+
+impl RowSink {
+    /// A row of nulls takes all labels of its key back, which is not what names one of several of them.
+    fn check_nulls(&self, rows: &RecordBatch) -> Result<()> {
+        let labels = rows.columns().get(1..).unwrap_or_default();
+        let is_null = |row: &usize| labels.iter().all(|label| label.is_null(*row));
+        match (0..rows.num_rows()).find(is_null).filter(|_| labels.len() > 1) {
+            None => Ok(()),
+            Some(row) => Err(QueryError::Invalid(format!(
+                "row {} has no label, which would take back all of its key; UPDATE .. SET label = NULL takes back one",
+                row + 1
+            ))
+            .into()),
+        }
     }
 }
 

@@ -86,10 +86,8 @@ impl<'a> WritePlan<'a> {
     /// are looked for everywhere from now on.
     fn takes_far_ids(&self, table: &mut TableSchema, rows: &RecordBatch) -> bool {
         let is_known = table.options.contains_key(ID_TIME_OPTION);
-        if is_known
-            || self.snapshot.table(&labels_table(&table.name)).is_none()
-            || !label::has_far(table, rows)
-        {
+        // Also of a model that has no labels yet.
+        if is_known || !is_model(&self.snapshot, &table.name) || !label::has_far(table, rows) {
             return false;
         }
         table.options.insert(ID_TIME_OPTION.to_owned(), ID_TIME_ANY.to_owned());

@@ -52,6 +52,8 @@ impl<'a> Rules<'a> {
         Ok(Self {
             whose: format!("of the labels of model {model}"),
             label: key.zip(arrival),
+            // A prediction that is past its age is there as long as its segment is, and may be labelled.
+            oldest: i64::MIN,
             needed: key.and_then(|at| Some((at, labels.columns.get(at)?.name.as_str()))),
             ..Self::of_table(labels, now_nanos)?
         })

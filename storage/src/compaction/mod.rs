@@ -13,5 +13,5 @@ pub(crate) mod width;
 
 pub(crate) use control::Control;
 pub(crate) use plan::{Job, PlanOptions, plan};
-pub(crate) use segments::{Merged, Run, Shared, Source, Target, check, choose_width, run};
+pub(crate) use segments::{Merged, Origins, Run, Shared, Source, Target, check, choose_width, run};
 pub(crate) use throttle::rest;

@@ -28,7 +28,10 @@ use crate::segment::{
 };
 use crate::series::SeriesRegistry;
 
+mod origins;
 mod summaries;
+
+pub(crate) use self::origins::{Origins, Run};
 
 /// What the engine lends to a merge.
 pub(crate) struct Target<'a> {
@@ -130,17 +133,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 pub(crate) struct Merged {
     pub(crate) written: Written,
-    pub(crate) origins: Vec<Run>,
-}
-
-/// Rows of an input that follow each other in an output as they do there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Run {
-    /// The place of the input among those of the job.
-    pub(crate) source: u32,
-    /// The place of the first row in it.
-    pub(crate) first: u32,
-    pub(crate) rows: u32,
+    pub(crate) origins: Origins,
 }
 
 /// An input whose rows go through the merge with a column that says which they are.
@@ -214,18 +207,7 @@ impl Numbered {
 /// A segment being written, and where its rows come from.
 struct Traced<'a> {
     writer: SegmentWriter<'a>,
-    origins: Vec<Run>,
-}
-
-impl Traced<'_> {
-    fn add(&mut self, run: Run) {
-        match self.origins.last_mut() {
-            Some(last) if last.source == run.source && last.first + last.rows == run.first => {
-                last.rows += run.rows
-            }
-            _ => self.origins.push(run),
-        }
-    }
+    origins: Origins,
 }
 
 impl Output<Numbered> for Traced<'_> {
@@ -235,7 +217,7 @@ impl Output<Numbered> for Traced<'_> {
             return self.writer.push(rows);
         }
         for origin in rows.batch.column(columns).as_primitive::<UInt64Type>().values() {
-            self.add(Run { source: (origin >> 32) as u32, first: *origin as u32, rows: 1 });
+            self.origins.push(Run { source: (origin >> 32) as u32, first: *origin as u32, rows: 1 });
         }
         let kept: Vec<usize> = (0..columns).collect();
         let batch = rows.batch.project(&kept).map_err(merge::invalid)?;
@@ -246,7 +228,7 @@ impl Output<Numbered> for Traced<'_> {
         if let Some(info) = input.source.segment.groups()?.get(group) {
             // A segment has fewer rows than a u32 can count.
             let (first, rows) = (info.first_row as u32, info.rows as u32);
-            self.add(Run { source: input.number, first, rows });
+            self.origins.push(Run { source: input.number, first, rows });
         }
         self.writer.copy(&input.source.segment, group..group + 1)
     }
@@ -281,7 +263,7 @@ impl Outputs<Numbered> for Files<'_> {
             lattices: &self.lattices,
             threads: self.target.threads,
         })?;
-        let mut traced = Traced { writer, origins: Vec::new() };
+        let mut traced = Traced { writer, origins: Origins::default() };
         fill(&mut traced)?;
         let Traced { writer, origins } = traced;
         let written = writer.finish()?;

@@ -59,7 +59,11 @@ impl Inner {
 
     fn try_expire(&self) -> Result<Expired> {
         let going = self.past_retention(&self.files.lock().manifest.clone());
-        self.settle_labels(going.into_keys())?;
+        match self.settle_labels(going.into_keys()) {
+            // What makes room is not kept from it: labels in memory then wait for rows that do not come back.
+            Err(error) if error.is_disk_full() => {}
+            settled => settled?,
+        }
         let series = self.flushing.lock();
         let gone = self.past_retention(&self.files.lock().manifest.clone());
         let all = || gone.values().flatten();

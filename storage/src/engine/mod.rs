@@ -362,10 +362,8 @@ impl Inner {
             let labels = state.catalog.labels_of(table).map(|labels| labels.id);
             labels.is_some_and(|labels| !is_flushed(labels) || !is_flushed(table))
         };
-        match tables.into_iter().any(is_unsettled) {
-            true => self.flush(Choice::All),
-            false => Ok(()),
-        }
+        let unsettled = tables.into_iter().filter(|table| is_unsettled(*table));
+        unsettled.map(Choice::Labelled).try_for_each(|choice| self.flush(choice))
     }
 
     /// Checks a batch against the catalog and makes its payload, on the caller's thread.

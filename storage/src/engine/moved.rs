@@ -6,7 +6,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use super::flush::{Context, PatchOut};
-use crate::compaction::{Run, Source};
+use crate::compaction::{Origins, Run, Source};
 use crate::error::Result;
 use crate::label::{Entries, LabelBlocks};
 use crate::overlay::Hidden;
@@ -25,7 +25,7 @@ pub(super) struct Moved {
 #[derive(Clone, Debug)]
 pub(super) struct Output<'a> {
     pub(super) segment: Arc<SegmentReader>,
-    pub(super) origins: &'a [Run],
+    pub(super) origins: &'a Origins,
 }
 
 /// The inputs of a compaction when it began, and what is known of them at its end.
@@ -97,7 +97,7 @@ impl Output<'_> {
     fn hidden(&self, inputs: &[RoaringBitmap]) -> RoaringBitmap {
         let mut hidden = RoaringBitmap::new();
         let mut first = 0;
-        for run in self.origins {
+        for run in self.origins.runs() {
             let of_run =
                 inputs.get(run.source as usize).map(|rows| rows.range(run.first..run.first + run.rows));
             hidden.extend(of_run.into_iter().flatten().map(|row| first + (row - run.first)));
@@ -116,7 +116,7 @@ impl Output<'_> {
     ) -> Result<Vec<Arc<LabelBlock>>> {
         let of = LabelsOf { table: schema.id, segment: self.segment.info().id, column: column.id };
         let mut ranges = Ranges::new(inputs, column.id);
-        let mut runs = Runs { runs: self.origins, taken: 0 };
+        let mut runs = Runs { runs: self.origins.runs(), rest: None };
         let ends = (1..=self.segment.info().rows.div_ceil(u64::from(RANGE_ROWS))).map(|n| n as u32 - 1);
         let of_range = ends.map(|number| Ok((number, ranges.gather(number, &mut runs)?)));
         out.blocks(of, column.ty, of_range)
@@ -124,24 +124,21 @@ impl Output<'_> {
 }
 
 /// Runs that are taken piece by piece.
-struct Runs<'a> {
-    runs: &'a [Run],
-    /// Rows taken of the first.
-    taken: u32,
+struct Runs<I> {
+    runs: I,
+    /// What is left of the one begun.
+    rest: Option<Run>,
 }
 
-impl Runs<'_> {
+impl<I: Iterator<Item = Run>> Runs<I> {
     /// The next rows of one source and one range of it, at most so many.
     fn take(&mut self, most: u32) -> Option<Run> {
-        let run = *self.runs.first()?;
-        let first = run.first + self.taken;
-        let in_range = RANGE_ROWS - first % RANGE_ROWS;
-        let rows = (run.rows - self.taken).min(most).min(in_range);
-        self.taken += rows;
-        if self.taken == run.rows {
-            (self.runs, self.taken) = (self.runs.get(1..).unwrap_or_default(), 0);
-        }
-        Some(Run { source: run.source, first, rows })
+        let run = self.rest.take().or_else(|| self.runs.next())?;
+        let in_range = RANGE_ROWS - run.first % RANGE_ROWS;
+        let rows = run.rows.min(most).min(in_range);
+        let rest = Run { first: run.first + rows, rows: run.rows - rows, ..run };
+        self.rest = (rest.rows > 0).then_some(rest);
+        Some(Run { rows, ..run })
     }
 }
 
@@ -160,7 +157,7 @@ impl<'a> Ranges<'a> {
     }
 
     /// The labels of a range of the output, whose rows are the next of `runs`.
-    fn gather(&mut self, number: u32, runs: &mut Runs<'_>) -> Result<Option<Entries>> {
+    fn gather(&mut self, number: u32, runs: &mut Runs<impl Iterator<Item = Run>>) -> Result<Option<Entries>> {
         self.places.clear();
         self.read.clear();
         let (mut picks, mut taken) = (Vec::new(), 0);

@@ -89,8 +89,10 @@ impl State {
         self.seq = seq;
         for change in changes {
             self.catalog.apply(change)?;
-            if let CatalogChange::DropTable(id) = change {
-                self.drop_table(*id);
+            match change {
+                CatalogChange::DropTable(id) => self.drop_table(*id),
+                CatalogChange::AlterTable(schema) => self.forget_labels_found(schema.id),
+                _ => {}
             }
         }
         for (table, deletion) in deletes {
@@ -109,6 +111,14 @@ impl State {
             self.account(bytes);
         }
         Ok(())
+    }
+
+    /// Where labels are looked for depends on the options of the table of their rows.
+    fn forget_labels_found(&mut self, rows: TableId) {
+        let labels = self.catalog.labels_of(rows).map(|labels| labels.id);
+        if let Some(data) = labels.and_then(|labels| self.tables.get_mut(&labels)) {
+            data.label_cache = Arc::default();
+        }
     }
 
     fn drop_table(&mut self, id: TableId) {

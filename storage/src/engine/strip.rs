@@ -49,14 +49,18 @@ impl Inner {
         }
         let (mut works, mut bytes, mut seen) = (Vec::new(), 0, BTreeSet::new());
         for (table, ages) in limited.iter() {
-            let segments =
-                self.state.lock().tables.get(table).map(|data| data.segments.clone()).unwrap_or_default();
+            let data = self.state.lock().tables.get(table).cloned().unwrap_or_default();
+            let (segments, labels) = (data.segments, data.labels);
             for segment in segments.iter() {
                 let info = segment.info();
                 seen.insert(info.id);
                 let past = |(_, age): &&(ColumnId, i64)| info.max_time < now.saturating_sub(*age);
                 let past = ages.iter().filter(past).map(|(column, _)| *column);
-                let without = held(segment, past, stripped.entry(info.id).or_default())?;
+                let is_labelled = |column: &ColumnId| labels.contains_key(&(info.id, *column));
+                let (labelled, past): (Vec<_>, Vec<_>) = past.partition(is_labelled);
+                let mut without = held(segment, past.into_iter(), stripped.entry(info.id).or_default())?;
+                // Late labels lie beside the segment, and go as it is written anew.
+                without.extend(labelled);
                 let is_full = works.len() >= COMPACTION_JOBS_MAX || bytes >= COMPACTION_SHARED_BYTES_MAX;
                 if !without.is_empty() && !is_full {
                     bytes += info.bytes;

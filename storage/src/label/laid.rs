@@ -58,6 +58,19 @@ impl Entries {
         }))
     }
 
+    /// The same, those of one row in the order in which they arrived.
+    pub(crate) fn by_arrival(&self) -> Result<Self> {
+        let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
+        let arrived = |at: &u32| (self.rows.get(*at as usize), self.arrivals.get(*at as usize));
+        order.sort_by(|a, b| arrived(a).cmp(&arrived(b)));
+        let pick = |at: &u32| self.arrivals.get(*at as usize).copied();
+        Ok(Self {
+            rows: order.iter().filter_map(|at| self.rows.get(*at as usize).copied()).collect(),
+            arrivals: order.iter().filter_map(pick).collect(),
+            values: take(&self.values, &arrow_array::UInt32Array::from(order), None).map_err(invalid)?,
+        })
+    }
+
     /// Those of these rows.
     pub(crate) fn within(&self, rows: &Range<u32>) -> Self {
         let start = self.rows.partition_point(|row| *row < rows.start);

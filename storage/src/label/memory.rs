@@ -13,22 +13,28 @@ use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
 use super::laid::{Entries, invalid};
-use super::{Relation, Seekers};
+use super::{Met, Relation, Seekers};
 use crate::error::Result;
 use crate::memtable::Chunk;
 use crate::overlay::SourceId;
 use crate::schema::Column;
 
 /// How many sets of labels are kept ready to look for rows: those since the last flush, and the few since the last look.
-const SEEKERS_KEPT: usize = 4;
+const SEEKERS_KEPT: usize = 2;
 
-/// What was found of the labels in memory since the last flush of them. Twelve bytes a label and source that has its row,
-/// from the first query that asks.
+/// What was found of labels since the last flush of them. Sixteen bytes a label and source that has its row, from the first
+/// query that asks, and for those that look for rows about a hundred bytes and the key; not in the budget.
 #[derive(Debug, Default)]
 pub(crate) struct LabelCache {
-    found: Mutex<HashMap<SourceId, Found>>,
+    /// Of labels in memory. Who looks holds the lock of the source, so that others wait for what he finds.
+    found: Mutex<HashMap<SourceId, Arc<Mutex<Found>>>>,
     seekers: Mutex<Vec<(Range<u64>, Arc<Seekers>)>>,
+    /// Labels in segments that have met rows in memory, and of what moment of these segments that is.
+    met: Mutex<HashMap<SourceId, (Moment, Arc<Vec<Met>>)>>,
 }
+
+/// Segments of labels, and how many of these have left.
+type Moment = (usize, u64);
 
 /// Rows of a source, each with the place of a label of it among all labels since the engine was opened.
 pub(crate) type Pairs = Arc<Vec<(u32, u64)>>;
@@ -38,6 +44,38 @@ pub(crate) type Pairs = Arc<Vec<(u32, u64)>>;
 struct Found {
     until: u64,
     pieces: Vec<Pairs>,
+}
+
+impl Found {
+    /// Adds what was found later, together with pieces that are not much larger: few stay, and none is copied often.
+    fn add(&mut self, mut fresh: Vec<(u32, u64)>) {
+        while self.pieces.last().is_some_and(|last| last.len() <= 2 * fresh.len()) {
+            fresh.extend(self.pieces.pop().iter().flat_map(|last| last.iter().copied()));
+        }
+        if !fresh.is_empty() {
+            fresh.sort_unstable();
+            self.pieces.push(Arc::new(fresh));
+        }
+    }
+}
+
+impl LabelCache {
+    /// The labels in segments that have met rows of a source, looked for once for each moment of these segments.
+    pub(crate) fn met(
+        &self,
+        source: SourceId,
+        moment: Moment,
+        search: impl FnOnce() -> Result<Vec<Met>>,
+    ) -> Result<Arc<Vec<Met>>> {
+        if let Some((known, met)) = self.met.lock().get(&source)
+            && *known == moment
+        {
+            return Ok(met.clone());
+        }
+        let met = Arc::new(search()?);
+        self.met.lock().insert(source, (moment, met.clone()));
+        Ok(met)
+    }
 }
 
 /// The labels in memory at one moment.
@@ -65,25 +103,17 @@ impl Unflushed {
         search: impl FnOnce(&Seekers) -> Result<Vec<(u32, u32)>>,
     ) -> Result<Vec<Pairs>> {
         let places = self.places();
-        let mut found = self.cache.found.lock().get(&source).cloned().unwrap_or_default();
+        let found = self.cache.found.lock().entry(source).or_default().clone();
+        let mut found = found.lock();
         let from = found.until.max(places.start);
         if from < places.end {
             let seekers = self.seekers(from..places.end, relation)?;
             let fresh: Vec<_> =
                 search(&seekers)?.into_iter().map(|(row, label)| (row, from + u64::from(label))).collect();
-            let until = found.until;
             found.until = places.end;
-            if !fresh.is_empty() {
-                found.pieces.push(Arc::new(fresh));
-            }
-            let mut all = self.cache.found.lock();
-            let known = all.entry(source).or_default();
-            // Unless somebody else was faster.
-            if known.until == until {
-                *known = found.clone();
-            }
+            found.add(fresh);
         }
-        Ok(found.pieces)
+        Ok(found.pieces.clone())
     }
 
     /// The labels of these places, ready to look for rows.

@@ -24,7 +24,7 @@ pub(crate) use laid::{Entries, Laid};
 pub(crate) use memory::{LabelCache, Pairs, Unflushed};
 pub(crate) use relation::Relation;
 pub use relation::{ARRIVAL_COLUMN, ID_TIME_ANY, ID_TIME_OPTION, LABELS_OF_OPTION};
-pub(crate) use view::{LabelBlocks, LabelView, Waiting};
+pub(crate) use view::{LabelBlocks, LabelView, Met, Waiting};
 
 #[cfg(test)]
 mod tests;

@@ -38,7 +38,7 @@ pub(crate) struct Met {
     pub(crate) segment: u64,
     /// The first row of the row group in it.
     pub(crate) first: u32,
-    /// Row, and label counted from the first; in order of rows, those of one row in order of arrival.
+    /// Row, and label counted from the first; in order of rows.
     pub(crate) pairs: Vec<(u32, u32)>,
     /// All labels of the row group, with the columns of [`Relation::label_columns`].
     pub(crate) labels: RecordBatch,
@@ -90,15 +90,18 @@ impl LabelView {
         let Some(position) = self.relation.position(column) else { return Laid::of(&parts, as_of) };
         if chunk.schema.column(self.relation.row_key.id).is_some() {
             let rows = Keyed::of(&chunk.stored_columns(&self.relation.row_columns())?)?;
-            for met in self.waiting.meet(&rows, 0, &self.relation)? {
-                parts.extend(met.entries(position)?);
-            }
+            let source = SourceId::Chunk(chunk.id());
+            let met = self
+                .unflushed
+                .cache
+                .met(source, self.waiting.state(), || self.waiting.meet(&rows, 0, &self.relation))?;
+            parts.extend(Met::entries_of(&met, position)?);
             let search = |seekers: &Seekers| {
                 let mut found = Vec::new();
                 seekers.join(&rows, 0, &mut found);
                 Ok(found)
             };
-            let pairs = self.unflushed.pairs(SourceId::Chunk(chunk.id()), &self.relation, search)?;
+            let pairs = self.unflushed.pairs(source, &self.relation, search)?;
             let all = 0..chunk.rows.len() as u32;
             parts.extend(self.unflushed.entries(&pairs, &all, &self.relation, position)?);
         }
@@ -128,6 +131,11 @@ impl LabelView {
 }
 
 impl Waiting {
+    /// Tells one moment of them from another.
+    fn state(&self) -> (usize, u64) {
+        (self.segments.len(), self.hidden.values().map(|hidden| hidden.place.rows).sum())
+    }
+
     /// The labels among these that have met one of `rows`, the first of which is row `first` of its source.
     pub(crate) fn meet(&self, rows: &Keyed, first: u32, relation: &Relation) -> Result<Vec<Met>> {
         let mut met = Vec::new();
@@ -152,7 +160,7 @@ impl Waiting {
                 let is_hidden = |label: u32| hidden.as_ref().is_some_and(|h| h.contains(start + label));
                 pairs.retain(|(_, label)| !is_hidden(*label));
                 if !pairs.is_empty() {
-                    met.push(Met::new(id, start, pairs, labels));
+                    met.push(Met { segment: id, first: start, pairs, labels });
                 }
             }
         }
@@ -161,15 +169,18 @@ impl Waiting {
 }
 
 impl Met {
-    /// Rows of a segment lie in order of time, not of arrival.
-    fn new(segment: u64, first: u32, mut pairs: Vec<(u32, u32)>, labels: RecordBatch) -> Self {
-        let arrivals = labels.column(2).as_primitive::<TimestampNanosecondType>().values().clone();
-        pairs.sort_by_key(|(row, label)| (*row, arrivals[*label as usize]));
-        Self { segment, first, pairs, labels }
+    /// What all of them say of one label column, those of one row in order of arrival: they come from several places, which
+    /// lie in order of time.
+    pub(crate) fn entries_of(all: &[Self], position: usize) -> Result<Option<Entries>> {
+        let mut parts = Vec::with_capacity(all.len());
+        for met in all {
+            parts.extend(met.entries(position)?);
+        }
+        Entries::join(&parts)?.map(|entries| entries.by_arrival()).transpose()
     }
 
     /// What they say of one label column; none where they say nothing of it.
-    pub(crate) fn entries(&self, position: usize) -> Result<Option<Entries>> {
+    fn entries(&self, position: usize) -> Result<Option<Entries>> {
         let said = |pair: &&(u32, u32)| says(&self.labels, pair.1 as usize, position);
         let said: Vec<(u32, u32)> = self.pairs.iter().filter(said).copied().collect();
         if said.is_empty() {

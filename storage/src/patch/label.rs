@@ -4,13 +4,17 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use arrow_array::Array;
+
 use super::file::PatchBytes;
 use super::{PatchFile, Place};
 use crate::bytes::{Cursor, Malformed, Put};
 use crate::encoding::{self, Effort};
 use crate::error::Result;
 use crate::label::Entries;
-use crate::limits::{LABEL_RANGE_ENTRIES_MAX, PATCH_BLOCK_BYTES_MAX, ROW_GROUP_ROWS_MAX};
+use crate::limits::{
+    LABEL_BLOCK_BYTES_MIN, LABEL_RANGE_ENTRIES_MAX, PATCH_BLOCK_BYTES_MAX, ROW_GROUP_ROWS_MAX,
+};
 use crate::schema::{ColumnId, ColumnType, TableId};
 use crate::schema_codec::{type_code, type_of};
 use crate::segment::{put_column, read_column};
@@ -174,8 +178,20 @@ impl LabelBuilder {
     pub(crate) fn push(&mut self, number: u32, entries: &Entries) {
         for start in (0..entries.rows.len()).step_by(LABEL_RANGE_ENTRIES_MAX) {
             let end = entries.rows.len().min(start + LABEL_RANGE_ENTRIES_MAX);
-            self.push_piece(number, entries, start..end);
+            self.push_small(number, entries, start..end);
         }
+    }
+
+    /// A reader takes no more bytes at once than a limit.
+    fn push_small(&mut self, number: u32, entries: &Entries, piece: Range<usize>) {
+        let values = entries.values.slice(piece.start, piece.len()).to_data();
+        let bytes = values.get_slice_memory_size().unwrap_or(usize::MAX);
+        if bytes <= LABEL_BLOCK_BYTES_MIN || piece.len() == 1 {
+            return self.push_piece(number, entries, piece);
+        }
+        let half = piece.start + piece.len() / 2;
+        self.push_small(number, entries, piece.start..half);
+        self.push_small(number, entries, half..piece.end);
     }
 
     fn push_piece(&mut self, number: u32, entries: &Entries, piece: Range<usize>) {

@@ -359,8 +359,8 @@ impl Life {
 
     fn key(&self, key: u64) -> String {
         match self.ids {
-            // None is part of another: whoever looks for an erased one finds no other.
-            Ids::Plain => format!("k{key:02}k"),
+            // None is part of another, or of other bytes by chance: whoever looks for an erased one finds no other.
+            Ids::Plain => format!("key {key:02} of a prediction"),
             _ => {
                 let millis = (NOW - key as i64 * 5 * HOUR) / 1_000_000;
                 format!("{:08x}-{:04x}-7000-8000-{key:012x}", millis >> 16, millis & 0xffff)

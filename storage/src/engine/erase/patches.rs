@@ -22,8 +22,25 @@ impl Inner {
         if files.is_empty() {
             return Ok(());
         }
-        let (hidden, labels) = self.patches_in(&files);
-        let (mut out, mut fresh) = (PatchOut::new(&context), Fresh::default());
+        let written = self.write_patches(&context, &files).and_then(|fresh| {
+            self.publish(&no_flush, |files| Ok(next_manifest(files, &fresh)), |state| state.patched(&fresh))
+        });
+        if written.is_err() && self.is_unnamed() {
+            context.discard();
+        }
+        written?;
+        for number in files {
+            let what = "written anew".to_owned();
+            let path = patch::path_of(number);
+            report.places.push(ErasedPlace { place: "patches", path, what, ..ErasedPlace::default() });
+        }
+        Ok(())
+    }
+
+    /// What is in force in these files, written into another.
+    fn write_patches(&self, context: &Context<'_>, files: &BTreeSet<u64>) -> Result<Fresh> {
+        let (hidden, labels) = self.patches_in(files);
+        let (mut out, mut fresh) = (PatchOut::new(context), Fresh::default());
         for hidden in hidden {
             fresh.hidden.push(out.hidden(hidden.table(), hidden.segment(), &*hidden.rows()?)?);
         }
@@ -31,13 +48,7 @@ impl Inner {
             fresh.labels.insert(key, out.again(&blocks)?);
         }
         out.finish()?;
-        self.publish(&no_flush, |files| Ok(next_manifest(files, &fresh)), |state| state.patched(&fresh))?;
-        for number in files {
-            let what = "written anew".to_owned();
-            let path = patch::path_of(number);
-            report.places.push(ErasedPlace { place: "patches", path, what, ..ErasedPlace::default() });
-        }
-        Ok(())
+        Ok(fresh)
     }
 
     /// The patch files that are longer than what is in force in them.

@@ -9,7 +9,7 @@ use super::patch::PatchOut;
 use super::write::Context;
 use crate::engine::state::FrozenTable;
 use crate::error::Result;
-use crate::label::{Entries, Keyed, LabelBlocks, LabelView, Pairs, Seekers};
+use crate::label::{Entries, Keyed, LabelBlocks, LabelView, Met, Pairs, Seekers};
 use crate::overlay::{Identity, Named, SourceId, find};
 use crate::patch::LabelsOf;
 use crate::schema::{ColumnId, TableId};
@@ -72,10 +72,11 @@ impl Labelled {
         for (index, group) in segment.groups()?.iter().enumerate() {
             let rows = Keyed::of(&segment.read_whole(index, &relation.row_columns())?)?;
             // A segment has fewer rows than a u32 can count.
-            for met in labels.waiting.meet(&rows, group.first_row as u32, relation)? {
-                for (position, (column, _)) in relation.columns.iter().enumerate() {
-                    parts.entry((id, column.id)).or_default().extend(met.entries(position)?);
-                }
+            let all = labels.waiting.meet(&rows, group.first_row as u32, relation)?;
+            for (position, (column, _)) in relation.columns.iter().enumerate() {
+                parts.entry((id, column.id)).or_default().extend(Met::entries_of(&all, position)?);
+            }
+            for met in all {
                 let came = self.came.entry((relation.labels.id, met.segment)).or_default();
                 came.extend(met.pairs.iter().map(|(_, label)| met.first + label));
             }
@@ -139,13 +140,16 @@ fn carry(
             continue;
         }
         let named = Named::at(segment, &replaced, &identity)?;
+        let mut written = Vec::new();
+        for ((_, column), _) in labels.blocks.range(of_segment) {
+            written.extend(labels.written(id, *column, &replaced)?.map(|entries| (*column, entries)));
+        }
         for target in fresh {
             // The place of a row among those replaced, and the row that it has become.
             let places: BTreeMap<u32, u32> =
                 find(target, &named, &identity)?.into_iter().map(|(row, at)| (at, row)).collect();
-            for ((_, column), _) in labels.blocks.range(of_segment.clone()) {
-                let Some(written) = labels.written(id, *column, &replaced)? else { continue };
-                let place = |row: u32| places.get(&((replaced.rank(row) - 1) as u32)).copied();
+            let place = |row: u32| places.get(&((replaced.rank(row) - 1) as u32)).copied();
+            for (column, written) in written.iter().filter(|_| !places.is_empty()) {
                 let moved = written.moved(place)?;
                 parts.entry((target.info().id, *column)).or_default().push(moved);
             }

@@ -132,6 +132,8 @@ pub(super) enum Choice {
     /// Those that hold up the oldest WAL file, and then the largest until half of all bytes is taken: small tables
     /// wait for company, so that they do not get a file every few seconds.
     Due,
+    /// One table and the one that keeps its labels.
+    Labelled(TableId),
 }
 
 impl Choice {
@@ -147,6 +149,13 @@ impl Choice {
     }
 
     fn with_rows(self, state: &State) -> Vec<TableId> {
+        if let Self::Labelled(table) = self {
+            let labels = state.catalog.labels_of(table).map(|labels| labels.id);
+            return std::iter::once(table)
+                .chain(labels)
+                .filter(|id| state.tables.get(id).is_some())
+                .collect();
+        }
         let mut tables: Vec<_> = state.tables.iter().filter(|(_, data)| !data.is_flushed()).collect();
         if self == Self::Due {
             tables.sort_by_key(|(_, data)| std::cmp::Reverse(data.memtable_bytes()));
