@@ -288,3 +288,58 @@ async fn labels_that_cannot_be_are_refused_with_the_reason() {
     let inside = error(&db, "INSERT INTO \"fraud$labels\" VALUES (now(), 'a', 'ok', now())").await;
     assert!(matches!(inside, QueryError::Invalid(_)), "{inside:?}");
 }
+
+#[tokio::test]
+async fn a_label_set_to_itself_stays_and_one_of_several_is_not_taken_back_by_the_way() {
+    let db = fraud().await;
+    db.write(labels(&[("a", Some("ok"))])).await.unwrap();
+    assert_eq!(one(&db, "UPDATE fraud SET label = label").await, "3");
+    assert_eq!(one(&db, "SELECT label FROM fraud WHERE id = 'a'").await, "ok");
+    db.sql("CREATE MODEL m (k BIGINT KEY, good BOOLEAN LABEL, stars BIGINT LABEL)").await.unwrap();
+    let refused = error(&db, "INSERT INTO m (k, good) VALUES (7, NULL)").await.to_string();
+    assert!(refused.contains("row 1 has no label"), "{refused}");
+    for statement in ["DELETE FROM \"fraud$labels\"", "TRUNCATE TABLE \"fraud$labels\""] {
+        let refused = error(&db, statement).await;
+        assert!(matches!(refused, QueryError::Invalid(_)), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn ids_far_from_their_times_are_known_before_there_are_labels() {
+    let db = Database::open_in_memory().unwrap();
+    let id = "019b7c16-9c00-7000-8000-000000000001";
+    db.sql("CREATE MODEL m (id TEXT KEY, score DOUBLE SCORE)").await.unwrap();
+    db.sql(&format!("INSERT INTO m (time, id) VALUES ('2026-01-09', '{id}')")).await.unwrap();
+    db.flush().await.unwrap();
+    db.sql("ALTER MODEL m ADD COLUMN label TEXT LABEL").await.unwrap();
+    db.sql(&format!("INSERT INTO m (id, label) VALUES ('{id}', 'ok')")).await.unwrap();
+    assert_eq!(one(&db, "SELECT label FROM m").await, "ok");
+}
+
+#[tokio::test]
+async fn of_labels_that_waited_the_one_that_came_last_stands() {
+    let db = fraud().await;
+    let second: i64 = 1_767_398_400;
+    db.write(labels(&[("d", Some("ok"))])).await.unwrap();
+    let later = batch([
+        ("id", strings(["d"])),
+        ("label", strings(["fraud"])),
+        ("time", times(&[second - 40 * 86_400])),
+    ]);
+    db.write(to_labels("fraud", later)).await.unwrap();
+    db.flush().await.unwrap();
+    let at = "2025-11-24T00:00:00Z";
+    db.sql(&format!("INSERT INTO fraud (time, id) VALUES ('{at}', 'd')")).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(one(&db, "SELECT label FROM fraud WHERE id = 'd'").await, "fraud");
+        db.flush().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn predictions_past_their_age_can_be_labelled_as_long_as_they_are_there() {
+    let db = fraud().await;
+    db.sql("ALTER MODEL fraud SET (retention = '1 day')").await.unwrap();
+    assert_eq!(one(&db, "UPDATE fraud SET label = 'ok' WHERE id = 'a'").await, "1");
+    assert_eq!(one(&db, "SELECT label FROM fraud WHERE id = 'a'").await, "ok");
+}
