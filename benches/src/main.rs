@@ -223,7 +223,9 @@ fn run(command: Command, report: &mut Report) -> Result<()> {
         Command::OpenFill { dir, segments, tables } => open::fill(&dir, segments, tables),
         Command::OpenOnce { dir, figure } => reopen::open_once(&figure, &dir, report),
         Command::Tables { dir, tables, quick } => tables::run(&dir, tables, !quick, report),
-        Command::Labels { dir, rows, seconds } => labels::run(&dir, rows, seconds, report),
+        Command::Labels { dir, rows, seconds } => {
+            labels::run(&dir, rows, Duration::from_secs(seconds), report)
+        }
         Command::Amplification { dir, days, rate, smaller } => {
             amplification::run(&dir, amplification::Shape { days, rate, smaller }, report)
         }

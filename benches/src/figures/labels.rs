@@ -48,11 +48,12 @@ struct Bench<'a> {
     arrival: AtomicI64,
     /// Labels that were acknowledged.
     labelled: AtomicU64,
-    seconds: u64,
+    /// How long labels are written at full speed, at most; half as long beside other work.
+    wall: Duration,
 }
 
 /// Loads 14 days of predictions, and writes labels from the eighth on.
-pub fn run(dir: &Path, rows: u64, seconds: u64, report: &mut Report) -> Result<()> {
+pub fn run(dir: &Path, rows: u64, wall: Duration, report: &mut Report) -> Result<()> {
     let begun = Instant::now();
     let start = load(dir, rows)?;
     report.figure("labels/load_seconds", begun.elapsed().as_secs_f64(), "s, compacted", AT_REST)?;
@@ -70,7 +71,7 @@ pub fn run(dir: &Path, rows: u64, seconds: u64, report: &mut Report) -> Result<(
         labels: engine::table_named(&engine, &late::label_table(0).name)?,
         arrival: AtomicI64::new(0),
         labelled: AtomicU64::new(0),
-        seconds,
+        wall,
     };
     bench.fast("given", 4, true, report)?;
     bench.fast("embedded", 5, false, report)?;
@@ -152,7 +153,7 @@ impl Bench<'_> {
         let (before, at_rest) = (patches(), self.engine.disk_usage()?.patches as f64);
         let syncs = self.written.syncs.load(Ordering::Relaxed);
         let begun = Instant::now();
-        feed.deadline = Some(begun + Duration::from_secs(self.seconds));
+        feed.deadline = Some(begun + self.wall);
         let count = self.write(&feed)? as f64;
         let acknowledged = begun.elapsed().as_secs_f64();
         let syncs = self.written.syncs.load(Ordering::Relaxed) - syncs;
@@ -219,17 +220,20 @@ impl Bench<'_> {
 
     /// Reads of features of a day, alone and while labels of that day are written and flushed.
     fn beside_reads(&self, report: &mut Report) -> Result<()> {
-        let first = self.part(6) + COUNTED_MAX.min(self.rows / 50);
+        let counted = COUNTED_MAX.min(self.rows / 50);
+        let first = self.part(6) + counted;
         let reader = self.reader(first, &["amount", "credit", "ratio"])?;
         reader.read()?;
-        let half = Duration::from_secs(self.seconds) / 2;
+        let half = self.wall / 2;
         let alone = reader.repeat(&AtomicBool::new(false), Some(Instant::now() + half))?;
         let over = AtomicBool::new(false);
         let during = thread::scope(|scope| {
             let reading = scope.spawn(|| reader.repeat(&over, None));
             // In two halves: each ends with a flush.
             let outcome = [0, 1].into_iter().try_for_each(|turn| {
-                let rows = (BESIDE_RATE * half.as_secs_f64()) as u64;
+                // No row is labelled twice: all labels are counted at the end.
+                let left = (self.rows / PARTS - counted) / 2;
+                let rows = ((BESIDE_RATE * half.as_secs_f64()) as u64).min(left);
                 self.throttled(first + turn * rows, rows)?;
                 Ok(self.engine.flush()?)
             });
@@ -247,30 +251,46 @@ impl Bench<'_> {
         self.write(&feed)
     }
 
-    /// Predictions at full speed, alone and while labels come.
+    /// Predictions at full speed, alone and while labels come, twice each after once for warmth. Each turn begins compacted,
+    /// and the order is such that a machine that grows slower or faster meanwhile favours neither.
     fn beside_ingest(&self, report: &mut Report) -> Result<()> {
         let next = AtomicU64::new(self.rows / BATCH_ROWS as u64);
-        let wall = Duration::from_secs(self.seconds) / 2;
-        let ingest = || -> Result<f64> {
-            let (begun, end) = (Instant::now(), Instant::now() + wall);
-            let rows = predict(self.engine, &self.predictions, &self.log, &next, |_| Instant::now() < end)?;
-            Ok(rows as f64 / begun.elapsed().as_secs_f64())
-        };
-        let alone = ingest()?;
-        shim::compact(self.engine)?;
-        let rows = (BESIDE_RATE * wall.as_secs_f64()) as u64;
-        let mut feed = self.feed(self.part(7), rows, false)?;
-        let (beside, labels) = thread::scope(|scope| {
+        self.ingest(&next, None)?;
+        let (mut alone, mut beside) = (0.0, 0.0);
+        for (turn, labelled) in [(0, false), (0, true), (1, true), (1, false)] {
+            shim::compact(self.engine)?;
+            let rows = ((BESIDE_RATE * (self.wall / 4).as_secs_f64()) as u64).min(self.rows / PARTS / 2);
+            let feed = self.feed(self.part(7) + turn * rows, rows, false)?;
+            let cpu = process::cpu_time()?;
             let begun = Instant::now();
-            feed.pace = Some((begun, BESIDE_RATE));
-            let feed = &feed;
-            let labelling = scope.spawn(move || Ok(self.write(feed)? as f64 / begun.elapsed().as_secs_f64()));
-            Ok::<_, Error>((ingest()?, joined(labelling)?))
-        })?;
-        report.figure("labels/ingest/alone", alone, "rows/s", ALWAYS)?;
-        report.figure("labels/ingest/beside", beside, "rows/s", ALWAYS)?;
-        report.figure("labels/ingest/labels_per_second", labels, "labels/s", ALWAYS)?;
+            let rate = self.ingest(&next, labelled.then_some(feed))?;
+            let cores = (process::cpu_time()? - cpu).as_secs_f64() / begun.elapsed().as_secs_f64();
+            let name = if labelled { "beside" } else { "alone" };
+            *(if labelled { &mut beside } else { &mut alone }) += rate / 2.0;
+            report.figure(&format!("labels/ingest/{name}/{turn}"), rate, "rows/s", ALWAYS)?;
+            // What others had of the machine is not in it.
+            report.figure(&format!("labels/ingest/{name}/{turn}/cores"), cores, "cores used", ALWAYS)?;
+        }
+        report.figure("labels/ingest/alone", alone, "rows/s, mean", ALWAYS)?;
+        report.figure("labels/ingest/beside", beside, "rows/s, mean", ALWAYS)?;
         report.figure("labels/ingest/ratio", beside / alone, "beside 50 k/s", ALWAYS)
+    }
+
+    /// Predictions for a while, and labels from `feed` if it is given; rows a second.
+    fn ingest(&self, next: &AtomicU64, feed: Option<Feed>) -> Result<f64> {
+        let begun = Instant::now();
+        let feed = feed.map(|mut feed| {
+            feed.pace = Some((begun, BESIDE_RATE));
+            feed
+        });
+        let end = begun + self.wall / 4;
+        thread::scope(|scope| {
+            let labelling = feed.as_ref().map(|feed| scope.spawn(move || self.write(feed)));
+            let rows = predict(self.engine, &self.predictions, &self.log, next, |_| Instant::now() < end)?;
+            let rate = rows as f64 / begun.elapsed().as_secs_f64();
+            labelling.map(joined).transpose()?;
+            Ok(rate)
+        })
     }
 
     /// All labels are with their rows, in memory or beside them.
