@@ -121,7 +121,7 @@ fn predict(
         }
     };
     thread::scope(|scope| {
-        let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(&writer)).collect();
+        let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(writer)).collect();
         writers.into_iter().map(joined).sum()
     })
 }
