@@ -24,7 +24,7 @@ TARGETS = {
     "labels/embedded/labels_per_second": (">=", 20_000),
     "labels/reads/ratio": ("<=", 1.2),
     "labels/ingest/ratio": (">=", 0.7),
-    "amplification/ratio": ("<", 4.0),
+    # amplification/ratio has none: it grows with the flushes of a day, and no run has as many as are meant (below 4).
     "idle/cpu_percent": ("<", 0.5),
     "idle/rss_anon_mb_most": ("<", 100.0),
 }
