@@ -20,6 +20,11 @@ TARGETS = {
     "reopen/*/open_seconds": ("<=", 5.0),
     "reopen/*/peak_percent": ("<=", 100.0),
     "open/*/open_seconds": ("<=", 0.2),
+    "labels/given/labels_per_second": (">=", 50_000),
+    "labels/embedded/labels_per_second": (">=", 20_000),
+    "labels/reads/ratio": ("<=", 1.2),
+    "labels/ingest/ratio": (">=", 0.7),
+    # amplification/ratio has none: it grows with the flushes of a day, and no run has as many as are meant (below 4).
     "idle/cpu_percent": ("<", 0.5),
     "idle/rss_anon_mb_most": ("<", 100.0),
 }

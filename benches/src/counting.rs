@@ -12,10 +12,35 @@ use driftline_storage::{AppendFile, Disk, ReadFile};
 pub struct Written {
     /// Bytes appended to WAL files.
     pub wal: AtomicU64,
-    /// Bytes appended to all other files: segments, manifests, series.
+    /// Bytes appended to segments.
+    pub segments: AtomicU64,
+    /// Bytes appended to patch files.
+    pub patches: AtomicU64,
+    /// Bytes appended to manifests.
+    pub manifests: AtomicU64,
+    /// Bytes appended to all other files: series, the reserve.
     pub other: AtomicU64,
     /// Syncs of files.
     pub syncs: AtomicU64,
+}
+
+impl Written {
+    /// Where the bytes of a file are counted.
+    fn count(&self, path: &str) -> &AtomicU64 {
+        match path.split(['/', '.']).next() {
+            Some("wal") => &self.wal,
+            Some("seg") => &self.segments,
+            Some("patch") => &self.patches,
+            Some("manifest") => &self.manifests,
+            _ => &self.other,
+        }
+    }
+
+    /// Bytes appended to all but WAL files.
+    pub fn beside_wal(&self) -> u64 {
+        let all = [&self.segments, &self.patches, &self.manifests, &self.other];
+        all.into_iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
 }
 
 /// Another disk, counted.
@@ -29,7 +54,7 @@ pub struct CountingDisk<D> {
 struct CountingFile {
     inner: Arc<dyn AppendFile>,
     written: Arc<Written>,
-    is_wal: bool,
+    path: String,
 }
 
 impl<D: Disk> CountingDisk<D> {
@@ -47,8 +72,7 @@ impl<D: Disk> CountingDisk<D> {
 impl<D: Disk> Disk for CountingDisk<D> {
     fn create(&self, path: &str) -> io::Result<Arc<dyn AppendFile>> {
         let inner = self.inner.create(path)?;
-        let is_wal = path.starts_with("wal/");
-        Ok(Arc::new(CountingFile { inner, written: self.written.clone(), is_wal }))
+        Ok(Arc::new(CountingFile { inner, written: self.written.clone(), path: path.to_owned() }))
     }
 
     fn open(&self, path: &str) -> io::Result<Arc<dyn ReadFile>> {
@@ -90,8 +114,7 @@ impl<D: Disk> Disk for CountingDisk<D> {
 
 impl AppendFile for CountingFile {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        let count = if self.is_wal { &self.written.wal } else { &self.written.other };
-        count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.written.count(&self.path).fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.inner.append(bytes)
     }
 

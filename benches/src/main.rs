@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use driftline_benches::Result;
-use driftline_benches::figures::{data, decode, erase, idle, ingest, open, reopen, size, tables};
+use driftline_benches::figures::{
+    amplification, data, decode, erase, idle, ingest, labels, open, reopen, size, tables,
+};
 use driftline_benches::report::Report;
 use driftline_benches::workload::{Kind, QUICK, SEED, Workload};
 
@@ -95,6 +97,33 @@ enum Command {
         /// Leave the minute out in which nothing is done.
         #[arg(long)]
         quick: bool,
+    },
+    /// Load predictions, and write labels of those that are 7 days old.
+    Labels {
+        /// A new directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Predictions.
+        #[arg(long, default_value_t = 100_000_000)]
+        rows: u64,
+        /// For how long labels are written, at most, each way; half as long beside other work.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
+    /// Count what is written while predictions and their labels come for some days.
+    Amplification {
+        /// A new directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Days; so many is also the longest delay of a label.
+        #[arg(long, default_value_t = 14)]
+        days: u64,
+        /// Predictions a second.
+        #[arg(long, default_value_t = 100)]
+        rate: u64,
+        /// What memtables, WAL files and runs are smaller by than they are in use.
+        #[arg(long, default_value_t = 1)]
+        smaller: u64,
     },
     /// Load TSBS and predictions at reduced size and do nothing.
     Idle {
@@ -194,6 +223,12 @@ fn run(command: Command, report: &mut Report) -> Result<()> {
         Command::OpenFill { dir, segments, tables } => open::fill(&dir, segments, tables),
         Command::OpenOnce { dir, figure } => reopen::open_once(&figure, &dir, report),
         Command::Tables { dir, tables, quick } => tables::run(&dir, tables, !quick, report),
+        Command::Labels { dir, rows, seconds } => {
+            labels::run(&dir, rows, Duration::from_secs(seconds), report)
+        }
+        Command::Amplification { dir, days, rate, smaller } => {
+            amplification::run(&dir, amplification::Shape { days, rate, smaller }, report)
+        }
         Command::Idle { dir, minutes, divisor } => {
             let workload = |kind| Workload { kind, divisor, seed: SEED };
             let both = [workload(Kind::Tsbs), workload(Kind::Predictions)];

@@ -166,6 +166,12 @@ impl Snapshot {
         self.0.tables.get(&table).map_or(&[], |data| &data.segments)
     }
 
+    /// Blocks of labels of each segment of a table that has some: how many places the labels of a row may lie in.
+    pub fn label_blocks(&self, table: TableId) -> Vec<usize> {
+        let labels = self.0.tables.get(&table).map(|data| data.labels.clone()).unwrap_or_default();
+        labels.values().map(Vec::len).collect()
+    }
+
     /// Sizes of a table.
     pub fn size(&self, table: TableId) -> TableSize {
         let size = self.0.tables.get(&table).map(TableData::size).unwrap_or_default();

@@ -60,7 +60,7 @@ pub fn run(workload: Workload, dir: &Path, load: Load, report: &mut Report) -> R
     logged(&name, &done, &written, report)?;
     settle(&name, &engine, &table, dir, report)?;
     all_there(&engine, &table, &done)?;
-    let other = written.other.load(Ordering::Relaxed) as f64;
+    let other = written.beside_wal() as f64;
     report.figure(&format!("{name}/written_beside_wal_mb"), other / 1e6, "MB", ALWAYS)?;
     Ok(engine.close()?)
 }

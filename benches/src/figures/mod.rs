@@ -1,5 +1,6 @@
 //! One file a figure.
 
+pub mod amplification;
 pub mod data;
 pub mod decode;
 pub mod erase;
@@ -7,6 +8,7 @@ pub mod erase;
 pub mod grpc;
 pub mod idle;
 pub mod ingest;
+pub mod labels;
 pub mod open;
 pub mod reopen;
 mod ring;

@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::*;
 use crate::report::Report;
@@ -60,6 +61,30 @@ fn an_erase_takes_the_rows_of_one_customer() {
         let rows = value(&lines, &format!("erase/{state}/rows"));
         assert!((1.0..40.0).contains(&rows), "{state}: {rows}");
     }
+}
+
+#[test]
+fn labels_are_all_there_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let wall = Duration::from_millis(40);
+    let lines = lines(dir.path(), |report| labels::run(&dir.path().join("data"), 80_000, wall, report));
+    for way in ["given", "embedded"] {
+        assert_eq!(value(&lines, &format!("labels/{way}/labels")), 10_000.0);
+        assert!(value(&lines, &format!("labels/{way}/patch_bytes_per_label")) > 0.0);
+    }
+    assert!(value(&lines, "labels/ingest/alone") > 0.0);
+}
+
+#[test]
+fn what_is_written_again_is_counted_by_kind() {
+    let dir = tempfile::tempdir().unwrap();
+    let shape = amplification::Shape { days: 1, rate: 2, smaller: 100 };
+    let lines = lines(dir.path(), |report| amplification::run(&dir.path().join("data"), shape, report));
+    assert!(value(&lines, "amplification/ratio") > 1.0);
+    assert!(value(&lines, "amplification/flushes") > 4.0);
+    // Half of seven in ten: the others would come after the end.
+    let share = value(&lines, "amplification/labels") / value(&lines, "amplification/predictions");
+    assert!((0.25..0.4).contains(&share), "{share}");
 }
 
 #[test]

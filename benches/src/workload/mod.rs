@@ -3,6 +3,7 @@
 //! A row depends on the seed and its own number alone (TSBS: on the host and the step), never on how rows are cut into
 //! batches or dealt to writers.
 
+pub mod late;
 mod predictions;
 mod random;
 mod series;

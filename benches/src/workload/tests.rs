@@ -149,3 +149,20 @@ fn a_later_round_has_later_times_and_new_ids() {
     assert_eq!(time(&moved) - time(&batch), 200 * predictions::spacing(1_000));
     assert_eq!(moved.column(4), batch.column(4));
 }
+
+#[test]
+fn ids_of_a_log_embed_its_times_and_no_two_are_the_same() {
+    let log = late::Log::new(START, SECOND / 100, 1_000, SEED).unwrap();
+    let rows: Vec<u64> = log.rows_of(150).collect();
+    let batch = log.predictions(150).unwrap();
+    let ids = batch.column_by_name("id").unwrap().as_string::<i32>();
+    let times = batch.column(0).as_primitive::<TimestampNanosecondType>();
+    let embedded = ids.iter().map(|id| driftline_storage::embedded_time(id.unwrap()).unwrap());
+    assert!(embedded.zip(times.values()).all(|(id, time)| (0..1_000_000).contains(&(time - id))));
+    let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(distinct.len(), 1_000);
+    let labels = log.labels(&rows, (START, 10), true).unwrap();
+    assert_eq!((labels.column(0), labels.column(1)), (batch.column(0), batch.column(3)));
+    let arrivals = labels.column(3).as_primitive::<TimestampNanosecondType>().values();
+    assert!(arrivals.windows(2).all(|pair| pair[0] < pair[1]));
+}
