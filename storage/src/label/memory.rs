@@ -30,8 +30,11 @@ pub(crate) struct LabelCache {
     found: Mutex<HashMap<SourceId, Arc<Mutex<Found>>>>,
     seekers: Mutex<Vec<(Range<u64>, Arc<Seekers>)>>,
     /// Labels in segments that have met rows in memory, and of what moment of these segments that is.
-    met: Mutex<HashMap<SourceId, (Moment, Arc<Vec<Met>>)>>,
+    met: Mutex<HashMap<SourceId, MetAt>>,
 }
+
+/// What was met, and when.
+type MetAt = (Moment, Arc<Vec<Met>>);
 
 /// Segments of labels, and how many of these have left.
 type Moment = (usize, u64);

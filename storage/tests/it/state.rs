@@ -1,6 +1,7 @@
 //! What a database shows, and what it should show after some batches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type, TimestampNanosecondType};
@@ -11,6 +12,8 @@ use driftline_storage::{
     CatalogChange, Change, Column, Predicate, Result, Role, Snapshot, TIME_COLUMN, TableId, TableSchema,
     TimeRange, Value, WriteBatch,
 };
+
+use crate::workload::SAID;
 
 /// All tables, each row a line of text, by time and tags and among equal ones in the order of writing, after a line
 /// of column names; and all entries.
@@ -25,7 +28,8 @@ pub struct State {
 /// What the engine shows.
 pub fn observe(snapshot: &Snapshot) -> Result<State> {
     let mut state = State::default();
-    for (name, schema) in snapshot.tables() {
+    // Labels are seen beside their rows; which of them still lie in a table of their own says when they were flushed.
+    for (name, schema) in snapshot.tables().iter().filter(|(name, _)| *name != SAID) {
         let mut batches = Vec::new();
         for part in snapshot.scan(schema.id, TimeRange::ALL)? {
             batches.extend(part.read(&schema.columns, TimeRange::ALL)?);
@@ -49,6 +53,8 @@ pub fn observe(snapshot: &Snapshot) -> Result<State> {
 pub struct Model {
     schemas: BTreeMap<TableId, TableSchema>,
     rows: BTreeMap<TableId, Vec<RecordBatch>>,
+    /// By id of a call what was said of it last; a call that is deleted takes that along.
+    labels: BTreeMap<String, Option<bool>>,
     entries: BTreeMap<String, Vec<u8>>,
 }
 
@@ -72,8 +78,34 @@ impl Model {
             self.delete(change);
         }
         for (table, rows) in &batch.rows {
-            self.replace(*table, rows);
+            match self.schemas[table].name == SAID {
+                true => self.label(rows),
+                false => self.replace(*table, rows),
+            }
         }
+    }
+
+    fn label(&mut self, rows: &RecordBatch) {
+        let ids = rows.column_by_name("id").unwrap().as_string::<i32>();
+        let said = rows.column_by_name("failed").unwrap().as_boolean();
+        let labels = (0..rows.num_rows()).map(|row| {
+            let said = said.is_valid(row).then(|| said.value(row));
+            (ids.value(row).to_owned(), said)
+        });
+        self.labels.extend(labels);
+    }
+
+    /// The rows with the labels that came later.
+    fn labelled(&self, rows: &RecordBatch) -> RecordBatch {
+        let Some(ids) = rows.column_by_name("id") else { return rows.clone() };
+        let ids = ids.as_string::<i32>();
+        let at = rows.schema().index_of("failed").unwrap();
+        let written = rows.column(at).as_boolean();
+        let own = |row: usize| written.is_valid(row).then(|| written.value(row));
+        let shown = |row: usize| self.labels.get(ids.value(row)).copied().unwrap_or_else(|| own(row));
+        let mut columns = rows.columns().to_vec();
+        columns[at] = Arc::new((0..rows.num_rows()).map(shown).collect::<BooleanArray>());
+        RecordBatch::try_new(rows.schema(), columns).unwrap()
     }
 
     /// The workload deletes by numbers of batches.
@@ -84,6 +116,12 @@ impl Model {
         };
         for rows in self.rows.entry(*table).or_default() {
             let numbers = rows.column_by_name("batch").unwrap().as_primitive::<Int64Type>().clone();
+            if let Some(ids) = rows.column_by_name("id") {
+                let gone = (0..rows.num_rows()).filter(|row| numbers.value(*row) < *least);
+                for row in gone {
+                    self.labels.remove(ids.as_string::<i32>().value(row));
+                }
+            }
             keep(rows, |row| numbers.value(row) >= *least);
         }
     }
@@ -128,9 +166,12 @@ impl Model {
     fn state(&self) -> State {
         let none = Vec::new();
         let table = |schema: &TableSchema| {
-            (schema.name.clone(), lines(schema, self.rows.get(&schema.id).unwrap_or(&none)))
+            let rows = self.rows.get(&schema.id).unwrap_or(&none).iter();
+            let rows: Vec<_> = rows.map(|rows| self.labelled(rows)).collect();
+            (schema.name.clone(), lines(schema, &rows))
         };
-        State { tables: self.schemas.values().map(table).collect(), entries: self.entries.clone() }
+        let shown = self.schemas.values().filter(|schema| schema.name != SAID);
+        State { tables: shown.map(table).collect(), entries: self.entries.clone() }
     }
 }
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampNanosecondType;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampNanosecondArray, new_null_array,
 };
 use driftline_storage::{
-    CatalogChange, Change, Column, ColumnType, Comparison, Engine, Meaning, Predicate, Role, TIME_COLUMN,
-    TableSchema, Value, WriteBatch, WriterSequence,
+    ARRIVAL_COLUMN, CatalogChange, Change, Column, ColumnType, Comparison, Engine, LABELS_OF_OPTION, Meaning,
+    Predicate, Role, TIME_COLUMN, TableSchema, Value, WriteBatch, WriterSequence,
 };
 
 use crate::sample::mix;
@@ -57,34 +59,39 @@ pub enum Part {
     Again(&'static str, usize),
     /// Rows of early batches go, but not those of this one.
     Delete(&'static str),
+    /// So many late labels of calls that were there before, and one of a call that never comes.
+    Label(usize),
     /// Sets an entry.
     Put(&'static str),
     /// Takes an entry away.
     Remove(&'static str),
 }
 
-use Part::{Again, Create, Delete, Drop, Late, Put, Remove, Rows, Tag, Widen};
+use Part::{Again, Create, Delete, Drop, Label, Late, Put, Remove, Rows, Tag, Widen};
 use Step::{Anonymous, Compact, Flush, Reopen, Repeat, Send};
 
-/// The workload. `load` has tags, `calls` a tag and a key, `plain` has neither; each makes other files.
+/// The table that keeps late labels of calls.
+pub const SAID: &str = "said";
+
+/// The workload. `load` has tags, `calls` a tag, a key and labels, `plain` has none of these; each makes other files.
 pub const WORKLOAD: &[Step] = &[
     Send(&[Create("load"), Create("plain"), Rows("load", 12)]),
-    Send(&[Create("calls"), Rows("calls", 9), Rows("plain", 8)]),
+    Send(&[Create("calls"), Create(SAID), Rows("calls", 9), Rows("plain", 8)]),
     Flush,
-    Send(&[Rows("load", 14), Put("model/1")]),
+    Send(&[Rows("load", 14), Put("model/1"), Label(5)]),
     Anonymous(&[Rows("plain", 16), Late("calls", 4)]),
-    Send(&[Late("load", 12), Rows("calls", 6)]),
+    Send(&[Late("load", 12), Rows("calls", 6), Label(4)]),
     Repeat(1),
-    Send(&[Again("calls", 3), Delete("plain")]),
+    Send(&[Again("calls", 3), Delete("plain"), Label(3)]),
     Flush,
-    Send(&[Widen("load"), Rows("load", 10)]),
+    Send(&[Widen("load"), Rows("load", 10), Label(6)]),
     Send(&[Rows("load", 5), Late("load", 3), Rows("plain", 4)]),
     Compact,
     Repeat(4),
     Send(&[Create("gone"), Rows("gone", 8), Rows("calls", 2)]),
     Reopen,
     Send(&[Rows("gone", 6), Remove("model/1"), Put("model/2")]),
-    Send(&[Tag("calls"), Rows("calls", 12)]),
+    Send(&[Label(4), Tag("calls"), Rows("calls", 12)]),
     Flush,
     Send(&[Late("load", 8), Late("plain", 8), Late("calls", 8), Delete("load")]),
     Send(&[Again("calls", 5), Delete("calls")]),
@@ -92,18 +99,18 @@ pub const WORKLOAD: &[Step] = &[
     Send(&[Drop("gone"), Rows("plain", 6)]),
     Repeat(3),
     Compact,
-    Anonymous(&[Rows("calls", 20), Put("model/3")]),
+    Anonymous(&[Rows("calls", 20), Put("model/3"), Label(8)]),
     Send(&[Create("gone"), Rows("gone", 4)]),
     Reopen,
     Send(&[Rows("load", 16), Rows("gone", 3), Rows("calls", 7)]),
     Flush,
     Send(&[Late("gone", 5), Widen("plain"), Rows("plain", 5)]),
     Compact,
-    Send(&[Delete("gone"), Again("calls", 2)]),
+    Send(&[Delete("gone"), Again("calls", 2), Label(4)]),
     Flush,
     Send(&[Rows("load", 24), Late("plain", 4), Delete("plain")]),
     // The last file of the log holds several batches, so that damage to all but the last can be told from a torn tail.
-    Send(&[Put("model/2"), Remove("model/3"), Rows("calls", 6), Rows("load", 2)]),
+    Send(&[Put("model/2"), Remove("model/3"), Rows("calls", 6), Rows("load", 2), Label(3)]),
     Send(&[Rows("plain", 3)]),
     Anonymous(&[Rows("load", 1), Rows("gone", 2)]),
     Send(&[Rows("plain", 2), Put("model/4")]),
@@ -140,7 +147,11 @@ impl Builder<'_> {
     fn add(&mut self, part: Part) {
         match part {
             Create(name) => {
-                let schema = TableSchema { id: self.engine.allocate_table_id(), ..new_table(name) };
+                let mut schema = TableSchema { id: self.engine.allocate_table_id(), ..new_table(name) };
+                if name == SAID {
+                    schema.options.insert(LABELS_OF_OPTION.into(), self.tables["calls"].id.to_string());
+                    schema.options.insert("dedup".into(), "none".into());
+                }
                 self.tables.insert(name.to_owned(), schema.clone());
                 self.batch.catalog.push(CatalogChange::CreateTable(schema));
             }
@@ -154,6 +165,7 @@ impl Builder<'_> {
             Late(name, count) => self.rows(name, count, 4),
             Again(name, count) => self.again(name, count),
             Delete(name) => self.delete(name),
+            Label(count) => self.label(count),
             Put(key) => {
                 let value = format!("{key} as batch {} set it", self.number).into_bytes();
                 self.batch.catalog.push(CatalogChange::PutEntry { key: key.to_owned(), value });
@@ -175,6 +187,34 @@ impl Builder<'_> {
         let value = Value::BigInt(self.number as i64 * 2 / 3);
         let predicate = Predicate::Compare { column, by: Comparison::Less, value };
         self.batch.changes.push(Change::Delete { table: schema.id, predicate });
+    }
+
+    /// Labels of calls of earlier batches, the newest first, every other with the time of its call.
+    fn label(&mut self, count: usize) {
+        let (calls, said) = (&self.tables["calls"], &self.tables[SAID]);
+        let of_calls = self.sent.iter().rev().flat_map(|batch| &batch.rows).filter(|(id, _)| *id == calls.id);
+        let mut known = Vec::new();
+        for (_, rows) in of_calls {
+            let ids = rows.column_by_name("id").unwrap().as_string::<i32>();
+            let times = rows.column_by_name(TIME_COLUMN).unwrap();
+            let times = times.as_primitive::<TimestampNanosecondType>();
+            known.extend((0..rows.num_rows()).map(|row| (ids.value(row).to_owned(), times.value(row))));
+        }
+        let arrival = |row: usize| NOW + (self.number * 1_000 + row as u64) as i64;
+        let of_known = known.into_iter().step_by(2).take(count).enumerate();
+        let of_known = of_known.map(|(row, (id, time))| (id, if row % 2 == 0 { time } else { arrival(row) }));
+        let mut labels: Vec<(String, i64)> = of_known.collect();
+        labels.push((format!("never-{}", self.number), arrival(labels.len())));
+        let arrivals = (0..labels.len()).map(arrival);
+        let said_of = |row: usize| boolean(mix(self.number * 100 + row as u64));
+        let times = labels.iter().map(|label| label.1);
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(TimestampNanosecondArray::from_iter_values(times).with_timezone("UTC")),
+            Arc::new(StringArray::from_iter_values(labels.iter().map(|label| &label.0))),
+            Arc::new((0..labels.len()).map(said_of).collect::<BooleanArray>()),
+            Arc::new(TimestampNanosecondArray::from_iter_values(arrivals).with_timezone("UTC")),
+        ];
+        self.batch.rows.push((said.id, RecordBatch::try_new(said.arrow(), arrays).unwrap()));
     }
 
     fn alter(&mut self, name: &str, column: Column) {
@@ -205,7 +245,21 @@ fn again(schema: &TableSchema, before: &RecordBatch, count: usize, number: u64) 
     RecordBatch::try_new(schema.arrow(), columns.collect()).unwrap()
 }
 
+/// Late values of `failed`.
+fn said() -> TableSchema {
+    let columns = vec![
+        Column::new(TIME_COLUMN, ColumnType::Timestamp, Role::Time),
+        Column::new("id", ColumnType::Text, Role::Key),
+        Column::new("failed", ColumnType::Boolean, Role::Field).with_meaning(Meaning::Label),
+        Column::new(ARRIVAL_COLUMN, ColumnType::Timestamp, Role::Field),
+    ];
+    TableSchema::new(SAID, columns)
+}
+
 fn new_table(name: &str) -> TableSchema {
+    if name == SAID {
+        return said();
+    }
     let tag = |name| Column::new(name, ColumnType::Text, Role::Tag);
     let mut columns = vec![Column::new(TIME_COLUMN, ColumnType::Timestamp, Role::Time)];
     match name {
@@ -216,7 +270,7 @@ fn new_table(name: &str) -> TableSchema {
     columns.extend([
         Column::new("batch", ColumnType::BigInt, Role::Field),
         Column::new("value", ColumnType::Double, Role::Field).with_meaning(Meaning::NumericFeature),
-        Column::new("failed", ColumnType::Boolean, Role::Field),
+        Column::new("failed", ColumnType::Boolean, Role::Field).with_meaning(Meaning::Label),
         Column::new("note", ColumnType::Text, Role::Field),
     ]);
     TableSchema::new(name, columns)
