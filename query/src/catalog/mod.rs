@@ -102,7 +102,7 @@ impl CatalogView {
 
     /// The same with the labels that had arrived by then, in nanoseconds since 1970.
     pub(crate) fn scan_as_of(&self, table: &Arc<TableSchema>, as_of: i64) -> Arc<dyn TableProvider> {
-        Arc::new(Table::new(self, Arc::clone(table)).as_of(as_of))
+        Arc::new(Table::new(self, Arc::clone(table)).known_at(as_of))
     }
 
     /// A table by its name as a person writes it. Reserved tables answer to their exact name only.

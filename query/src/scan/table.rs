@@ -44,7 +44,7 @@ impl Table {
     }
 
     /// The same with the labels that had arrived by then.
-    pub(crate) fn as_of(self, nanos: i64) -> Self {
+    pub(crate) fn known_at(self, nanos: i64) -> Self {
         Self { as_of: Some(nanos), ..self }
     }
 
