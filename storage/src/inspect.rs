@@ -119,8 +119,14 @@ fn find_in_labels(disk: &Arc<dyn Disk>, manifest: &Manifest, text: &str, found: 
             let of = LabelsOf { table: block.table, segment: block.segment, column };
             let block = LabelBlock::new(of, LabelPlace { place: block.place, entries }, file.clone());
             let read = block.read(&(0..u32::MAX), false).unwrap_or_default();
+            let mut note = |what: &str| {
+                found.insert(format!("{}, {what} of segment {}", patch::path_of(number), of.segment));
+            };
             if read.iter().any(|labels| is_in(&labels.values, text)) {
-                found.insert(format!("{}, a label of segment {}", patch::path_of(number), of.segment));
+                note("a label");
+            }
+            if block.counts().is_ok_and(|counts| counts.texts().any(|class| class.contains(text))) {
+                note("a count of labels");
             }
         }
     }

@@ -103,7 +103,10 @@ pub use engine::{
     OpenBackup, PlaceState, SyncPolicy,
 };
 pub use error::{Result, StorageError};
-pub use label::{ARRIVAL_COLUMN, ID_TIME_ANY, ID_TIME_OPTION, LABELS_OF_OPTION, embedded_time, is_far};
+pub use label::{
+    ARRIVAL_COLUMN, ClassCounts, ID_TIME_ANY, ID_TIME_OPTION, LABELS_OF_OPTION, LabelCounts, embedded_time,
+    is_far,
+};
 pub use ledger::Ledger;
 pub use operations::{
     BackupReport, Damage, Garbage, Progress, RepairLoss, RepairReport, RepairedPlace, Report, RestoreLedger,

@@ -169,5 +169,11 @@ pub const CHANGES_MAX: usize = 1_024;
 pub const PATCH_BLOCK_BYTES_MAX: u64 = 256 << 20;
 /// Labels that one range of a block of them holds: 1,048,576. Where rows were corrected more often it is cut.
 pub const LABEL_RANGE_ENTRIES_MAX: usize = 1 << 20;
+/// Labels, and predictions, of one model that are told apart where labels are counted; with more only rows are.
+pub const LABEL_CLASSES_MAX: usize = 64;
+/// Bytes of a label or prediction that is told apart from others where labels are counted.
+pub const LABEL_CLASS_BYTES_MAX: usize = 256;
+/// Bytes of the counts of one block of labels: 16 MiB.
+pub const LABEL_COUNTS_BYTES_MAX: usize = 16 << 20;
 /// Bytes at which a block of labels ends and another begins: 64 MiB.
 pub const LABEL_BLOCK_BYTES_MIN: usize = 64 << 20;

@@ -8,10 +8,10 @@ use roaring::RoaringBitmap;
 
 use crate::catalog::Catalog;
 use crate::error::Result;
-use crate::label::{LabelBlocks, LabelCache, LabelView, Relation, Unflushed, Waiting};
+use crate::label::{LabelBlocks, LabelCache, LabelCounts, LabelView, Relation, Unflushed, Waiting};
 use crate::memtable::{Chunk, Memtable};
 use crate::overlay::{Deletion, Hidden, View};
-use crate::schema::{Column, TableId, TableSchema};
+use crate::schema::{Column, ColumnId, TableId, TableSchema};
 use crate::segment::{SegmentReader, TimeRange};
 use crate::series::SeriesRegistry;
 use crate::tables::Tables;
@@ -170,6 +170,23 @@ impl Snapshot {
     pub fn label_blocks(&self, table: TableId) -> Vec<usize> {
         let labels = self.0.tables.get(&table).map(|data| data.labels.clone()).unwrap_or_default();
         labels.values().map(Vec::len).collect()
+    }
+
+    /// What the late labels of a column count of the rows of each segment, in the order of [`Self::segments`], rows that
+    /// are hidden included. None of a segment where labels are in memory or were written with the rows: these have to be
+    /// read. May look labels up, and read what blocks of labels begin with.
+    ///
+    /// # Errors
+    /// Damage, and what the disk refuses.
+    pub fn label_counts(&self, table: TableId, column: ColumnId) -> Result<Vec<Option<LabelCounts>>> {
+        let schema = self.0.catalog.table(table)?;
+        let Some(data) = self.0.tables.get(&table) else { return Ok(Vec::new()) };
+        let labels = self.labels_of(schema, data)?;
+        let counts = |segment: &Arc<SegmentReader>| match &labels {
+            Some(labels) => labels.counts(segment, column),
+            None => Ok(None),
+        };
+        data.segments.iter().map(counts).collect()
     }
 
     /// Sizes of a table.

@@ -40,6 +40,11 @@ impl Lattice {
         if value.is_finite() { self.lower_edge(self.bucket(value)) } else { value }
     }
 
+    /// The least number in a bucket, as counts of labels name them; infinity one past the highest.
+    pub fn edge_below(self, bucket: i64) -> f64 {
+        self.lower_edge(bucket)
+    }
+
     /// The least edge above a finite number: the end of its bucket, on `Dict` the next double. NaN and infinities come
     /// back as they are.
     pub fn edge_above(self, value: f64) -> f64 {
@@ -57,6 +62,11 @@ impl Lattice {
             }
             _ => None,
         }
+    }
+
+    /// Whether its parameters are within their limits.
+    pub(crate) fn is_held(self) -> bool {
+        self.held() == self
     }
 
     /// The lattice of a merge: the coarser where they nest, else the affine one. It depends on the set, not the order.
@@ -86,7 +96,7 @@ impl Lattice {
 
     /// The bucket of a number, ascending with the numbers. Infinities are beyond all numbers.
     #[inline]
-    pub(super) fn bucket(self, value: f64) -> i64 {
+    pub(crate) fn bucket(self, value: f64) -> i64 {
         match self {
             Self::Dict => to_key(value),
             Self::Log { bits } => to_key(value) >> log_shift(bits),

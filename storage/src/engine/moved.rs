@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::flush::{Context, PatchOut};
+use super::flush::{Context, Counted, PatchOut};
 use crate::compaction::{Origins, Run, Source};
 use crate::error::Result;
-use crate::label::{Entries, LabelBlocks};
+use crate::label::{Counter, Entries, LabelBlocks};
 use crate::overlay::Hidden;
 use crate::patch::{LabelBlock, LabelsOf, RANGE_ROWS};
 use crate::schema::{Column, ColumnId, TableSchema};
@@ -118,7 +118,12 @@ impl Output<'_> {
         let mut ranges = Ranges::new(inputs, column.id);
         let mut runs = Runs { runs: self.origins.runs(), rest: None };
         let ends = (1..=self.segment.info().rows.div_ceil(u64::from(RANGE_ROWS))).map(|n| n as u32 - 1);
-        let of_range = ends.map(|number| Ok((number, ranges.gather(number, &mut runs)?)));
+        let counter = Counter::new(&self.segment, schema, column)?;
+        let of_range = ends.map(|number| {
+            let Some(entries) = ranges.gather(number, &mut runs)? else { return Ok(None) };
+            let counts = counter.change(&[], &entries)?;
+            Ok(Some((number, Counted { entries, counts })))
+        });
         out.blocks(of, column.ty, of_range)
     }
 }

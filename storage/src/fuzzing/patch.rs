@@ -15,7 +15,7 @@ const HEADER_BYTES: usize = patch::HEADER_BYTES;
 const BLOCK_HEAD: usize = 16;
 const KIND_LABELS: u64 = 2;
 /// Of a block of labels: its head up to the ranges, and one of these.
-const LABELS_HEAD: usize = 36;
+const LABELS_HEAD: usize = 40;
 const RANGE_BYTES: usize = 24;
 
 /// The file as a manifest would name its one block, first as it is, then with true checksums.
@@ -133,6 +133,10 @@ fn seal_ranges(file: &mut [u8]) {
     let Some(block) = file.get_mut(HEADER_BYTES..) else { return };
     if number(block, 0..4) != KIND_LABELS {
         return;
+    }
+    let counts = head_bytes(block)..head_bytes(block) + number(block, 28..32) as usize;
+    if let Some(crc) = block.get(counts).map(crc32fast::hash) {
+        block[36..40].copy_from_slice(&crc.to_le_bytes());
     }
     for at in ranges(block) {
         let (offset, length) = (number(block, at + 12..at + 16), number(block, at + 16..at + 20));

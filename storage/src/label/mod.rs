@@ -11,6 +11,8 @@
 //! deleted takes them along.
 
 mod aim;
+mod count;
+mod counts;
 mod join;
 mod laid;
 mod memory;
@@ -19,6 +21,8 @@ mod view;
 
 pub(crate) use aim::NEAR_NANOS;
 pub use aim::{embedded_time, is_far};
+pub(crate) use count::Counter;
+pub use counts::{ClassCounts, LabelCounts};
 pub(crate) use join::{Keyed, Seekers};
 pub(crate) use laid::{Entries, Laid};
 pub(crate) use memory::{LabelCache, Pairs, Unflushed};

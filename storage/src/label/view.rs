@@ -12,7 +12,7 @@ use roaring::RoaringBitmap;
 
 use super::laid::{Entries, Laid, invalid};
 use super::memory::{Unflushed, says};
-use super::{Keyed, Relation, Seekers};
+use super::{Keyed, LabelCounts, Relation, Seekers};
 use crate::error::Result;
 use crate::memtable::Chunk;
 use crate::overlay::{Hidden, SourceId, hash_value};
@@ -106,6 +106,22 @@ impl LabelView {
             parts.extend(self.unflushed.entries(&pairs, &all, &self.relation, position)?);
         }
         Laid::of(&parts, as_of)
+    }
+
+    /// What the labels of a column count of the rows of a segment; none where labels in memory or labels written with the
+    /// rows stand beside them.
+    pub(crate) fn counts(&self, segment: &SegmentReader, column: ColumnId) -> Result<Option<LabelCounts>> {
+        let source = SourceId::Segment(segment.info().id);
+        let search = |seekers: &Seekers| seekers.in_segment(segment, &self.relation);
+        let pending = self.unflushed.pairs(source, &self.relation, search)?;
+        if pending.iter().any(|pairs| !pairs.is_empty()) || segment.has_values(column)? {
+            return Ok(None);
+        }
+        let mut counts = LabelCounts::default();
+        for block in self.blocks.get(&(segment.info().id, column)).into_iter().flatten() {
+            counts.merge(block.counts()?);
+        }
+        Ok(Some(counts))
     }
 
     /// What flushes have written of labels of these rows of a segment.

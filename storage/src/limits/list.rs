@@ -111,6 +111,9 @@ limits! {
     CHANGES_MAX, "changes", "changes in one write batch";
     PATCH_BLOCK_BYTES_MAX, "bytes", "one block of a patch file";
     LABEL_RANGE_ENTRIES_MAX, "labels", "one range of a block of labels";
+    LABEL_CLASSES_MAX, "labels", "of one model that are told apart where they are counted; predictions likewise";
+    LABEL_CLASS_BYTES_MAX, "bytes", "a label that is told apart from others where labels are counted";
+    LABEL_COUNTS_BYTES_MAX, "bytes", "counts of one block of labels";
     LABEL_BLOCK_BYTES_MIN, "bytes", "a block of labels, before the next one is begun";
     SUMMARY_COLUMN_BYTES_MAX, "bytes", "summaries of one column of a segment";
 }

@@ -5,6 +5,7 @@
 
 mod backup;
 mod copy;
+mod counts;
 mod files;
 mod log;
 mod pin;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::copy::list;
+use super::counts::recount_labels;
 use super::files::{Content, NAMED_DIRS, NamedFile, named_files, newest_version};
 use super::log::{self, LogPiece};
 use super::pin::Pinned;
@@ -77,6 +78,7 @@ pub fn verify(disk: &Arc<dyn Disk>, deep: bool, report: &mut Report<'_>) -> Resu
     let (files, pieces) = (named_files(&manifest), log::log_pieces(&**disk, &manifest)?);
     let mut meter = Meter::new(report, total(&files, &pieces)?);
     found.look_at(&files, &mut meter, |file| or_recount(file.damage(disk), deep, file, disk));
+    found.recount_labels(deep, &manifest, disk);
     found.add(contradictions(&**disk, &files));
     found.look_at_log(&pieces, &mut meter)?;
     found.add(log::check_log(&**disk, &manifest).err());
@@ -97,6 +99,7 @@ pub(crate) fn verify_open(
     let mut meter = Meter::new(report, total(&files, pieces)?);
     let damage = |file: &NamedFile| or_recount(damage_of(pinned, file), deep, file, &pinned.disk);
     found.look_at(&files, &mut meter, damage);
+    found.recount_labels(deep, &pinned.manifest, &pinned.disk);
     found.look_at_log(pieces, &mut meter)?;
     let mut manifest_bytes = 0;
     match manifest::read(&*pinned.disk, pinned.manifest.version) {
@@ -159,6 +162,12 @@ impl Verification {
             meter.add(&file.path, file.bytes);
         }
         self.files += files.len() as u64;
+    }
+
+    fn recount_labels(&mut self, deep: bool, manifest: &Manifest, disk: &Arc<dyn Disk>) {
+        if deep && self.damage.is_empty() {
+            self.add(recount_labels(manifest, disk));
+        }
     }
 
     fn look_at_log(&mut self, pieces: &[LogPiece], meter: &mut Meter<'_>) -> Result<()> {

@@ -11,7 +11,7 @@ use super::{PatchFile, Place};
 use crate::bytes::{Cursor, Malformed, Put};
 use crate::encoding::{self, Effort};
 use crate::error::Result;
-use crate::label::Entries;
+use crate::label::{Entries, LabelCounts};
 use crate::limits::{
     LABEL_BLOCK_BYTES_MIN, LABEL_RANGE_ENTRIES_MAX, PATCH_BLOCK_BYTES_MAX, ROW_GROUP_ROWS_MAX,
 };
@@ -21,8 +21,8 @@ use crate::segment::{put_column, read_column};
 
 /// A block of labels.
 pub(super) const KIND_LABELS: u32 = 2;
-/// Kind, table, segment, column, type, ranges.
-const HEAD_BYTES: usize = 36;
+/// Kind, table, segment, column, type, length of the counts, ranges, checksum of the counts.
+const HEAD_BYTES: usize = 40;
 /// Of one range in the head.
 const RANGE_BYTES: usize = 24;
 /// Rows of a range.
@@ -58,8 +58,18 @@ pub(crate) struct LabelBlock {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Head {
     ty: ColumnType,
+    /// Where the counts lie, in the block, and their checksum.
+    counts: Extent,
     /// By rising number.
     ranges: Vec<LabelRange>,
+}
+
+/// Bytes of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Extent {
+    offset: u32,
+    bytes: u32,
+    crc: u32,
 }
 
 /// Labels of the rows from `number` x [`RANGE_ROWS`] on.
@@ -69,9 +79,7 @@ struct LabelRange {
     entries: u32,
     /// Distinct rows among them.
     rows: u32,
-    offset: u32,
-    bytes: u32,
-    crc: u32,
+    extent: Extent,
 }
 
 impl LabelBlock {
@@ -97,6 +105,12 @@ impl LabelBlock {
             Ok(entries.within(rows))
         };
         head.ranges.iter().filter(is_near).map(read).collect()
+    }
+
+    /// What its labels change of the counts of the segment's rows.
+    pub(crate) fn counts(&self) -> Result<LabelCounts> {
+        let head = self.head()?;
+        self.file.bytes()?.counts(self.place, head.counts)
     }
 
     /// The type that the column had when it was written.
@@ -132,6 +146,11 @@ impl PatchBytes<'_> {
         decode_head(&head, of, place).map_err(|e| e.at(self.path, offset))
     }
 
+    fn counts(&self, block: LabelPlace, counts: Extent) -> Result<LabelCounts> {
+        let place = counts.place(block.place);
+        LabelCounts::decode(&self.block(place)?).map_err(|error| self.corrupt(place.offset, error.0))
+    }
+
     fn labels(
         &self,
         block: LabelPlace,
@@ -139,7 +158,7 @@ impl PatchBytes<'_> {
         range: &LabelRange,
         arrivals: bool,
     ) -> Result<Entries> {
-        let place = range.place(block.place);
+        let place = range.extent.place(block.place);
         let entries = decode_range(&self.block(place)?, ty, range, arrivals);
         entries.map_err(|error| self.corrupt(place.offset, error.0))
     }
@@ -147,11 +166,17 @@ impl PatchBytes<'_> {
     /// Whether a block is what the manifest says: all of it.
     pub(super) fn check_labels(&self, of: LabelsOf, place: LabelPlace) -> Result<()> {
         let head = self.head(of, place)?;
+        self.counts(place, head.counts)?;
         head.ranges.iter().try_for_each(|range| self.labels(place, head.ty, range, true).map(drop))
     }
 }
 
-impl LabelRange {
+impl Extent {
+    /// Of these bytes.
+    fn of(offset: usize, bytes: &[u8]) -> Self {
+        Self { offset: offset as u32, bytes: bytes.len() as u32, crc: crc32fast::hash(bytes) }
+    }
+
     /// Where it lies, in a block that lies there.
     fn place(&self, block: Place) -> Place {
         let offset = block.offset + u64::from(self.offset);
@@ -164,13 +189,19 @@ impl LabelRange {
 pub(crate) struct LabelBuilder {
     of: LabelsOf,
     ty: ColumnType,
+    counts: LabelCounts,
     ranges: Vec<LabelRange>,
     body: Vec<u8>,
 }
 
 impl LabelBuilder {
     pub(crate) fn new(of: LabelsOf, ty: ColumnType) -> Self {
-        Self { of, ty, ranges: Vec::new(), body: Vec::new() }
+        Self { of, ty, counts: LabelCounts::default(), ranges: Vec::new(), body: Vec::new() }
+    }
+
+    /// Adds to what its labels change of the counts of the segment's rows.
+    pub(crate) fn count(&mut self, counts: LabelCounts) {
+        self.counts.merge(counts);
     }
 
     /// Adds the labels of one range, or of a part of it where these are very many: rows of `number` x [`RANGE_ROWS`]
@@ -209,10 +240,8 @@ impl LabelBuilder {
             number,
             entries: piece.len() as u32,
             rows: rows.chunk_by(|a, b| a == b).count() as u32,
-            // From the start of the ranges; the head's length is added when it is known.
-            offset: self.body.len() as u32,
-            bytes: bytes.len() as u32,
-            crc: crc32fast::hash(&bytes),
+            // From the start of the ranges; the length of what comes before is added when it is known.
+            extent: Extent::of(self.body.len(), &bytes),
         });
         self.body.extend_from_slice(&bytes);
     }
@@ -225,7 +254,9 @@ impl LabelBuilder {
     /// The block, the length of the head that its checksum is of, and its labels; none without labels.
     pub(super) fn finish(self) -> Option<(Vec<u8>, usize, u64)> {
         let head = HEAD_BYTES + self.ranges.len() * RANGE_BYTES;
-        let mut out = Vec::with_capacity(head + self.body.len());
+        let counts = self.counts.encode();
+        let before = head + counts.len();
+        let mut out = Vec::with_capacity(before + self.body.len());
         out.put_u32(KIND_LABELS);
         out.put_u32(self.of.table);
         out.put_u64(self.of.segment);
@@ -233,14 +264,16 @@ impl LabelBuilder {
         let (code, length) = type_code(self.ty);
         out.put_u32(u32::from(code));
         out.put_u32(length);
-        out.put_u32(0);
+        out.put_u32(counts.len() as u32);
         out.put_u32(self.ranges.len() as u32);
+        out.put_u32(crc32fast::hash(&counts));
         for range in &self.ranges {
-            let LabelRange { number, entries, rows, offset, bytes, crc } = *range;
-            for value in [number, entries, rows, offset + head as u32, bytes, crc] {
+            let LabelRange { number, entries, rows, extent: Extent { offset, bytes, crc } } = *range;
+            for value in [number, entries, rows, offset + before as u32, bytes, crc] {
                 out.put_u32(value);
             }
         }
+        out.extend_from_slice(&counts);
         out.extend_from_slice(&self.body);
         let entries = self.ranges.iter().map(|range| u64::from(range.entries)).sum();
         (!self.ranges.is_empty()).then_some((out, head, entries))
@@ -262,19 +295,26 @@ fn decode_head(bytes: &[u8], of: LabelsOf, place: LabelPlace) -> std::result::Re
     let Some(ty) = u8::try_from(code).ok().and_then(|code| type_of(code, length)) else {
         return cursor.fail(format!("a type of a column, found {code}"));
     };
-    cursor.u32("zero")?;
-    let ranges = cursor.count(RANGE_BYTES, "ranges of rows")?;
+    let bytes = cursor.u32("length of the counts")?;
+    let ranges = cursor.u32("ranges of rows")?;
+    let crc = cursor.u32("checksum of the counts")?;
+    if cursor.remaining() / RANGE_BYTES != ranges as usize {
+        return cursor.fail(format!("{ranges} ranges of rows"));
+    }
+    // The head was read up to its end, which is within the block.
+    let counts = Extent { offset: (HEAD_BYTES + ranges as usize * RANGE_BYTES) as u32, bytes, crc };
     let ranges =
         (0..ranges).map(|_| decode_place(&mut cursor)).collect::<std::result::Result<Vec<_>, _>>()?;
     let all: u64 = ranges.iter().map(|range| u64::from(range.entries)).sum();
+    let is_within = |extent: Extent| u64::from(extent.offset) + u64::from(extent.bytes) <= place.place.bytes;
     let fits = |range: &LabelRange| {
-        u64::from(range.offset) + u64::from(range.bytes) <= place.place.bytes
+        is_within(range.extent)
             && range.entries as usize <= LABEL_RANGE_ENTRIES_MAX
             && range.number <= u32::MAX / RANGE_ROWS
     };
     let rises = ranges.is_sorted_by_key(|range| range.number);
-    match all == place.entries && rises && ranges.iter().all(fits) {
-        true => Ok(Head { ty, ranges }),
+    match all == place.entries && rises && ranges.iter().all(fits) && is_within(counts) {
+        true => Ok(Head { ty, counts, ranges }),
         false => cursor.fail(format!("{} labels in rising ranges within the block", place.entries)),
     }
 }
@@ -284,9 +324,11 @@ fn decode_place(cursor: &mut Cursor<'_>) -> std::result::Result<LabelRange, Malf
         number: cursor.u32("a range's number")?,
         entries: cursor.u32("a range's labels")?,
         rows: cursor.u32("a range's rows")?,
-        offset: cursor.u32("a range's offset")?,
-        bytes: cursor.u32("a range's length")?,
-        crc: cursor.u32("a range's checksum")?,
+        extent: Extent {
+            offset: cursor.u32("a range's offset")?,
+            bytes: cursor.u32("a range's length")?,
+            crc: cursor.u32("a range's checksum")?,
+        },
     })
 }
 

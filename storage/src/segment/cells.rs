@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use crate::encoding::{Cursor, Effort, Malformed, decode_integers, encode_integers, put_varint};
-use crate::limits::{CELL_BLOCK_MAX, CELLS_MAX};
+use crate::limits::{CELL_BLOCK_MAX, CELLS_MAX, SUMMARY_ROWS_MIN};
 use crate::partition::{CellKey, Width};
 use crate::schema::SeriesId;
+use crate::segment::Unit;
 
 /// The cells of a segment in the order of its rows, a row of the table a cell. Keys ascend: each cell is there once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,15 @@ impl CellTable {
     pub fn cell_of_row(&self, row: u64) -> Option<usize> {
         let cell = self.first_rows.partition_point(|first| *first <= row).checked_sub(1)?;
         (cell < self.len()).then_some(cell)
+    }
+
+    /// What counts the rows of a cell: itself, or where it is small the small ones of its interval together.
+    pub(crate) fn unit(&self, cell: usize) -> Option<Unit> {
+        let rows = self.rows(cell);
+        match rows.end - rows.start >= SUMMARY_ROWS_MIN as u64 {
+            true => u32::try_from(cell).ok().map(Unit::Cell),
+            false => self.key(cell).map(|key| Unit::Interval(key.interval)),
+        }
     }
 
     /// The cell of this interval and series.

@@ -446,7 +446,7 @@ fn schemas(engine: &Engine, ids: Ids) -> (TableSchema, TableSchema) {
         [first, Column::new("grade", ColumnType::Double, Role::Field).with_meaning(Meaning::Label)]
     };
     let region = Column::new("region", ColumnType::Text, Role::Tag);
-    let value = Column::new("value", ColumnType::BigInt, Role::Field);
+    let value = Column::new("value", ColumnType::BigInt, Role::Field).with_meaning(Meaning::Prediction);
     let columns = [time(), region, key(), value].into_iter().chain(labels()).collect();
     let mut rows = TableSchema { id: engine.allocate_table_id(), ..TableSchema::new("p", columns) };
     if ids == Ids::Far {
@@ -471,6 +471,9 @@ fn predictions_show_the_labels_that_a_plain_map_would() {
             // Sometimes nobody looks, so that what was never looked up is flushed too.
             if table.dice.roll(3) > 0 {
                 table.check(&context, None);
+            }
+            if table.dice.roll(8) == 0 {
+                assert_eq!(table.engine.verify(true, &mut |_| ()).unwrap().damage, [], "{context}");
             }
             if table.dice.roll(4) == 0 {
                 let past = table.arrival - table.dice.roll(20_000) as i64;

@@ -22,6 +22,7 @@ mod fault;
 mod full;
 mod fuzz;
 mod golden;
+mod label_counts;
 mod labels;
 mod many_tables;
 mod numbers;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::patch::PatchOut;
+use super::patch::{Counted, PatchOut};
 use super::write::Context;
 use crate::engine::state::FrozenTable;
 use crate::error::Result;
-use crate::label::{Entries, Keyed, LabelBlocks, LabelView, Met, Pairs, Seekers};
+use crate::label::{Counter, Entries, Keyed, LabelBlocks, LabelView, Met, Pairs, Seekers};
 use crate::overlay::{Identity, Named, SourceId, find};
 use crate::patch::LabelsOf;
 use crate::schema::{ColumnId, TableId};
@@ -53,12 +53,16 @@ impl Labelled {
         for segment in fresh {
             self.meet_frozen(labels, segment, None, &mut parts)?;
         }
-        for ((segment, column), parts) in parts {
-            let Some(schema) = table.schema.column(column) else { continue };
+        for ((id, column), parts) in parts {
+            let Some(column) = table.schema.column(column) else { continue };
             let Some(entries) = Entries::join(&parts)? else { continue };
-            let before = labels.blocks.get(&(segment, column)).map_or(&[][..], Vec::as_slice);
-            let of = LabelsOf { table: table.schema.id, segment, column };
-            self.blocks.insert((segment, column), out.labels(of, schema.ty, before, &entries)?);
+            let before = labels.blocks.get(&(id, column.id)).map_or(&[][..], Vec::as_slice);
+            let is_it = |segment: &&Arc<SegmentReader>| segment.info().id == id;
+            let Some(segment) = fresh.iter().chain(labels.segments.iter()).find(is_it) else { continue };
+            let counts = Counter::new(segment, &table.schema, column)?.change(before, &entries)?;
+            let of = LabelsOf { table: table.schema.id, segment: id, column: column.id };
+            let blocks = out.labels(of, column.ty, before, &Counted { entries, counts })?;
+            self.blocks.insert((id, column.id), blocks);
         }
         Ok(())
     }

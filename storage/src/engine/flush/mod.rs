@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-pub(super) use self::patch::PatchOut;
+pub(super) use self::patch::{Counted, PatchOut};
 pub(super) use self::write::{Context, Fresh, open_segments, write_segments};
 use super::Inner;
 use super::commit::Committer;

@@ -6,7 +6,7 @@ use roaring::RoaringBitmap;
 
 use super::write::Context;
 use crate::error::Result;
-use crate::label::Entries;
+use crate::label::{Entries, LabelCounts};
 use crate::limits::LABEL_BLOCK_BYTES_MIN;
 use crate::overlay::Hidden;
 use crate::patch::{LabelBlock, LabelBuilder, LabelsOf, PatchFile, PatchWriter, RANGE_ROWS};
@@ -15,6 +15,13 @@ use crate::schema::{ColumnType, TableId};
 /// A block is rewritten with newer labels once these are so many of its own: what is stacked on a block is less than
 /// that, so that a label is read from few blocks and written a few times.
 const FOLD_SHARE: f64 = 0.25;
+
+/// Labels, and what they change of the counts of their segment's rows.
+#[derive(Debug)]
+pub(in crate::engine) struct Counted {
+    pub(in crate::engine) entries: Entries,
+    pub(in crate::engine) counts: LabelCounts,
+}
 
 /// A patch file, if there is anything to write.
 pub(in crate::engine) struct PatchOut<'a> {
@@ -58,9 +65,9 @@ impl<'a> PatchOut<'a> {
         of: LabelsOf,
         ty: ColumnType,
         before: &[Arc<LabelBlock>],
-        fresh: &Entries,
+        fresh: &Counted,
     ) -> Result<Vec<Arc<LabelBlock>>> {
-        let (mut entries, mut kept) = (fresh.rows.len() as f64, before.len());
+        let (mut entries, mut kept) = (fresh.entries.rows.len() as f64, before.len());
         while let Some(last) = kept.checked_sub(1).and_then(|at| before.get(at))
             && entries >= FOLD_SHARE * last.place.entries as f64
         {
@@ -79,8 +86,14 @@ impl<'a> PatchOut<'a> {
         of: LabelsOf,
         ty: ColumnType,
         folded: &[Arc<LabelBlock>],
-        fresh: &Entries,
+        fresh: &Counted,
     ) -> Result<Vec<Arc<LabelBlock>>> {
+        let Counted { entries: fresh, counts } = fresh;
+        // The first block has what all of them change.
+        let mut counts = counts.clone();
+        for block in folded {
+            counts.merge(block.counts()?);
+        }
         let mut numbers: Vec<u32> = fresh.rows.iter().map(|row| row / RANGE_ROWS).collect();
         for block in folded {
             numbers.extend(block.ranges()?);
@@ -94,7 +107,8 @@ impl<'a> PatchOut<'a> {
                 parts.extend(block.read(&rows, true)?);
             }
             parts.push(fresh.within(&rows));
-            Ok((number, Entries::join(&parts)?))
+            let mut counted = |entries| Counted { entries, counts: std::mem::take(&mut counts) };
+            Ok(Entries::join(&parts)?.map(|entries| (number, counted(entries))))
         };
         self.blocks(of, ty, numbers.into_iter().map(range))
     }
@@ -103,7 +117,8 @@ impl<'a> PatchOut<'a> {
     pub(in crate::engine) fn again(&mut self, blocks: &[Arc<LabelBlock>]) -> Result<Vec<Arc<LabelBlock>>> {
         let Some(newest) = blocks.last() else { return Ok(Vec::new()) };
         let ty = newest.ty()?;
-        self.fold(newest.of, ty, blocks, &Entries::none(ty))
+        let nothing = Counted { entries: Entries::none(ty), counts: LabelCounts::default() };
+        self.fold(newest.of, ty, blocks, &nothing)
     }
 
     /// Writes labels, given by rising numbers of ranges.
@@ -111,12 +126,13 @@ impl<'a> PatchOut<'a> {
         &mut self,
         of: LabelsOf,
         ty: ColumnType,
-        ranges: impl Iterator<Item = Result<(u32, Option<Entries>)>>,
+        ranges: impl Iterator<Item = Result<Option<(u32, Counted)>>>,
     ) -> Result<Vec<Arc<LabelBlock>>> {
         let (mut builder, mut written) = (LabelBuilder::new(of, ty), Vec::new());
         for range in ranges {
-            let (number, Some(entries)) = range? else { continue };
+            let Some((number, Counted { entries, counts })) = range? else { continue };
             builder.push(number, &entries.widened(ty));
+            builder.count(counts);
             if builder.bytes() >= LABEL_BLOCK_BYTES_MIN {
                 let full = std::mem::replace(&mut builder, LabelBuilder::new(of, ty));
                 written.extend(self.block(of, full)?);

@@ -22,7 +22,7 @@ pub(super) use section::{Head, PREFIX_BYTES, SUMMARIES};
 use crate::distribution::{Distribution, Lattice};
 
 /// Which rows of a segment a summary counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unit {
     /// Those of a cell, by its place in the cell table.
     Cell(u32),

@@ -11,7 +11,6 @@ use super::read::EncodedSummaries;
 use super::spans::{Span, SpanKind};
 use crate::distribution::Distribution;
 use crate::error::{Result, StorageError};
-use crate::limits::SUMMARY_ROWS_MIN;
 use crate::schema::{Column, Role};
 use crate::segment::{CellTable, SegmentReader};
 
@@ -75,10 +74,7 @@ fn units(cells: &CellTable, rows: Range<u64>) -> (Vec<Unit>, Vec<Span>) {
     for cell in cells.cells_of_rows(&rows) {
         let all = cells.rows(cell);
         let (from, to) = (all.start.max(rows.start) - rows.start, all.end.min(rows.end) - rows.start);
-        let unit = match all.end - all.start >= SUMMARY_ROWS_MIN as u64 {
-            true => Unit::Cell(cell as u32),
-            false => Unit::Interval(cells.key(cell).unwrap_or_default().interval),
-        };
+        let Some(unit) = cells.unit(cell) else { continue };
         units.entry(unit).or_default().push(from as usize..to as usize);
     }
     let span = |ranges: Vec<Range<usize>>| Span {
