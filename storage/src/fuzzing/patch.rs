@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::disk::ReadFile;
-use crate::label::Entries;
+use crate::label::{Entries, LabelCounts};
 use crate::overlay::HiddenPlace;
 use crate::patch::{
     self, Block, BlockContent, LabelBlock, LabelBuilder, LabelPlace, LabelsOf, PatchFile, Place, RANGE_ROWS,
@@ -63,11 +63,16 @@ fn look_at_labels(bytes: &[u8], block: &[u8]) {
     };
     let entries = ranges(block).map(|at| number(block, at + 4..at + 8)).sum();
     let labels = LabelPlace { place: place_of(block, head_bytes(block)), entries };
-    let read = LabelBlock::new(of, labels, PatchFile::new(disk.clone(), 1)).read(&(0..u32::MAX), true);
+    let block = LabelBlock::new(of, labels, PatchFile::new(disk.clone(), 1));
+    let (read, counts) = (block.read(&(0..u32::MAX), true), block.counts());
     let Ok(file) = disk.open(&patch::path_of(1)) else { return };
     let content = BlockContent::Labels { column: of.column, entries };
     let (table, segment, place) = (of.table, of.segment, labels.place);
-    check(&*file, Block { table, segment, place, content }, read.is_ok());
+    check(&*file, Block { table, segment, place, content }, read.is_ok() && counts.is_ok());
+    if let Ok(counts) = counts {
+        let again = LabelCounts::decode(&counts.clone().encode());
+        assert!(again.is_ok_and(|again| again == counts), "counts written again read otherwise");
+    }
     if let Ok(parts) = read {
         label_again(of, labels, &parts, &PatchFile::new(disk, 1));
     }
