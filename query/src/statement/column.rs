@@ -165,6 +165,19 @@ fn feature(parser: &mut Parser<'_>, column: &Column, at: Location) -> Result<Mea
     }
 }
 
+/// The role of a column, as CREATE takes it.
+pub(crate) fn role_name(column: &Column) -> &'static str {
+    match column.meaning {
+        Some(Meaning::NumericFeature) => "FEATURE NUMERIC",
+        Some(Meaning::CategoricalFeature) => "FEATURE CATEGORICAL",
+        meaning => {
+            let is_it =
+                |(_, role, known): &&(_, Role, Option<Meaning>)| (*role, *known) == (column.role, meaning);
+            ROLES.iter().find(is_it).map_or("FIELD", |(name, _, _)| name)
+        }
+    }
+}
+
 fn role(word: &str) -> Option<(&'static str, Role, Option<Meaning>)> {
     ROLES.into_iter().find(|(name, _, _)| name.eq_ignore_ascii_case(word))
 }

@@ -16,6 +16,7 @@ mod run;
 
 use std::collections::BTreeMap;
 
+pub(crate) use column::role_name;
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::Query;
 use driftline_storage::Column;

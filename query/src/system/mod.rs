@@ -1,6 +1,7 @@
 //! Schema `system`: what the database knows about itself, as of the query's snapshot.
 
 mod build;
+mod column;
 mod limit;
 mod model;
 mod rejected;
@@ -25,7 +26,7 @@ pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<
     let rows: RecordBatch = match name {
         "tables" => table::tables(view)?,
         "segments" => blocking(view, table::segments).await?,
-        "columns" => blocking(view, table::columns).await?,
+        "columns" => blocking(view, column::columns).await?,
         "models" => model::models(view)?,
         "baselines" => model::baselines(view)?,
         "limits" => limit::limits()?,
@@ -56,7 +57,7 @@ pub(crate) fn columns(name: &str) -> Option<Vec<String>> {
         "rejected" => return Some(rejected::columns()),
         "tables" => &table::TABLES,
         "segments" => &table::SEGMENTS,
-        "columns" => &table::COLUMNS,
+        "columns" => &column::COLUMNS,
         "models" => &model::MODELS,
         "baselines" => &model::BASELINES,
         "storage" => &storage::STORAGE,

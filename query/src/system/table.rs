@@ -1,6 +1,5 @@
 //! `system.tables` and `system.segments`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
@@ -58,11 +57,6 @@ pub(super) const SEGMENTS: [&str; 18] = [
     "max_time",
     "error",
 ];
-
-/// The columns of `system.columns`: what each column of each table takes in segments, by encoding. Tags take no bytes
-/// of their own: a row's series is where it stands.
-pub(super) const COLUMNS: [&str; 8] =
-    ["table_name", "column_name", "type", "encoding", "chunks", "bytes", "raw_bytes", "ratio"];
 
 /// A table with its sizes, and those of its labels.
 struct Row<'a> {
@@ -191,46 +185,6 @@ fn every_segment(view: &CatalogView) -> impl Iterator<Item = SegmentRow> + '_ {
 }
 
 /// How many times smaller the stored bytes are; 0 of none.
-fn ratio(raw: u64, stored: u64) -> f64 {
+pub(super) fn ratio(raw: u64, stored: u64) -> f64 {
     if stored == 0 { 0.0 } else { raw as f64 / stored as f64 }
-}
-
-/// One row a column and encoding, over all segments of a table. Reads their footers; a damaged segment is an error
-/// that names it.
-pub(super) fn columns(view: &CatalogView) -> Result<RecordBatch> {
-    let snapshot = view.snapshot();
-    let mut sums: BTreeMap<(String, usize, &'static str), [u64; 3]> = BTreeMap::new();
-    for table in snapshot.tables().values() {
-        for size in snapshot
-            .segments(table.id)
-            .iter()
-            .map(|s| s.column_sizes())
-            .collect::<Result<Vec<_>, _>>()?
-            .iter()
-            .flatten()
-        {
-            let Some(at) = table.columns.iter().position(|c| c.id == size.column) else { continue };
-            for encoding in &size.encodings {
-                let sum = sums.entry((table.name.clone(), at, encoding.encoding)).or_default();
-                for (total, more) in sum.iter_mut().zip([encoding.chunks, encoding.bytes, encoding.raw_bytes])
-                {
-                    *total += more;
-                }
-            }
-        }
-    }
-    let column = |(table, at, _): &(String, usize, &str)| snapshot.table(table).map(|t| &t.columns[*at]);
-    rows(
-        &COLUMNS,
-        vec![
-            text(sums.keys().map(|key| key.0.as_str())),
-            optional_text(sums.keys().map(|key| column(key).map(|c| c.name.clone()))),
-            optional_text(sums.keys().map(|key| column(key).map(|c| c.ty.sql()))),
-            text(sums.keys().map(|key| key.2)),
-            count(sums.values().map(|sum| sum[0])),
-            count(sums.values().map(|sum| sum[1])),
-            count(sums.values().map(|sum| sum[2])),
-            double(sums.values().map(|sum| ratio(sum[2], sum[1]))),
-        ],
-    )
 }

@@ -33,7 +33,7 @@ async fn storage_adds_up() {
 #[tokio::test]
 async fn columns_are_listed_as_they_are() {
     let db = fraud().await;
-    for table in ["tables", "segments", "models", "baselines", "storage", "limits", "rejected"] {
+    for table in ["tables", "segments", "columns", "models", "baselines", "storage", "limits", "rejected"] {
         let listed = format!(
             "SELECT column_name FROM information_schema.columns WHERE table_schema = 'system' AND table_name = '{table}'"
         );
@@ -42,4 +42,37 @@ async fn columns_are_listed_as_they_are() {
             db.sql(&format!("SELECT {} FROM SYSTEM.{table}", listed.join(", ").to_uppercase())).await;
         batches.unwrap_or_else(|error| panic!("system.{table}: {error}"));
     }
+}
+
+#[tokio::test]
+async fn every_column_is_listed_with_its_role_and_how_long_it_is_kept() {
+    let db = fraud().await;
+    db.sql(
+        "CREATE MODEL chat (id TEXT KEY, customer TEXT SUBJECT, prompt TEXT RETENTION '30 days', amount DOUBLE FEATURE,
+                            answer TEXT PREDICTION, score DOUBLE SCORE, grade TEXT LABEL RETENTION '60 days')
+         WITH (retention = '90 days')",
+    )
+    .await
+    .unwrap();
+    let of = "SELECT column_name, type, role, retention, encoding FROM system.columns WHERE table_name = ";
+    assert_eq!(
+        rows(&db, &format!("{of} 'chat' ORDER BY column_name")).await,
+        [
+            ["amount", "DOUBLE", "FEATURE NUMERIC", "null", "null"],
+            ["answer", "TEXT", "PREDICTION", "null", "null"],
+            ["customer", "TEXT", "SUBJECT", "null", "null"],
+            ["grade", "TEXT", "LABEL", "60 days", "null"],
+            ["id", "TEXT", "KEY", "null", "null"],
+            ["prompt", "TEXT", "FIELD", "30 days", "null"],
+            ["score", "DOUBLE", "SCORE", "null", "null"],
+            ["time", "TIMESTAMP", "TIME", "null", "null"],
+        ]
+    );
+    // Its late labels are kept as long as they would be in a row.
+    let late =
+        "SELECT retention FROM system.columns WHERE table_name = 'chat$labels' AND column_name = 'grade'";
+    assert_eq!(one(&db, late).await, "60 days");
+    db.flush().await.unwrap();
+    let sizes = "SELECT count(*) > 0 FROM system.columns WHERE table_name = 'fraud' AND encoding IS NOT NULL AND bytes > 0";
+    assert_eq!(one(&db, sizes).await, "true");
 }
