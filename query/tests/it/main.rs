@@ -18,6 +18,7 @@ mod reject;
 mod safety;
 mod schema;
 mod statement;
+mod summaries;
 mod support;
 mod system;
 mod write;
