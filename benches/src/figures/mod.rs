@@ -11,6 +11,8 @@ pub mod ingest;
 pub mod labels;
 pub mod open;
 pub mod reopen;
+#[cfg(feature = "query")]
+pub mod queries;
 mod ring;
 pub mod size;
 pub mod tables;
