@@ -1,8 +1,8 @@
 """Asks DuckDB, ClickHouse and Driftline in turn, compares what they answer, and prints how long they took."""
 
 import argparse
+import importlib.util
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import query_answers
-from query_spec import FEATURES, HERE, PLACEHOLDERS, QUERIES, Size, draws, statement
+from query_spec import FEATURES, HERE, QUERIES, Size, draws, statement
 
 BENCH = "target/release/driftline-bench"
 PEERS = Path(__file__).resolve().parent
@@ -105,8 +105,20 @@ class Data:
         finish = tables / "driftline-finish.sql"
         command = [BENCH, "query-load", "--workload", workload, "--dir", path, "--create", tables / "driftline.sql"]
         command += ["--finish", finish] if finish.exists() else []
-        command += ["--unflushed-percent", str(UNFLUSHED_PERCENT)] if state == "unflushed" else []
-        return self.once(path, [command + self.size])
+        return self.once(path, [command + self.kept_back(state) + self.size])
+
+    def serve(self, workload, state):
+        """What is not flushed would be once the directory is opened again, so that is done to a copy."""
+        path = self.ours(workload, state)
+        if state == "unflushed":
+            copy = path.with_name(path.name + "-copy")
+            shutil.rmtree(copy, ignore_errors=True)
+            path = shutil.copytree(path, copy)
+        command = [BENCH, "query-serve", "--workload", workload, "--dir", str(path)]
+        return Worker(command + self.kept_back(state) + self.size)
+
+    def kept_back(self, state):
+        return ["--kept-back-percent", str(UNFLUSHED_PERCENT)] if state == "unflushed" else []
 
 
 def systems(data, workload, state, wanted):
@@ -114,11 +126,13 @@ def systems(data, workload, state, wanted):
     if "duckdb" in wanted:
         worker = Worker(python("query_duckdb.py", "serve", "--dir", data.peer("duckdb", workload)))
         found += [System(f"duckdb {layout}", worker, "duckdb", layout) for layout in LAYOUTS]
-    if "clickhouse" in wanted:
+    if "clickhouse" in wanted and importlib.util.find_spec("chdb") is None:
+        print("chdb is not there: no ClickHouse", file=sys.stderr)
+    elif "clickhouse" in wanted:
         worker = Worker(python("query_clickhouse.py", "serve", "--dir", data.peer("clickhouse", workload)))
         found.append(System("clickhouse", worker, "clickhouse"))
     if "driftline" in wanted:
-        worker = Worker([BENCH, "query-serve", "--dir", str(data.ours(workload, state))])
+        worker = data.serve(workload, state)
         found += [System(way, worker, "driftline", way=way) for way in ("embedded", "flight")]
     return found
 

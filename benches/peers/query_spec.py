@@ -19,7 +19,6 @@ HOUR = 3_600
 TSBS_SPAN, PREDICTIONS_SPAN = 6 * HOUR, 7 * 24 * HOUR
 MODELS = ["churn", "fraud", "ranker"]
 FEATURES = ["amount", "age", "tenure", "credit", "velocity", "distance", "ratio", "embedding_norm"]
-PLACEHOLDERS = {"table", "hosts", "start", "end", "model", "id"}
 
 
 @dataclass(frozen=True)

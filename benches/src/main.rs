@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use driftline_benches::Result;
+#[cfg(feature = "query")]
+use driftline_benches::figures::queries;
 use driftline_benches::figures::{
     amplification, data, decode, erase, idle, ingest, labels, open, reopen, size, tables,
 };
-#[cfg(feature = "query")]
-use driftline_benches::figures::queries;
 use driftline_benches::report::Report;
 use driftline_benches::workload::{Kind, QUICK, SEED, Scale, Workload};
 
@@ -150,16 +150,18 @@ enum Command {
         /// SQL that is run once all rows are there.
         #[arg(long)]
         finish: Option<PathBuf>,
-        /// Of a hundred rows so many, the newest, stay unflushed.
+        /// Of a hundred rows so many, the newest, are kept back.
         #[arg(long, default_value_t = 0)]
-        unflushed_percent: u64,
+        kept_back_percent: u64,
     },
     /// Open what `query-load` left and answer requests from standard input.
     #[cfg(feature = "query")]
     QueryServe {
-        /// The directory.
-        #[arg(long)]
-        dir: PathBuf,
+        #[command(flatten)]
+        one: OneWorkload,
+        /// As it was loaded; these rows are written now and stay in memory.
+        #[arg(long, default_value_t = 0)]
+        kept_back_percent: u64,
     },
     /// Write through a server in another process.
     #[cfg(feature = "grpc")]
@@ -268,12 +270,14 @@ fn run(command: Command, report: &mut Report) -> Result<()> {
             idle::run(&both, &dir, Duration::from_secs_f64(minutes * 60.0), report)
         }
         #[cfg(feature = "query")]
-        Command::QueryLoad { one, create, finish, unflushed_percent } => {
-            let load = queries::Load { dir: one.dir, create, finish, unflushed_percent };
+        Command::QueryLoad { one, create, finish, kept_back_percent } => {
+            let load = queries::Load { dir: one.dir, create, finish, kept_back_percent };
             queries::load(one.rows.workload(), &load)
         }
         #[cfg(feature = "query")]
-        Command::QueryServe { dir } => queries::serve(&dir),
+        Command::QueryServe { one, kept_back_percent } => {
+            queries::serve(&one.dir, one.rows.workload(), kept_back_percent)
+        }
         #[cfg(feature = "grpc")]
         Command::Grpc { one, load, binary } => {
             let workload = one.rows.workload();

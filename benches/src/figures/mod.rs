@@ -10,9 +10,9 @@ pub mod idle;
 pub mod ingest;
 pub mod labels;
 pub mod open;
-pub mod reopen;
 #[cfg(feature = "query")]
 pub mod queries;
+pub mod reopen;
 mod ring;
 pub mod size;
 pub mod tables;

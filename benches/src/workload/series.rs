@@ -6,7 +6,9 @@ use arrow_array::{Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, SchemaRef};
 use driftline_storage::{Column, ColumnType};
 
-use super::{Random, Rows, SECOND, START, Scale, Workload, arrow_schema, field, tag, tags, time_column, times};
+use super::{
+    Random, Rows, SECOND, START, Scale, Workload, arrow_schema, field, tag, tags, time_column, times,
+};
 
 /// Devices at full size.
 const DEVICES: u64 = 1_000_000;

@@ -10,23 +10,28 @@ use arrow_ipc::writer::FileWriter;
 use driftline_client::Client;
 use driftline_query::{Database, DatabaseOptions};
 use driftline_server::{Server, ServerOptions};
-use driftline_storage::EngineOptions;
 
+use super::load::write_rest;
 use super::request::{Reply, Request, Way};
-use crate::{Result, shim};
+use crate::workload::Workload;
+use crate::{Result, engine, shim};
 
-/// Opens a directory, serves it, and answers requests from standard input, a line each, until that ends. Nothing runs
-/// in the background: what is in memory stays there.
-pub fn serve(dir: &Path) -> Result<()> {
-    let engine = shim::without_background(EngineOptions::default());
+/// Opens a directory, writes what was kept back when it was loaded, serves it, and answers requests from standard
+/// input, a line each, until that ends. Nothing runs in the background: what is in memory stays there.
+pub fn serve(dir: &Path, workload: Workload, kept_back_percent: u64) -> Result<()> {
+    let engine = shim::without_background(engine::unsynced());
     let database = Database::open_with(dir, DatabaseOptions { engine, ..DatabaseOptions::default() })?;
     let runtime = tokio::runtime::Runtime::new()?;
+    if kept_back_percent > 0 {
+        runtime.block_on(write_rest(&database, workload, kept_back_percent))?;
+    }
     let options = ServerOptions { grpc: ([127, 0, 0, 1], 0).into() };
     let server = runtime.block_on(async { Server::start(database.clone(), options) })?;
     for line in std::io::stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;
         let reply = runtime.block_on(answer(&database, &server.url(), request));
-        let reply = reply.unwrap_or_else(|error| Reply { error: Some(error.to_string()), ..Reply::default() });
+        let reply =
+            reply.unwrap_or_else(|error| Reply { error: Some(error.to_string()), ..Reply::default() });
         println!("{}", serde_json::to_string(&reply)?);
         std::io::stdout().flush()?;
     }

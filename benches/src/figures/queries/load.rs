@@ -17,9 +17,12 @@ pub struct Load {
     pub create: PathBuf,
     /// SQL that is run once all rows are there.
     pub finish: Option<PathBuf>,
-    /// Of a hundred rows so many, the newest, stay in memory and the log; those before them are compacted.
-    pub unflushed_percent: u64,
+    /// Of a hundred rows so many, the newest, are kept back, for [`write_rest`].
+    pub kept_back_percent: u64,
 }
+
+/// Rows between two flushes: less than fills the memory that an engine takes unless told otherwise.
+const FLUSH_ROWS: u64 = 100 * engine::BATCH_ROWS as u64;
 
 /// Writes all rows of a workload, in order of arrival. Nothing waits for the disk: its time is not measured.
 pub fn load(workload: Workload, load: &Load) -> Result<()> {
@@ -31,12 +34,15 @@ pub fn load(workload: Workload, load: &Load) -> Result<()> {
 
 async fn fill(database: &Database, workload: Workload, load: &Load) -> Result<()> {
     run_file(database, &load.create).await?;
-    let unflushed = workload.row_count() * load.unflushed_percent / 100;
     let mut stream = workload.stream();
-    write(database, workload, stream.as_mut(), workload.row_count() - unflushed).await?;
-    database.flush().await?;
+    let mut left = rows_loaded(workload, load.kept_back_percent);
+    while left > 0 {
+        let rows = left.min(FLUSH_ROWS);
+        write(database, workload, stream.as_mut(), rows).await?;
+        database.flush().await?;
+        left -= rows;
+    }
     shim::compact(database.engine())?;
-    write(database, workload, stream.as_mut(), unflushed).await?;
     if let Some(finish) = &load.finish {
         run_file(database, finish).await?;
     }
@@ -49,7 +55,28 @@ async fn run_file(database: &Database, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the next `rows` rows, and moves them into files where memory is full: nothing else does here.
+/// Writes the rows that [`load`] kept back; they stay in memory where nothing runs in the background. Opening the
+/// directory again flushes them.
+pub(super) async fn write_rest(
+    database: &Database,
+    workload: Workload,
+    kept_back_percent: u64,
+) -> Result<()> {
+    let mut stream = workload.stream();
+    let mut skipped = rows_loaded(workload, kept_back_percent);
+    let rest = workload.row_count() - skipped;
+    while skipped > 0 {
+        let most = skipped.min(engine::BATCH_ROWS as u64) as usize;
+        skipped -= stream.next_batch(most)?.map_or(skipped, |batch| batch.num_rows() as u64);
+    }
+    write(database, workload, stream.as_mut(), rest).await
+}
+
+fn rows_loaded(workload: Workload, kept_back_percent: u64) -> u64 {
+    workload.row_count() - workload.row_count() * kept_back_percent / 100
+}
+
+/// Writes the next `rows` rows.
 async fn write(database: &Database, workload: Workload, stream: &mut dyn Rows, rows: u64) -> Result<()> {
     let mut left = rows;
     while left > 0 {
@@ -57,15 +84,9 @@ async fn write(database: &Database, workload: Workload, stream: &mut dyn Rows, r
         let Some(batch) = stream.next_batch(most)? else { return Ok(()) };
         left -= batch.num_rows() as u64;
         database.write(rows_of(workload, batch)).await?;
-        if left > 0 && (rows - left).is_multiple_of(FLUSH_ROWS) {
-            database.flush().await?;
-        }
     }
     Ok(())
 }
-
-/// Rows between two flushes: less than fills the memory that an engine takes unless told otherwise.
-const FLUSH_ROWS: u64 = 100 * engine::BATCH_ROWS as u64;
 
 fn rows_of(workload: Workload, rows: RecordBatch) -> Write {
     let target = WriteTarget::Table(workload.name().to_owned());
