@@ -1,13 +1,13 @@
 WITH counted AS (
     SELECT date_trunc('hour', time) AS hour, count(*) AS n,
-           [{edges , amount: sum((amount >= @)::INT)}] AS amount,
-           [{edges , age: sum((age >= @)::INT)}] AS age,
-           [{edges , tenure: sum((tenure >= @)::INT)}] AS tenure,
-           [{edges , credit: sum((credit >= @)::INT)}] AS credit,
-           [{edges , velocity: sum((velocity >= @)::INT)}] AS velocity,
-           [{edges , distance: sum((distance >= @)::INT)}] AS distance,
-           [{edges , ratio: sum((ratio >= @)::INT)}] AS ratio,
-           [{edges , embedding_norm: sum((embedding_norm >= @)::INT)}] AS embedding_norm
+           [{edges , amount: countif(amount >= @)}] AS amount,
+           [{edges , age: countif(age >= @)}] AS age,
+           [{edges , tenure: countif(tenure >= @)}] AS tenure,
+           [{edges , credit: countif(credit >= @)}] AS credit,
+           [{edges , velocity: countif(velocity >= @)}] AS velocity,
+           [{edges , distance: countif(distance >= @)}] AS distance,
+           [{edges , ratio: countif(ratio >= @)}] AS ratio,
+           [{edges , embedding_norm: countif(embedding_norm >= @)}] AS embedding_norm
     FROM {table}
     GROUP BY 1
 )

@@ -17,7 +17,7 @@ CREATE TABLE bench.predictions (
     latency_ms Float64,
     status LowCardinality(String),
     label LowCardinality(Nullable(String)),
-    INDEX by_id id TYPE bloom_filter(0.001) GRANULARITY 1
+    PROJECTION by_id (SELECT id, _part_offset ORDER BY id)
 )
 ENGINE = MergeTree
 ORDER BY (model, version, time);
