@@ -5,7 +5,7 @@ use super::*;
 use crate::check::Check;
 
 fn small(kind: Kind) -> Workload {
-    Workload { kind, divisor: 1_000, seed: SEED }
+    Workload { kind, scale: Scale::over(1_000), seed: SEED }
 }
 
 fn batches(mut rows: Box<dyn Rows>, rows_max: usize) -> Vec<RecordBatch> {
@@ -126,7 +126,7 @@ fn walks_stay_in_their_range_and_move() {
 
 #[test]
 fn the_last_quarter_of_the_predictions_drifts() {
-    let workload = Workload { divisor: 100, ..small(Kind::Predictions) };
+    let workload = Workload { scale: Scale::over(100), ..small(Kind::Predictions) };
     let batch = workload.stream().next_batch(usize::MAX >> 1).unwrap().unwrap();
     let credit = batch.column_by_name("credit").unwrap().as_primitive::<Int64Type>().values();
     let mean = |values: &[i64]| values.iter().sum::<i64>() as f64 / values.len() as f64;
