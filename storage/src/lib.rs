@@ -123,7 +123,8 @@ pub use schema::{
     TIME_COLUMN, TableId, TableSchema,
 };
 pub use segment::{
-    CellStatistics, CellTable, CellValues, ColumnSize, EncodingSize, LastRows, SegmentInfo, SegmentReader,
-    SegmentTags, Summaries, TimeRange, Unit, hash_boolean, hash_double, hash_integer, hash_text, hash_time,
+    CellStatistics, CellSummaries, CellTable, CellValues, ColumnSize, EncodingSize, LastRows, SegmentInfo,
+    SegmentReader, SegmentTags, Summaries, TimeRange, Unit, hash_boolean, hash_double, hash_integer,
+    hash_text, hash_time,
 };
 pub use snapshot::{ScanPart, SeriesDirectory, Snapshot, TableSize};

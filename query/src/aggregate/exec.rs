@@ -15,6 +15,7 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use driftline_storage::distribution::Lattice;
 use driftline_storage::{ScanPart, TableSchema, TimeRange};
 
 use super::shape::{Key, Shape};
@@ -33,6 +34,8 @@ pub(super) struct Aggregate {
     pub(super) arguments: Vec<Arc<dyn PhysicalExpr>>,
     /// Only rows for which this is true.
     pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
+    /// Of a `distribution` of numbers, on what segments count them.
+    pub(super) lattice: Option<Lattice>,
 }
 
 /// What is aggregated, and how.

@@ -9,6 +9,10 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::scalar::ScalarValue;
+use driftline_storage::distribution::Lattice;
+
+use super::exec::Aggregate;
+use crate::function::aggregate::counting_on;
 
 /// Rows that lie side by side and are of one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,15 +26,35 @@ pub(super) enum Fold {
     /// All groups in one.
     Together(Box<dyn GroupsAccumulator>),
     /// One for each group, of an aggregate that knows no better.
-    Apart(Arc<AggregateFunctionExpr>, Vec<Box<dyn Accumulator>>),
+    Apart(Make, Vec<Box<dyn Accumulator>>),
+}
+
+/// How the accumulator of one group is made.
+pub(super) enum Make {
+    Function(Arc<AggregateFunctionExpr>),
+    /// `distribution` on the lattice of what segments have summed up: then rows and summaries are counted alike.
+    CountingOn(Lattice),
+}
+
+impl Make {
+    fn make(&self) -> Result<Box<dyn Accumulator>> {
+        match self {
+            Self::Function(function) => function.create_accumulator(),
+            Self::CountingOn(lattice) => Ok(counting_on(*lattice)),
+        }
+    }
 }
 
 impl Fold {
     /// Of one group only, `is_one`, it is as DataFusion does that: NaNs are compared otherwise where there are many.
-    pub(super) fn new(aggregate: &Arc<AggregateFunctionExpr>, is_one: bool) -> Result<Self> {
-        Ok(match aggregate.groups_accumulator_supported() && !is_one {
-            true => Self::Together(aggregate.create_groups_accumulator()?),
-            false => Self::Apart(Arc::clone(aggregate), Vec::new()),
+    pub(super) fn new(aggregate: &Aggregate, is_one: bool) -> Result<Self> {
+        let function = &aggregate.function;
+        if let Some(lattice) = aggregate.lattice {
+            return Ok(Self::Apart(Make::CountingOn(lattice), Vec::new()));
+        }
+        Ok(match function.groups_accumulator_supported() && !is_one {
+            true => Self::Together(function.create_groups_accumulator()?),
+            false => Self::Apart(Make::Function(Arc::clone(function)), Vec::new()),
         })
     }
 
@@ -101,9 +125,9 @@ impl Fold {
     }
 
     fn grow(&mut self, total: usize) -> Result<()> {
-        if let Self::Apart(aggregate, apart) = self {
+        if let Self::Apart(make, apart) = self {
             while apart.len() < total {
-                apart.push(aggregate.create_accumulator()?);
+                apart.push(make.make()?);
             }
         }
         Ok(())

@@ -15,11 +15,13 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::projection::ProjectionExec;
+use driftline_storage::distribution::Lattice;
 use driftline_storage::{Column, Role};
 
 use super::exec::{Aggregate, CellAggregateExec, Plan};
 use super::shape::Shape;
-use super::state::CellState;
+use super::state::{CellState, summarised};
+use crate::error::QueryError;
 use crate::scan::ScanExec;
 use crate::settings::Settings;
 
@@ -87,10 +89,11 @@ fn replaced(node: &Arc<dyn ExecutionPlan>, summaries: bool) -> Result<Option<Arc
         .map(|(function, filter)| {
             let order = function.order_bys().iter().map(|by| &by.expr);
             let arguments = function.expressions();
-            let arguments =
+            let arguments: Vec<_> =
                 arguments.iter().chain(order).map(|expr| below.through(expr)).collect::<Result<_>>()?;
             let filter = filter.as_ref().map(|filter| below.through(filter)).transpose()?;
-            Ok(Aggregate { function: Arc::clone(function), arguments, filter })
+            let lattice = lattice(scan, function, &arguments)?;
+            Ok(Aggregate { function: Arc::clone(function), arguments, filter, lattice })
         })
         .collect::<Result<_>>()?;
     planned(scan, shape, aggregates, aggregation.schema(), summaries).map(Some)
@@ -120,6 +123,26 @@ fn planned(
     let table = Arc::clone(table);
     let plan = Plan { table, reader, timed, shape, aggregates, states, schema };
     Ok(Arc::new(CellAggregateExec::new(plan, scan.parts().to_vec())))
+}
+
+/// On what the newest segment that does so counts the numbers that a `distribution` is of.
+fn lattice(
+    scan: &ScanExec,
+    function: &AggregateFunctionExpr,
+    arguments: &[Arc<dyn PhysicalExpr>],
+) -> Result<Option<Lattice>> {
+    let column = arguments.first().and_then(|argument| summarised(argument, scan.table()));
+    let Some(column) = column.filter(|_| function.fun().name() == "distribution") else { return Ok(None) };
+    let mut newest: Option<(u64, Lattice)> = None;
+    for segment in scan.parts().iter().flatten().filter_map(|part| part.segment()) {
+        let id = segment.info().id;
+        if newest.is_none_or(|(known, _)| known < id)
+            && let Some(lattice) = segment.lattice(column.id).map_err(QueryError::from)?
+        {
+            newest = Some((id, lattice));
+        }
+    }
+    Ok(newest.map(|(_, lattice)| lattice))
 }
 
 /// The columns that aggregates look at, in the order of the scan.

@@ -3,21 +3,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::datatypes::TimestampNanosecondType;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
+use arrow::datatypes::{DataType, Float64Type, TimestampNanosecondType};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{Count, RecordOutput};
-use driftline_storage::{Piece, ReadCounts, Run, ScanPart};
+use driftline_storage::{Column, ColumnId, Piece, ReadCounts, Run, ScanPart};
 
-use super::exec::Plan;
+use super::exec::{Aggregate, Plan};
 use super::fold::{Fold, Span};
 use super::groups::{Codes, Groups};
 use super::shape::Buckets;
-use super::state::Statistics;
+use super::state::{CellState, Statistics};
 use crate::error::QueryError;
 use crate::limits::{AGGREGATE_BYTES_KEPT_MAX, AGGREGATE_GROUPS_KEPT_MAX};
 use crate::scan::{Reader, ScanMetrics};
@@ -46,7 +46,7 @@ impl Work {
     pub(super) fn new(plan: Arc<Plan>, held: MemoryReservation, metrics: WorkMetrics) -> Result<Self> {
         let codes = Codes::new(&plan.table, plan.reader.tags.clone(), &plan.shape)?;
         let is_one = plan.shape.keys.is_empty();
-        let folds = plan.aggregates.iter().map(|a| Fold::new(&a.function, is_one)).collect::<Result<_>>()?;
+        let folds = plan.aggregates.iter().map(|a| Fold::new(a, is_one)).collect::<Result<_>>()?;
         let (groups, statistics) = (Groups::default(), Statistics::default());
         Ok(Self { plan, codes, groups, folds, statistics, held, metrics, sent: false })
     }
@@ -157,8 +157,16 @@ impl Work {
         };
         let groups: Vec<usize> = known.iter().map(group).collect();
         let total = self.groups.len();
-        for ((fold, state), aggregate) in self.folds.iter_mut().zip(states).zip(&plan.aggregates) {
-            let arrays = self.statistics.arrays(*state, &known, all, &aggregate.function)?;
+        let folds = self.folds.iter_mut().zip(states).zip(&plan.aggregates).enumerate();
+        for (at, ((fold, state), aggregate)) in folds {
+            let function = &aggregate.function;
+            let arrays = match state {
+                CellState::Weighted(column, weight) => {
+                    let of = |text: Option<&str>| value_of(aggregate, reader, *column, text);
+                    self.statistics.weighted((*column, *weight), at, &known, function, &of)?
+                }
+                state => self.statistics.arrays(*state, &known, all, function)?,
+            };
             fold.merge(&arrays, &groups, total)?;
         }
         self.metrics.from_summary.add(known.len());
@@ -216,6 +224,36 @@ impl Work {
         }
         Ok(())
     }
+}
+
+/// What an aggregate of one text column makes of a text; none where it leaves it out.
+fn value_of(
+    aggregate: &Aggregate,
+    reader: &Reader,
+    column: ColumnId,
+    text: Option<&str>,
+) -> Result<Option<f64>> {
+    let one = |other: &Column| -> ArrayRef {
+        match other.id == column {
+            true => Arc::new(StringArray::from(vec![text])),
+            false => new_null_array(other.arrow().data_type(), 1),
+        }
+    };
+    let arrays = reader.columns.iter().map(one).collect();
+    let batch = RecordBatch::try_new(Arc::clone(&reader.schema), arrays)?;
+    if let Some(filter) = &aggregate.filter
+        && kept(filter, &batch)?.true_count() == 0
+    {
+        return Ok(None);
+    }
+    let Some(argument) = aggregate.arguments.first() else { return Ok(None) };
+    let value = evaluate(argument, &batch)?;
+    if value.is_null(0) {
+        return Ok(None);
+    }
+    // Of a count it only matters that there is a value.
+    let value = arrow::compute::cast(&value, &DataType::Float64)?;
+    Ok(Some(if value.is_null(0) { 0.0 } else { value.as_primitive::<Float64Type>().value(0) }))
 }
 
 fn push(spans: &mut Vec<Span>, group: usize, rows: Range<usize>) {

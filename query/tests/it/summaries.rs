@@ -106,6 +106,10 @@ fn query(dice: &mut Dice) -> String {
         "stddev(whole) IS NULL",
         "count(DISTINCT status)",
         "last_value(whole ORDER BY time, whole, status)",
+        "count(*) FILTER (WHERE status IS NULL)",
+        "avg(CASE WHEN status <> 'ok' THEN 1.0 ELSE 0.0 END)",
+        "sum(CASE WHEN status = 'late' THEN 2 END)",
+        "count(status) FILTER (WHERE status LIKE 'l%')",
         "max(host)",
         "max(time)",
     ];
@@ -217,4 +221,63 @@ async fn a_plan_tells_cells_from_rows() {
     assert!(plan.contains("series=2"), "{plan}");
     let error = db.sql("SET driftline.nothing = true").await.unwrap_err().to_string();
     assert!(error.contains("there is summaries"), "{error}");
+}
+
+/// Distributions out of summaries are those that rows give, byte for byte, and so is all that is said of them; labels that
+/// came late are seen either way.
+#[tokio::test]
+async fn distributions_of_cells_are_those_of_rows() {
+    let seed = seed();
+    println!("DRIFTLINE_SEED={seed}");
+    let mut dice = Dice(seed);
+    let db = Database::open_in_memory().unwrap();
+    db.sql(
+        "CREATE MODEL t (id TEXT KEY, host TEXT TAG, region TEXT TAG, whole BIGINT FEATURE, real DOUBLE SCORE,
+                         clean DOUBLE FEATURE, status TEXT PREDICTION, truth TEXT LABEL)",
+    )
+    .await
+    .unwrap();
+    let mut ids = 0;
+    for step in 0..24 {
+        let rows = written(&mut dice, step % 3);
+        let id: Vec<String> = (0..rows.num_rows()).map(|at| format!("p{}", ids + at)).collect();
+        ids += rows.num_rows();
+        let mut columns: Vec<(String, ArrayRef)> = rows
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .zip(rows.columns().to_vec())
+            .collect();
+        columns.push(("id".into(), Arc::new(StringArray::from(id))));
+        let rows = arrow::record_batch::RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, column)| (name, column, true)),
+        );
+        db.write(to_table("t", rows.unwrap())).await.unwrap();
+        if step % 12 == 11 {
+            db.flush().await.unwrap();
+        }
+    }
+    for at in 0..50 {
+        db.sql(&format!("INSERT INTO t (id, truth) VALUES ('p{}', 'late')", at * 31)).await.unwrap();
+    }
+    db.flush().await.unwrap();
+    let context = format!("DRIFTLINE_SEED={seed}");
+    let mut from_cells = 0;
+    for sql in [
+        "SELECT date_bin('1 hour', time), host, distribution(clean), distribution(status) FROM t GROUP BY 1, 2",
+        "SELECT host, region, distribution(whole), distribution(real), count(*) FROM t GROUP BY 1, 2",
+        "SELECT date_bin('1 day', time), distribution_quantile(distribution(clean), 0.95) FROM t GROUP BY 1",
+        "SELECT psi(distribution(clean) FILTER (WHERE host = 'h0'), distribution(clean)) FROM t",
+        "SELECT region, count(truth), count(*) FILTER (WHERE truth = 'late') FROM t GROUP BY 1",
+        "SELECT host, distribution(clean) FROM t WHERE time >= '2026-01-01T00:30:00Z' GROUP BY 1",
+    ] {
+        db.sql("SET driftline.summaries = true").await.unwrap();
+        let summed = sorted(&db, sql).await;
+        let plan = rows(&db, &format!("EXPLAIN ANALYZE {sql}")).await.concat().join("\n");
+        from_cells += usize::from(!plan.contains("cells_from_summary=0,"));
+        db.sql("SET driftline.summaries = false").await.unwrap();
+        assert_eq!(summed, sorted(&db, sql).await, "{context}: {sql}");
+    }
+    assert!(from_cells >= 2, "{context}: {from_cells} of the queries were answered from cells");
 }

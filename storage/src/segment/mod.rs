@@ -42,7 +42,7 @@ pub(crate) use pick::Over;
 pub use reader::{ColumnSize, EncodingSize, SegmentReader};
 pub use statistics::{CellStatistics, CellValues};
 pub(crate) use summary::EncodedSummaries;
-pub use summary::{Summaries, Unit};
+pub use summary::{CellSummaries, Summaries, Unit};
 pub use tags::SegmentTags;
 pub(crate) use writer::{SegmentSpec, SegmentWriter, Written};
 
