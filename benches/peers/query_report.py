@@ -33,6 +33,18 @@ def one(state, lines, arguments):
     for query in dict.fromkeys(query for query, _ in timed if query != "floor"):
         milliseconds = {system: line["ms"] for (of, system), line in timed.items() if of == query}
         print("| " + " | ".join(cells(query, milliseconds, floors, compared, arguments)) + " |")
+    if arguments.clients > 1:
+        rates(lines)
+
+
+def rates(lines):
+    """What many clients get done together; each line of the table above is what one of them waits."""
+    asked = {(line["query"], line["system"]): line["per_second"] for line in lines if "per_second" in line}
+    names = list(dict.fromkeys(system for _, system in asked))
+    print("\n| statements a second | " + " | ".join(names) + " |")
+    print("|---" * (len(names) + 1) + "|")
+    for query in dict.fromkeys(query for query, _ in asked):
+        print(f"| {query} | " + " | ".join(number(asked.get((query, name))) for name in names) + " |")
 
 
 def cells(query, milliseconds, floors, compared, arguments):

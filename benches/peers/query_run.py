@@ -19,8 +19,9 @@ PEERS = Path(__file__).resolve().parent
 # DuckDB's two ways to keep rows; the better one counts, query by query.
 LAYOUTS = ["sorted", "arrived"]
 UNFLUSHED_PERCENT = 5
+FULL = Size(hosts=4_000, predictions=10_000_000)
+FULL_TSBS_ROWS = 8_640_000
 BINS = 10
-QUICK_LOOSER = 20
 
 
 class Worker:
@@ -242,8 +243,8 @@ class Run:
         self.line(query=name, system=system.name, worst=worst, relative=bounds.relative, absolute=bounds.absolute)
 
     def bounds(self, name):
-        """Approximations are further off where groups have a few rows only."""
-        query, looser = QUERIES[name], QUICK_LOOSER if self.arguments.quick else 1
+        """Approximations are further off where there are fewer rows, hence smaller groups."""
+        query, looser = QUERIES[name], max(1, FULL.predictions / sizes(self.arguments).predictions)
         if not query.approximate:
             return query
         return replace(query, relative=query.relative * looser, absolute=query.absolute * looser)
@@ -288,10 +289,10 @@ def parse():
 def sizes(arguments):
     """As the workloads scale: hosts and predictions."""
     if arguments.quick:
-        return Size(hosts=4_000 // 50, predictions=10_000_000 // 50)
+        return Size(hosts=FULL.hosts // 50, predictions=FULL.predictions // 50)
     if arguments.rows:
-        return Size(hosts=max(4_000 * arguments.rows // 8_640_000, 1), predictions=arguments.rows)
-    return Size(hosts=4_000, predictions=10_000_000)
+        return Size(hosts=max(FULL.hosts * arguments.rows // FULL_TSBS_ROWS, 1), predictions=arguments.rows)
+    return FULL
 
 
 def main():
