@@ -7,6 +7,13 @@ from query_spec import QUERIES
 HEAD = ["query", "DuckDB ms", "kept", "ClickHouse ms", "embedded ms", "Flight ms", "above the floor ms",
         "better peer / embedded", "better peer / above the floor", "to reach", "answers"]
 
+# What each column's time is of, and what was on disk.
+LEGEND = """
+DuckDB: in process, rows as an Arrow table; checkpointed file, 2 threads. ClickHouse: chdb in process, rows in Native format;
+merged parts, not synced, 2 threads, caches of answers and conditions off. embedded: Database::sql, Arrow batches collected.
+Flight: the client over TCP on this machine to a server in the same process, plain statements; above the floor: without
+SELECT 1 by that way. Ours was loaded unsynced; all that is asked lies in the page cache, the unflushed rows in the memtable."""
+
 
 def number(value):
     return "-" if value is None else f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
@@ -20,6 +27,7 @@ def show(results, arguments):
     lines = [json.loads(line) for line in results.read_text().splitlines()]
     for state in dict.fromkeys(line["state"] for line in lines):
         one(state, [line for line in lines if line["state"] == state], arguments)
+    print(LEGEND)
 
 
 def one(state, lines, arguments):
