@@ -23,18 +23,18 @@ def times(peer, ours):
     return f"{peer / ours:.2f} x" if peer and ours else "-"
 
 
-def show(results, arguments):
+def show(label, results, arguments):
     lines = [json.loads(line) for line in results.read_text().splitlines()]
     for state in dict.fromkeys(line["state"] for line in lines):
-        one(state, [line for line in lines if line["state"] == state], arguments)
+        one(f"{label}, {state}", [line for line in lines if line["state"] == state], arguments)
     print(LEGEND)
 
 
-def one(state, lines, arguments):
+def one(heading, lines, arguments):
     timed = {(line["query"], line["system"]): line for line in lines if "ms" in line}
     compared = [line for line in lines if "worst" in line]
     floors = {system: line["ms"] for (query, system), line in timed.items() if query == "floor"}
-    print(f"\n{state}: {arguments.runs} runs after a warm-up, medians, seed {arguments.seed}, clients "
+    print(f"\n{heading}: {arguments.runs} runs after a warm-up, medians, seed {arguments.seed}, clients "
           f"{arguments.clients}; SELECT 1: " + ", ".join(f"{name} {number(ms)} ms" for name, ms in floors.items()) + "\n")
     print("| " + " | ".join(HEAD) + " |")
     print("|---" * len(HEAD) + "|")

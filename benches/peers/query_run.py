@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import query_answers
+import query_report
 from query_spec import FEATURES, HERE, QUERIES, Size, draws, statement
 
 BENCH = "target/release/driftline-bench"
@@ -76,20 +77,24 @@ class Data:
     def __init__(self, root, arguments):
         self.root, self.arguments = root, arguments
         root.mkdir(parents=True, exist_ok=True)
-        size = ["--quick"] if arguments.quick else ["--rows", str(arguments.rows)] if arguments.rows else []
-        self.size = size
+        self.size = ["--quick"] if arguments.quick else ["--rows", str(arguments.rows)] if arguments.rows else []
 
     def once(self, path, commands):
         """Makes `path` unless an earlier run finished it."""
-        done = path.with_name(path.name + ".done")
-        if done.exists():
+        if self.is_done(path):
             return path
         shutil.rmtree(path, ignore_errors=True)
         for command in commands:
             print("loading:", " ".join(map(str, command)), file=sys.stderr)
             subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
-        done.touch()
+        self.done(path).touch()
         return path
+
+    def is_done(self, path):
+        return self.done(path).exists()
+
+    def done(self, path):
+        return path.with_name(path.name + ".done")
 
     def rows(self, workload):
         path = self.root / f"{workload}.arrow"
@@ -97,9 +102,16 @@ class Data:
 
     def peer(self, system, workload):
         path = self.root / f"{workload}.{system}"
+        if self.is_done(path):
+            return path
         create = HERE / "tables" / workload / f"{system}.sql"
         command = python(f"query_{system}.py", "load", "--dir", path, "--rows", self.rows(workload), "--create", create)
         return self.once(path, [command + (["--workload", workload] if system == "clickhouse" else [])])
+
+    def drop_rows(self, workload):
+        """The file is larger than all that is made of it, and easily made again."""
+        for path in (self.root / f"{workload}.arrow", self.root / f"{workload}.arrow.done"):
+            path.unlink(missing_ok=True)
 
     def ours(self, workload, state):
         path = self.root / f"{workload}.driftline-{state}"
@@ -133,6 +145,7 @@ def systems(data, workload, state, wanted):
     elif "clickhouse" in wanted:
         worker = Worker(python("query_clickhouse.py", "serve", "--dir", data.peer("clickhouse", workload)))
         found.append(System("clickhouse", worker, "clickhouse"))
+    data.drop_rows(workload)
     if "driftline" in wanted:
         worker = data.serve(workload, state)
         found += [System(way, worker, "driftline", way=way) for way in ("embedded", "flight")]
@@ -269,7 +282,8 @@ def distinct(statements):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fiftieth of the rows: shows that it works")
-    parser.add_argument("--rows", type=int, help="about so many rows of each workload")
+    parser.add_argument("--rows", type=lambda text: [int(rows) for rows in text.split(",")], default=[None],
+                        help="about so many rows of each workload; several, joined by commas, one after another")
     parser.add_argument("--only", type=lambda text: text.split(","), help="these queries, joined by commas")
     parser.add_argument("--systems", type=lambda text: text.split(","), default=["duckdb", "clickhouse", "driftline"])
     parser.add_argument("--states", type=lambda text: text.split(","), default=["compacted", "unflushed"])
@@ -297,13 +311,24 @@ def sizes(arguments):
 
 def main():
     arguments = parse()
-    root = arguments.dir / ("quick" if arguments.quick else str(arguments.rows or "full"))
-    if arguments.fresh:
-        shutil.rmtree(root, ignore_errors=True)
-    data = Data(root, arguments)
-    results = root / "results.jsonl"
     print(f"seed {arguments.seed}", file=sys.stderr)
     failures = []
+    for rows in arguments.rows:
+        of_size = argparse.Namespace(**{**vars(arguments), "rows": rows})
+        failures += one_size(of_size)
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def one_size(arguments):
+    """Asks and prints; what went wrong."""
+    label = "quick" if arguments.quick else str(arguments.rows or "full")
+    root = arguments.dir / label
+    if arguments.fresh:
+        shutil.rmtree(root, ignore_errors=True)
+    data, failures = Data(root, arguments), []
+    results = root / "results.jsonl"
     with results.open("w") as out:
         for state in arguments.states:
             run = Run(arguments, data, state, out)
@@ -312,13 +337,9 @@ def main():
                 if names:
                     baseline = baseline_of(data) if "p6" in names else {}
                     run.workload(workload, names, sizes(arguments), baseline)
-            failures += [f"{state}: {failure}" for failure in run.failures]
-    import query_report
-
-    query_report.show(results, arguments)
-    for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+            failures += [f"{label}, {state}: {failure}" for failure in run.failures]
+    query_report.show(label, results, arguments)
+    return failures
 
 
 if __name__ == "__main__":
