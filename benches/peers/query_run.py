@@ -108,10 +108,9 @@ class Data:
         command = python(f"query_{system}.py", "load", "--dir", path, "--rows", self.rows(workload), "--create", create)
         return self.once(path, [command + (["--workload", workload] if system == "clickhouse" else [])])
 
-    def drop_rows(self, workload):
-        """The file is larger than all that is made of it, and easily made again."""
-        for path in (self.root / f"{workload}.arrow", self.root / f"{workload}.arrow.done"):
-            path.unlink(missing_ok=True)
+    def drop(self, pattern):
+        for path in self.root.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def ours(self, workload, state):
         path = self.root / f"{workload}.driftline-{state}"
@@ -145,7 +144,7 @@ def systems(data, workload, state, wanted):
     elif "clickhouse" in wanted:
         worker = Worker(python("query_clickhouse.py", "serve", "--dir", data.peer("clickhouse", workload)))
         found.append(System("clickhouse", worker, "clickhouse"))
-    data.drop_rows(workload)
+    data.drop(f"{workload}.arrow*")  # Larger than all that is made of it, and easily made again.
     if "driftline" in wanted:
         worker = data.serve(workload, state)
         found += [System(way, worker, "driftline", way=way) for way in ("embedded", "flight")]
@@ -202,6 +201,7 @@ class Run:
         finally:
             for worker in {id(system.worker): system.worker for system in asked}.values():
                 worker.close()
+            self.data.drop(f"{workload}.*-copy")
 
     def floor(self, asked):
         """What the way alone costs."""
@@ -292,6 +292,7 @@ def parse():
     parser.add_argument("--seed", type=int, default=1, help="what windows, hosts and ids are drawn from")
     parser.add_argument("--no-compare", action="store_true", help="while working on something that is not right yet")
     parser.add_argument("--fresh", action="store_true", help="load everything anew")
+    parser.add_argument("--fresh-ours", action="store_true", help="load Driftline anew, and leave the peers' data")
     parser.add_argument("--dir", type=Path, required=True, help="where data and results lie")
     arguments = parser.parse_args()
     unknown = set(arguments.only or []) - set(QUERIES)
@@ -328,6 +329,8 @@ def one_size(arguments):
     if arguments.fresh:
         shutil.rmtree(root, ignore_errors=True)
     data, failures = Data(root, arguments), []
+    if arguments.fresh_ours:
+        data.drop("*.driftline-*")
     results = root / "results.jsonl"
     with results.open("w") as out:
         for state in arguments.states:
