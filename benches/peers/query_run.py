@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import query_answers
+import query_report
 from query_spec import FEATURES, HERE, QUERIES, Size, draws, statement
 
 BENCH = "target/release/driftline-bench"
@@ -19,8 +20,9 @@ PEERS = Path(__file__).resolve().parent
 # DuckDB's two ways to keep rows; the better one counts, query by query.
 LAYOUTS = ["sorted", "arrived"]
 UNFLUSHED_PERCENT = 5
+FULL = Size(hosts=4_000, predictions=10_000_000)
+FULL_TSBS_ROWS = 8_640_000
 BINS = 10
-QUICK_LOOSER = 20
 
 
 class Worker:
@@ -75,20 +77,24 @@ class Data:
     def __init__(self, root, arguments):
         self.root, self.arguments = root, arguments
         root.mkdir(parents=True, exist_ok=True)
-        size = ["--quick"] if arguments.quick else ["--rows", str(arguments.rows)] if arguments.rows else []
-        self.size = size
+        self.size = ["--quick"] if arguments.quick else ["--rows", str(arguments.rows)] if arguments.rows else []
 
     def once(self, path, commands):
         """Makes `path` unless an earlier run finished it."""
-        done = path.with_name(path.name + ".done")
-        if done.exists():
+        if self.is_done(path):
             return path
         shutil.rmtree(path, ignore_errors=True)
         for command in commands:
             print("loading:", " ".join(map(str, command)), file=sys.stderr)
             subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
-        done.touch()
+        self.done(path).touch()
         return path
+
+    def is_done(self, path):
+        return self.done(path).exists()
+
+    def done(self, path):
+        return path.with_name(path.name + ".done")
 
     def rows(self, workload):
         path = self.root / f"{workload}.arrow"
@@ -96,9 +102,15 @@ class Data:
 
     def peer(self, system, workload):
         path = self.root / f"{workload}.{system}"
+        if self.is_done(path):
+            return path
         create = HERE / "tables" / workload / f"{system}.sql"
         command = python(f"query_{system}.py", "load", "--dir", path, "--rows", self.rows(workload), "--create", create)
         return self.once(path, [command + (["--workload", workload] if system == "clickhouse" else [])])
+
+    def drop(self, pattern):
+        for path in self.root.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def ours(self, workload, state):
         path = self.root / f"{workload}.driftline-{state}"
@@ -132,6 +144,7 @@ def systems(data, workload, state, wanted):
     elif "clickhouse" in wanted:
         worker = Worker(python("query_clickhouse.py", "serve", "--dir", data.peer("clickhouse", workload)))
         found.append(System("clickhouse", worker, "clickhouse"))
+    data.drop(f"{workload}.arrow*")  # Larger than all that is made of it, and easily made again.
     if "driftline" in wanted:
         worker = data.serve(workload, state)
         found += [System(way, worker, "driftline", way=way) for way in ("embedded", "flight")]
@@ -188,6 +201,7 @@ class Run:
         finally:
             for worker in {id(system.worker): system.worker for system in asked}.values():
                 worker.close()
+            self.data.drop(f"{workload}.*-copy")
 
     def floor(self, asked):
         """What the way alone costs."""
@@ -242,8 +256,8 @@ class Run:
         self.line(query=name, system=system.name, worst=worst, relative=bounds.relative, absolute=bounds.absolute)
 
     def bounds(self, name):
-        """Approximations are further off where groups have a few rows only."""
-        query, looser = QUERIES[name], QUICK_LOOSER if self.arguments.quick else 1
+        """Approximations are further off where there are fewer rows, hence smaller groups."""
+        query, looser = QUERIES[name], max(1, FULL.predictions / sizes(self.arguments).predictions)
         if not query.approximate:
             return query
         return replace(query, relative=query.relative * looser, absolute=query.absolute * looser)
@@ -268,7 +282,8 @@ def distinct(statements):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fiftieth of the rows: shows that it works")
-    parser.add_argument("--rows", type=int, help="about so many rows of each workload")
+    parser.add_argument("--rows", type=lambda text: [int(rows) for rows in text.split(",")], default=[None],
+                        help="about so many rows of each workload; several, joined by commas, one after another")
     parser.add_argument("--only", type=lambda text: text.split(","), help="these queries, joined by commas")
     parser.add_argument("--systems", type=lambda text: text.split(","), default=["duckdb", "clickhouse", "driftline"])
     parser.add_argument("--states", type=lambda text: text.split(","), default=["compacted", "unflushed"])
@@ -277,6 +292,7 @@ def parse():
     parser.add_argument("--seed", type=int, default=1, help="what windows, hosts and ids are drawn from")
     parser.add_argument("--no-compare", action="store_true", help="while working on something that is not right yet")
     parser.add_argument("--fresh", action="store_true", help="load everything anew")
+    parser.add_argument("--fresh-ours", action="store_true", help="load Driftline anew, and leave the peers' data")
     parser.add_argument("--dir", type=Path, required=True, help="where data and results lie")
     arguments = parser.parse_args()
     unknown = set(arguments.only or []) - set(QUERIES)
@@ -288,21 +304,34 @@ def parse():
 def sizes(arguments):
     """As the workloads scale: hosts and predictions."""
     if arguments.quick:
-        return Size(hosts=4_000 // 50, predictions=10_000_000 // 50)
+        return Size(hosts=FULL.hosts // 50, predictions=FULL.predictions // 50)
     if arguments.rows:
-        return Size(hosts=max(4_000 * arguments.rows // 8_640_000, 1), predictions=arguments.rows)
-    return Size(hosts=4_000, predictions=10_000_000)
+        return Size(hosts=max(FULL.hosts * arguments.rows // FULL_TSBS_ROWS, 1), predictions=arguments.rows)
+    return FULL
 
 
 def main():
     arguments = parse()
-    root = arguments.dir / ("quick" if arguments.quick else str(arguments.rows or "full"))
-    if arguments.fresh:
-        shutil.rmtree(root, ignore_errors=True)
-    data = Data(root, arguments)
-    results = root / "results.jsonl"
     print(f"seed {arguments.seed}", file=sys.stderr)
     failures = []
+    for rows in arguments.rows:
+        of_size = argparse.Namespace(**{**vars(arguments), "rows": rows})
+        failures += one_size(of_size)
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def one_size(arguments):
+    """Asks and prints; what went wrong."""
+    label = "quick" if arguments.quick else str(arguments.rows or "full")
+    root = arguments.dir / label
+    if arguments.fresh:
+        shutil.rmtree(root, ignore_errors=True)
+    data, failures = Data(root, arguments), []
+    if arguments.fresh_ours:
+        data.drop("*.driftline-*")
+    results = root / "results.jsonl"
     with results.open("w") as out:
         for state in arguments.states:
             run = Run(arguments, data, state, out)
@@ -311,13 +340,9 @@ def main():
                 if names:
                     baseline = baseline_of(data) if "p6" in names else {}
                     run.workload(workload, names, sizes(arguments), baseline)
-            failures += [f"{state}: {failure}" for failure in run.failures]
-    import query_report
-
-    query_report.show(results, arguments)
-    for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+            failures += [f"{label}, {state}: {failure}" for failure in run.failures]
+    query_report.show(label, results, arguments)
+    return failures
 
 
 if __name__ == "__main__":

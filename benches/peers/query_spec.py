@@ -99,7 +99,7 @@ QUERIES = {
     "p3": Query("predictions", nothing, 2),
     "p4": Query("predictions", nothing, 2),
     "p5": Query("predictions", model_and_day, 1),
-    "p6": Query("predictions", nothing, 2, reach=20, absolute=0.01),
+    "p6": Query("predictions", nothing, 2, reach=20, absolute=0.001),
     "p7": Query("predictions", prediction, 4),
 }
 

@@ -146,7 +146,7 @@ fn a_later_round_has_later_times_and_new_ids() {
     let moved = workload.moved(&batch, 2, 100).unwrap();
     assert_eq!(moved.column_by_name("id").unwrap().as_string::<i32>().value(3), "p203");
     let time = |b: &RecordBatch| b.column(0).as_primitive::<TimestampNanosecondType>().value(0);
-    assert_eq!(time(&moved) - time(&batch), 200 * predictions::spacing(1_000));
+    assert_eq!(time(&moved) - time(&batch), 200 * predictions::spacing(Scale::over(1_000)));
     assert_eq!(moved.column(4), batch.column(4));
 }
 

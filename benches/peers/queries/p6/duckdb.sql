@@ -10,16 +10,22 @@ WITH counted AS (
            [{edges , embedding_norm: countif(embedding_norm >= @)}] AS embedding_norm
     FROM {table}
     GROUP BY 1
+),
+one AS (
+    SELECT hour, n,
+           unnest(['amount', 'age', 'tenure', 'credit', 'velocity', 'distance', 'ratio', 'embedding_norm']) AS feature,
+           unnest([amount, age, tenure, credit, velocity, distance, ratio, embedding_norm]) AS above,
+           unnest([
+               [{shares amount}],
+               [{shares age}],
+               [{shares tenure}],
+               [{shares credit}],
+               [{shares velocity}],
+               [{shares distance}],
+               [{shares ratio}],
+               [{shares embedding_norm}]
+           ]) AS shares
+    FROM counted
 )
-SELECT hour, unnest(['amount', 'age', 'tenure', 'credit', 'velocity', 'distance', 'ratio', 'embedding_norm']) AS feature,
-       unnest([
-           psi(n, amount, [{shares amount}]),
-           psi(n, age, [{shares age}]),
-           psi(n, tenure, [{shares tenure}]),
-           psi(n, credit, [{shares credit}]),
-           psi(n, velocity, [{shares velocity}]),
-           psi(n, distance, [{shares distance}]),
-           psi(n, ratio, [{shares ratio}]),
-           psi(n, embedding_norm, [{shares embedding_norm}])
-       ]) AS psi
-FROM counted
+SELECT hour, feature, psi(n, above, shares) AS psi
+FROM one
