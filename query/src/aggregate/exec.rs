@@ -50,6 +50,10 @@ pub(super) struct Plan {
     pub(super) aggregates: Vec<Aggregate>,
     /// How statistics of cells make states of each aggregate; none where rows have to be read.
     pub(super) states: Option<Vec<CellState>>,
+    /// The same for rows that lie side by side, by aggregate; none where each row has to be looked at.
+    pub(super) of_spans: Vec<Option<CellState>>,
+    /// Whether the last row of each series is enough.
+    pub(super) is_last: bool,
     /// Keys, then states.
     pub(super) schema: SchemaRef,
 }
@@ -87,7 +91,11 @@ impl DisplayAs for CellAggregateExec {
         let functions: Vec<&str> = aggregates.iter().map(|aggregate| aggregate.function.name()).collect();
         let columns: Vec<&str> = reader.columns.iter().map(|column| column.name.as_str()).collect();
         let (keys, functions, columns) = (keys.join(", "), functions.join(", "), columns.join(", "));
-        let from = if states.is_some() { "cells" } else { "rows" };
+        let from = match (states, self.plan.is_last) {
+            (Some(_), _) => "cells",
+            (None, true) => "last rows",
+            (None, false) => "rows",
+        };
         let parts: usize = self.partitions.iter().map(Vec::len).sum();
         write!(f, "DriftlineAggregate: table={}, gby=[{keys}], aggr=[{functions}], ", table.name)?;
         write!(f, "from={from}, columns=[{columns}], parts={parts}")?;

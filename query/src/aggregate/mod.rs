@@ -8,6 +8,7 @@
 mod exec;
 mod fold;
 mod groups;
+mod last;
 mod rule;
 mod shape;
 mod state;

@@ -19,6 +19,7 @@ use driftline_storage::distribution::Lattice;
 use driftline_storage::{Column, Role};
 
 use super::exec::{Aggregate, CellAggregateExec, Plan};
+use super::last::is_of_last_rows;
 use super::shape::Shape;
 use super::state::{CellState, summarised};
 use crate::error::QueryError;
@@ -110,6 +111,7 @@ fn planned(
     let is_unconditional = scan.reader().condition.rows.is_none() && scan.reader().as_of.is_none();
     let states =
         aggregates.iter().map(|aggregate| CellState::of(aggregate, table)).collect::<Option<Vec<_>>>();
+    let of_spans = aggregates.iter().map(|aggregate| CellState::of_span(aggregate)).collect();
     let states = states.filter(|_| summaries && is_unconditional);
     let columns = columns(scan, &aggregates);
     let reader = scan.reader().with_columns(columns.clone());
@@ -120,8 +122,10 @@ fn planned(
             *expr = reassign_expr_columns(Arc::clone(expr), &reader.schema)?;
         }
     }
+    let is_last =
+        summaries && is_unconditional && shape.buckets.is_none() && is_of_last_rows(&aggregates, table);
     let table = Arc::clone(table);
-    let plan = Plan { table, reader, timed, shape, aggregates, states, schema };
+    let plan = Plan { table, reader, timed, shape, aggregates, states, of_spans, is_last, schema };
     Ok(Arc::new(CellAggregateExec::new(plan, scan.parts().to_vec())))
 }
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryArray, Float64Array, Int64Array};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, PrimitiveArray};
+use arrow::compute::{cast, max, min, sum};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalExpr;
@@ -19,6 +19,7 @@ use driftline_storage::{
 };
 
 use super::exec::Aggregate;
+use super::fold::Span;
 use crate::error::QueryError;
 
 /// How the state of an aggregate follows from the statistics of a cell.
@@ -84,6 +85,27 @@ impl CellState {
             "min" if !is_cast => Some(Self::Min(column.id)),
             "max" if !is_cast => Some(Self::Max(column.id)),
             "avg" | "mean" => Some(Self::Avg(column.id)),
+            _ => None,
+        }
+    }
+
+    /// How the state of an aggregate follows from values side by side, whatever they are worked out of; none where it does
+    /// so only row by row.
+    pub(super) fn of_span(aggregate: &Aggregate) -> Option<Self> {
+        let function = &aggregate.function;
+        if aggregate.filter.is_some() || function.is_distinct() || !function.order_bys().is_empty() {
+            return None;
+        }
+        let types: Vec<DataType> =
+            function.state_fields().ok()?.iter().map(|field| field.data_type().clone()).collect();
+        let [_] = aggregate.arguments.as_slice() else { return None };
+        let is_number = matches!(types.as_slice(), [DataType::Int64 | DataType::Float64]);
+        match (function.fun().name(), types.as_slice()) {
+            ("count", [DataType::Int64]) => Some(Self::Count(0)),
+            ("sum", _) if is_number => Some(Self::Sum(0)),
+            ("min", _) if is_number => Some(Self::Min(0)),
+            ("max", _) if is_number => Some(Self::Max(0)),
+            ("avg" | "mean", [DataType::UInt64, DataType::Float64]) => Some(Self::Avg(0)),
             _ => None,
         }
     }
@@ -353,4 +375,45 @@ impl Statistics {
         self.values.insert((at, text.clone()), value);
         Ok(value)
     }
+}
+
+/// The states of values side by side, a row a span.
+pub(super) fn span_states(
+    state: CellState,
+    values: Option<&ArrayRef>,
+    spans: &[Span],
+    function: &AggregateFunctionExpr,
+) -> Result<Vec<ArrayRef>> {
+    let Some(values) = values else { return internal_err!("{} of nothing", function.name()) };
+    let slices = || spans.iter().map(|span| values.slice(span.rows.start, span.rows.len()));
+    let counts: Int64Array = slices().map(|slice| (slice.len() - slice.null_count()) as i64).collect();
+    let arrays: Vec<ArrayRef> = match (state, values.data_type()) {
+        (CellState::Count(_), _) => vec![Arc::new(counts)],
+        (CellState::Avg(_), DataType::Float64) => {
+            let sums: Float64Array = slices().map(|slice| sum(slice.as_primitive::<Float64Type>())).collect();
+            vec![Arc::new(counts), Arc::new(sums)]
+        }
+        (CellState::Sum(_), DataType::Float64) => vec![doubles(slices(), sum)],
+        (CellState::Min(_), DataType::Float64) => vec![doubles(slices(), min)],
+        (CellState::Max(_), DataType::Float64) => vec![doubles(slices(), max)],
+        (CellState::Sum(_), DataType::Int64) => vec![integers(slices(), sum)],
+        (CellState::Min(_), DataType::Int64) => vec![integers(slices(), min)],
+        (CellState::Max(_), DataType::Int64) => vec![integers(slices(), max)],
+        (state, ty) => return internal_err!("{state:?} of values of {ty}"),
+    };
+    typed(arrays, function)
+}
+
+fn doubles(
+    slices: impl Iterator<Item = ArrayRef>,
+    of: fn(&PrimitiveArray<Float64Type>) -> Option<f64>,
+) -> ArrayRef {
+    Arc::new(slices.map(|slice| of(slice.as_primitive())).collect::<Float64Array>())
+}
+
+fn integers(
+    slices: impl Iterator<Item = ArrayRef>,
+    of: fn(&PrimitiveArray<Int64Type>) -> Option<i64>,
+) -> ArrayRef {
+    Arc::new(slices.map(|slice| of(slice.as_primitive())).collect::<Int64Array>())
 }

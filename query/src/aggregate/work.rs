@@ -1,9 +1,11 @@
 //! The work of one partition: part after part, cells by their statistics where these say enough, rows of the others.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Float64Type, TimestampNanosecondType};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::cast::as_boolean_array;
@@ -11,16 +13,19 @@ use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{Count, RecordOutput};
-use driftline_storage::{Column, ColumnId, Piece, ReadCounts, Run, ScanPart};
+use driftline_storage::{Column, ColumnId, Meaning, Piece, ReadCounts, Role, Run, ScanPart};
 
 use super::exec::{Aggregate, Plan};
 use super::fold::{Fold, Span};
 use super::groups::{Codes, Groups};
 use super::shape::Buckets;
-use super::state::{CellState, Statistics};
+use super::state::{CellState, Statistics, span_states};
 use crate::error::QueryError;
 use crate::limits::{AGGREGATE_BYTES_KEPT_MAX, AGGREGATE_GROUPS_KEPT_MAX};
 use crate::scan::{Reader, ScanMetrics};
+
+/// Rows of a span on average from which on spans are summed up by themselves.
+const SPAN_ROWS_MIN: usize = 32;
 
 /// What is counted.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub(super) struct Work {
     held: MemoryReservation,
     metrics: WorkMetrics,
     sent: bool,
+    /// Segments of which the last rows were added.
+    last_of: HashSet<u64>,
 }
 
 impl Work {
@@ -48,7 +55,17 @@ impl Work {
         let is_one = plan.shape.keys.is_empty();
         let folds = plan.aggregates.iter().map(|a| Fold::new(a, is_one)).collect::<Result<_>>()?;
         let (groups, statistics) = (Groups::default(), Statistics::default());
-        Ok(Self { plan, codes, groups, folds, statistics, held, metrics, sent: false })
+        Ok(Self {
+            plan,
+            codes,
+            groups,
+            folds,
+            statistics,
+            held,
+            metrics,
+            sent: false,
+            last_of: HashSet::new(),
+        })
     }
 
     /// Goes through the parts; states are handed on at the end, and before where they grow too many.
@@ -101,6 +118,9 @@ impl Work {
             (buckets, None) => buckets.is_some(),
             (None, Some(_)) => false,
         };
+        if plan.is_last && self.last_rows(part)? {
+            return Ok(());
+        }
         let cells = if needs_times { None } else { self.cells(part)? };
         let reader = if needs_times { &plan.timed } else { &plan.reader };
         if cells.as_ref().is_some_and(Vec::is_empty) {
@@ -116,6 +136,42 @@ impl Work {
         self.metrics.scan.add(counts);
         self.metrics.from_rows.add(from_rows);
         Ok(())
+    }
+
+    /// Adds the last rows of the part's segment in place of all of its rows; false where that cannot be.
+    ///
+    /// Other parts of the segment give the same rows again, maybe in another partition: that changes nothing.
+    fn last_rows(&mut self, part: &ScanPart) -> Result<bool> {
+        let plan = Arc::clone(&self.plan);
+        let (reader, Some(segment)) = (&plan.reader, part.segment()) else { return Ok(false) };
+        let (time, info) = (reader.condition.time, segment.info());
+        if !part.is_clean() || time.max < info.max_time {
+            return Ok(false);
+        }
+        if self.last_of.contains(&info.id) {
+            return Ok(true);
+        }
+        let of_time = plan.table.columns.iter().find(|column| column.role == Role::Time).cloned();
+        let stored = reader.columns.iter().filter(|column| column.role != Role::Tag).cloned();
+        let columns: Vec<Column> = stored.chain(of_time).collect();
+        if columns.iter().any(|column| column.meaning == Some(Meaning::Label)) {
+            return Ok(false);
+        }
+        let Some(last) = segment.last_rows(&columns).map_err(QueryError::from)? else { return Ok(false) };
+        let times = last.batch.columns().last().map(|times| times.as_primitive::<TimestampNanosecondType>());
+        let Some(times) = times else { return Ok(false) };
+        let is_wanted = |(at, series): (usize, &u32)| {
+            times.value(at) >= time.min
+                && reader.series.as_ref().is_none_or(|wanted| wanted.contains(*series))
+        };
+        let keep: BooleanArray = last.series.iter().enumerate().map(|row| Some(is_wanted(row))).collect();
+        let rows =
+            filter_record_batch(&last.batch.project(&(0..columns.len() - 1).collect::<Vec<_>>())?, &keep)?;
+        let kept = last.series.iter().zip(keep.values()).filter(|(_, kept)| *kept);
+        let runs = kept.map(|(series, _)| Run { series: *series, rows: 1, interval: None }).collect();
+        self.last_of.insert(info.id);
+        self.piece(&Piece { rows, runs }, reader, false)?;
+        Ok(true)
     }
 
     /// Adds the states of the cells that have some; the cells of which rows are to be read, none where all are.
@@ -216,7 +272,18 @@ impl Work {
             groups.resize(span.rows.end, span.group);
         }
         let total = self.groups.len();
-        for (fold, aggregate) in self.folds.iter_mut().zip(&self.plan.aggregates) {
+        // Where spans are long each is summed up by itself first: a group is then looked at once a span, not once a row.
+        let is_long = spans.len() * SPAN_ROWS_MIN <= batch.num_rows();
+        let (states, of_spans) =
+            (&self.plan.of_spans, spans.iter().map(|span| span.group).collect::<Vec<_>>());
+        for ((fold, aggregate), state) in self.folds.iter_mut().zip(&self.plan.aggregates).zip(states) {
+            if let Some(state) = state.filter(|_| is_long) {
+                let argument =
+                    aggregate.arguments.first().map(|argument| evaluate(argument, batch)).transpose()?;
+                let arrays = span_states(state, argument.as_ref(), spans, &aggregate.function)?;
+                fold.merge(&arrays, &of_spans, total)?;
+                continue;
+            }
             let values = aggregate.arguments.iter().map(|argument| evaluate(argument, batch));
             let values = values.collect::<Result<Vec<ArrayRef>>>()?;
             let kept = aggregate.filter.as_ref().map(|filter| kept(filter, batch)).transpose()?;

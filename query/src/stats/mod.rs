@@ -17,6 +17,6 @@ pub use binning::{Bins, shared_bins};
 pub use error::StatsError;
 pub use js::js_distance;
 pub use ks::{ks_pvalue, ks_statistic_counts, ks_statistic_sorted};
-pub use percentile::percentile_sorted;
+pub use percentile::{percentile, percentile_sorted};
 pub use psi::{psi, psi_distributions};
 pub use quality::{Confusion, roc_auc};

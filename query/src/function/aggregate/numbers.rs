@@ -27,6 +27,11 @@ impl Numbers {
         &self.0
     }
 
+    /// The numbers, to be put in any order.
+    pub(super) fn unsorted(&mut self) -> &mut [f64] {
+        &mut self.0
+    }
+
     /// As one value of a partial state.
     pub(super) fn state(&self) -> ScalarValue {
         let field = Arc::new(Field::new_list_field(arrow::datatypes::DataType::Float64, true));

@@ -11,7 +11,7 @@ use super::numbers::Numbers;
 use super::{Column, Definition};
 use crate::function::argument::{constant, fraction};
 use crate::function::parameter::{Kind, Parameter, required};
-use crate::stats::percentile::percentile_sorted;
+use crate::stats::percentile::percentile;
 
 const X: &[Parameter] = &[required("x", Kind::Number)];
 
@@ -62,7 +62,7 @@ impl Accumulator for Percentile {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::Float64(percentile_sorted(self.numbers.sorted(), self.q)))
+        Ok(ScalarValue::Float64(percentile(self.numbers.unsorted(), self.q)))
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
