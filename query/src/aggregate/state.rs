@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, PrimitiveArray};
-use arrow::compute::{cast, max, min, sum};
+use arrow::compute::kernels::cmp::eq;
+use arrow::compute::{cast, max, min, nullif, sum};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::internal_err;
 use datafusion::error::Result;
@@ -279,10 +280,10 @@ impl Statistics {
                 let sum = |cell: &usize| {
                     (count(cell) > 0).then(|| sums.get(*cell).map(|sum| *sum as f64)).flatten()
                 };
-                vec![counts, Arc::new(cells.iter().map(sum).collect::<Float64Array>())]
+                vec![of_some(&counts)?, Arc::new(cells.iter().map(sum).collect::<Float64Array>())]
             }
             (CellState::Avg(_), CellValues::Double { sums, .. }) => {
-                vec![counts, of(&|_| None, &|cell| sums.get(cell).copied())]
+                vec![of_some(&counts)?, of(&|_| None, &|cell| sums.get(cell).copied())]
             }
             (CellState::Sum(_), CellValues::Integer { sums, .. }) => {
                 vec![of(&|cell| sums.get(cell).and_then(|sum| i64::try_from(*sum).ok()), &|_| None)]
@@ -305,6 +306,12 @@ impl Statistics {
         };
         typed(arrays, function)
     }
+}
+
+/// Counts without zeros: to a mean, a count of none means that no value came at all.
+fn of_some(counts: &ArrayRef) -> Result<ArrayRef> {
+    let zero = Int64Array::new_scalar(0);
+    Ok(nullif(counts, &eq(counts, &zero)?)?)
 }
 
 /// As the fields of the aggregate's state are.
@@ -347,7 +354,7 @@ impl Statistics {
             match weight {
                 Weight::Count => vec![counts],
                 Weight::Sum => vec![sums],
-                Weight::Avg => vec![counts, sums],
+                Weight::Avg => vec![of_some(&counts)?, sums],
             },
             function,
         )
@@ -377,21 +384,20 @@ impl Statistics {
     }
 }
 
-/// The states of values side by side, a row a span.
+/// The states of values side by side, a row a span; none of values of a type that this is not done for.
 pub(super) fn span_states(
     state: CellState,
-    values: Option<&ArrayRef>,
+    values: &ArrayRef,
     spans: &[Span],
     function: &AggregateFunctionExpr,
-) -> Result<Vec<ArrayRef>> {
-    let Some(values) = values else { return internal_err!("{} of nothing", function.name()) };
+) -> Result<Option<Vec<ArrayRef>>> {
     let slices = || spans.iter().map(|span| values.slice(span.rows.start, span.rows.len()));
     let counts: Int64Array = slices().map(|slice| (slice.len() - slice.null_count()) as i64).collect();
     let arrays: Vec<ArrayRef> = match (state, values.data_type()) {
         (CellState::Count(_), _) => vec![Arc::new(counts)],
         (CellState::Avg(_), DataType::Float64) => {
             let sums: Float64Array = slices().map(|slice| sum(slice.as_primitive::<Float64Type>())).collect();
-            vec![Arc::new(counts), Arc::new(sums)]
+            vec![of_some(&(Arc::new(counts) as ArrayRef))?, Arc::new(sums)]
         }
         (CellState::Sum(_), DataType::Float64) => vec![doubles(slices(), sum)],
         (CellState::Min(_), DataType::Float64) => vec![doubles(slices(), min)],
@@ -399,9 +405,9 @@ pub(super) fn span_states(
         (CellState::Sum(_), DataType::Int64) => vec![integers(slices(), sum)],
         (CellState::Min(_), DataType::Int64) => vec![integers(slices(), min)],
         (CellState::Max(_), DataType::Int64) => vec![integers(slices(), max)],
-        (state, ty) => return internal_err!("{state:?} of values of {ty}"),
+        _ => return Ok(None),
     };
-    typed(arrays, function)
+    typed(arrays, function).map(Some)
 }
 
 fn doubles(

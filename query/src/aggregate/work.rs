@@ -277,10 +277,10 @@ impl Work {
         let (states, of_spans) =
             (&self.plan.of_spans, spans.iter().map(|span| span.group).collect::<Vec<_>>());
         for ((fold, aggregate), state) in self.folds.iter_mut().zip(&self.plan.aggregates).zip(states) {
-            if let Some(state) = state.filter(|_| is_long) {
-                let argument =
-                    aggregate.arguments.first().map(|argument| evaluate(argument, batch)).transpose()?;
-                let arrays = span_states(state, argument.as_ref(), spans, &aggregate.function)?;
+            if let (Some(state), Some(argument)) = (state.filter(|_| is_long), aggregate.arguments.first())
+                && let Some(arrays) =
+                    span_states(state, &evaluate(argument, batch)?, spans, &aggregate.function)?
+            {
                 fold.merge(&arrays, &of_spans, total)?;
                 continue;
             }

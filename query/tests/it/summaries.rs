@@ -41,10 +41,13 @@ fn seed() -> u64 {
 /// Rows of the hours around `hour`, some of them of times there were before.
 fn written(dice: &mut Dice, hour: i64) -> arrow::record_batch::RecordBatch {
     let count = 200 + dice.roll(3_000);
-    let (mut at, mut host, mut region, mut whole, mut real, mut clean, mut status) =
-        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut at, mut id, mut host, mut region, mut whole, mut real, mut clean, mut status) =
+        (vec![], vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
     for _ in 0..count {
-        at.push((START + hour * HOUR + dice.roll(2 * HOUR as u64) as i64) * 1_000_000_000);
+        // No two rows have the same time, so that it is plain which is last.
+        let second = START + hour * HOUR + dice.roll(2 * HOUR as u64) as i64;
+        at.push(second * 1_000_000_000 + dice.roll(1_000_000_000) as i64);
+        id.push(at[at.len() - 1]);
         host.push((dice.roll(20) > 0).then(|| format!("h{}", dice.roll(3))));
         region.push(["eu", "us"][dice.roll(2) as usize]);
         whole.push((dice.roll(9) > 0).then(|| dice.roll(1_000) as i64 - 500));
@@ -67,6 +70,7 @@ fn written(dice: &mut Dice, hour: i64) -> arrow::record_batch::RecordBatch {
         ("real", Arc::new(Float64Array::from(real)) as ArrayRef),
         ("clean", Arc::new(Float64Array::from(clean)) as ArrayRef),
         ("status", Arc::new(StringArray::from(status)) as ArrayRef),
+        ("id", Arc::new(Int64Array::from(id)) as ArrayRef),
     ])
 }
 
@@ -112,6 +116,8 @@ fn query(dice: &mut Dice) -> String {
         "count(status) FILTER (WHERE status LIKE 'l%')",
         "max(host)",
         "max(time)",
+        "last_value(id ORDER BY time)",
+        "first_value(id ORDER BY region, time DESC)",
     ];
     let mut wanted: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
     for _ in 0..1 + dice.roll(4) {
@@ -175,7 +181,8 @@ async fn summaries_rows_and_datafusion_agree() {
     for life in 0..LIVES {
         let mut dice = Dice(seed ^ (life << 32));
         let db = Database::open_in_memory().unwrap();
-        let columns = "host TEXT TAG, region TEXT TAG, whole BIGINT, real DOUBLE, clean DOUBLE, status TEXT";
+        let columns =
+            "host TEXT TAG, region TEXT TAG, whole BIGINT, real DOUBLE, clean DOUBLE, status TEXT, id BIGINT";
         let dedup = ["", " WITH (dedup = 'last')"][dice.roll(2) as usize];
         db.sql(&format!("CREATE TABLE t (time TIMESTAMP TIME, {columns}){dedup}")).await.unwrap();
         for step in 0..STEPS {
@@ -201,7 +208,7 @@ async fn summaries_rows_and_datafusion_agree() {
 #[tokio::test]
 async fn a_plan_tells_cells_from_rows() {
     let db = Database::open_in_memory().unwrap();
-    db.sql("CREATE TABLE t (time TIMESTAMP TIME, host TEXT TAG, region TEXT TAG, whole BIGINT, real DOUBLE, clean DOUBLE, status TEXT)")
+    db.sql("CREATE TABLE t (time TIMESTAMP TIME, host TEXT TAG, region TEXT TAG, whole BIGINT, real DOUBLE, clean DOUBLE, status TEXT, id BIGINT)")
         .await
         .unwrap();
     for hour in 0..4 {
@@ -232,7 +239,7 @@ async fn distributions_of_cells_are_those_of_rows() {
     let mut dice = Dice(seed);
     let db = Database::open_in_memory().unwrap();
     db.sql(
-        "CREATE MODEL t (id TEXT KEY, host TEXT TAG, region TEXT TAG, whole BIGINT FEATURE, real DOUBLE SCORE,
+        "CREATE MODEL t (key TEXT KEY, id BIGINT, host TEXT TAG, region TEXT TAG, whole BIGINT FEATURE, real DOUBLE SCORE,
                          clean DOUBLE FEATURE, status TEXT PREDICTION, truth TEXT LABEL)",
     )
     .await
@@ -249,7 +256,7 @@ async fn distributions_of_cells_are_those_of_rows() {
             .map(|field| field.name().clone())
             .zip(rows.columns().to_vec())
             .collect();
-        columns.push(("id".into(), Arc::new(StringArray::from(id))));
+        columns.push(("key".into(), Arc::new(StringArray::from(id))));
         let rows = arrow::record_batch::RecordBatch::try_from_iter_with_nullable(
             columns.into_iter().map(|(name, column)| (name, column, true)),
         );
@@ -259,7 +266,7 @@ async fn distributions_of_cells_are_those_of_rows() {
         }
     }
     for at in 0..50 {
-        db.sql(&format!("INSERT INTO t (id, truth) VALUES ('p{}', 'late')", at * 31)).await.unwrap();
+        db.sql(&format!("INSERT INTO t (key, truth) VALUES ('p{}', 'late')", at * 31)).await.unwrap();
     }
     db.flush().await.unwrap();
     let context = format!("DRIFTLINE_SEED={seed}");
