@@ -111,7 +111,7 @@ fn planned(
     let is_unconditional = scan.reader().condition.rows.is_none() && scan.reader().as_of.is_none();
     let states =
         aggregates.iter().map(|aggregate| CellState::of(aggregate, table)).collect::<Option<Vec<_>>>();
-    let of_spans = aggregates.iter().map(|aggregate| CellState::of_span(aggregate)).collect();
+    let of_spans = aggregates.iter().map(CellState::of_span).collect();
     let states = states.filter(|_| summaries && is_unconditional);
     let columns = columns(scan, &aggregates);
     let reader = scan.reader().with_columns(columns.clone());
