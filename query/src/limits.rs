@@ -15,8 +15,11 @@ pub(crate) const SPILL_BYTES_MAX: u64 = 64 << 30;
 /// Windows of one call of `drift_over_time`: so many rows a column are more than anybody reads, and each holds counts.
 pub(crate) const WINDOWS_MAX: usize = 100_000;
 
+/// Buckets of one series of `gapfill`: a series is held whole while it is filled, and 11 days by the second fit.
+pub(crate) const GAPFILL_BUCKETS_MAX: usize = 1_000_000;
+
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 6] = [
+pub(crate) const LIMITS: [Limit; 7] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
@@ -46,6 +49,12 @@ pub(crate) const LIMITS: [Limit; 6] = [
         value: WINDOWS_MAX as u64,
         unit: "windows",
         what: "windows of one call of drift_over_time",
+    },
+    Limit {
+        name: "gapfill_buckets_max",
+        value: GAPFILL_BUCKETS_MAX as u64,
+        unit: "buckets",
+        what: "buckets of one series of gapfill",
     },
     Limit { name: "bins_max", value: BINS_MAX as u64, unit: "bins", what: "bins of a comparison" },
 ];

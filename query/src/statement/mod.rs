@@ -2,6 +2,7 @@
 //! ([`resolve`]), who may say what ([`permit`]), and what ours do ([`run`]).
 
 mod alter;
+mod asof;
 mod baseline;
 mod column;
 mod create;
@@ -16,6 +17,7 @@ mod run;
 
 use std::collections::BTreeMap;
 
+pub(crate) use asof::nest_asof_joins;
 pub(crate) use column::role_name;
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::Query;
