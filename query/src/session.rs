@@ -109,6 +109,7 @@ impl Session {
         statement::number_placeholders(&mut sql);
         statement::refuse_in_table_functions(&sql)?;
         statement::resolve(&mut sql, &self.view, self.external.as_deref())?;
+        statement::bind_arrows(&mut sql);
         statement::nest_asof_joins(&mut sql);
         let plan = function::rewrite_gapfill(guarded(self.state.statement_to_plan(sql)).await?)?;
         match plan {

@@ -17,6 +17,7 @@ mod prepared;
 mod reject;
 mod safety;
 mod schema;
+mod slt;
 mod statement;
 mod support;
 mod system;

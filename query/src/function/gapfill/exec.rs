@@ -62,7 +62,8 @@ impl GapfillExec {
 
     fn over(input: Arc<dyn ExecutionPlan>, schema: SchemaRef, shape: Arc<Shape>) -> Result<Self> {
         let columns = shape.series.iter().chain(std::iter::once(&shape.time));
-        let options = SortOptions { descending: false, nulls_first: true };
+        // As ORDER BY has it unless told otherwise: then nothing is left to sort.
+        let options = SortOptions { descending: false, nulls_first: false };
         let sorted = columns.map(|at| PhysicalSortExpr::new(column(&schema, *at), options));
         let Some(order) = LexOrdering::new(sorted) else { return internal_err!("Gapfill has a time") };
         let properties = PlanProperties::new(
@@ -119,10 +120,6 @@ impl ExecutionPlan for GapfillExec {
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
         vec![Some(OrderingRequirements::from(self.order.clone()))]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
     }
 
     fn apply_expressions(

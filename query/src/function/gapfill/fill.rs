@@ -11,24 +11,27 @@ use crate::limits::GAPFILL_BUCKETS_MAX;
 /// A bucket: when it begins, None for the one of rows without a time, and the row that is in it.
 pub(super) type Slot = (Option<i64>, Option<u32>);
 
-/// The buckets of a series from `from` to the one that `to` is in, and those of its rows, which come in order.
+/// The buckets of a series from `from` to the one that `to` is in, and those of its rows, which come in order. That
+/// of rows without a time is the last.
 pub(super) fn slots(
     buckets: &Buckets,
     from: Option<i64>,
     to: Option<i64>,
     rows: impl IntoIterator<Item = Option<i64>>,
 ) -> Result<Vec<Slot>> {
-    let mut slots = Vec::new();
+    let (mut slots, mut timeless) = (Vec::new(), Vec::new());
     let mut next = from;
     for (row, time) in (0_u32..).zip(rows) {
-        if let Some(time) = time {
-            while let Some(empty) = next.filter(|next| *next < time) {
-                push(&mut slots, (Some(empty), None))?;
-                next = Some(buckets.next(empty)?);
-            }
-            next = Some(buckets.next(time)?);
+        let Some(time) = time else {
+            timeless.push((None, Some(row)));
+            continue;
+        };
+        while let Some(empty) = next.filter(|next| *next < time) {
+            push(&mut slots, (Some(empty), None))?;
+            next = Some(buckets.next(empty)?);
         }
-        push(&mut slots, (time, Some(row)))?;
+        push(&mut slots, (Some(time), Some(row)))?;
+        next = Some(buckets.next(time)?);
     }
     while let (Some(empty), Some(to)) = (next, to) {
         if empty > to {
@@ -37,6 +40,7 @@ pub(super) fn slots(
         push(&mut slots, (Some(empty), None))?;
         next = Some(buckets.next(empty)?);
     }
+    slots.extend(timeless);
     Ok(slots)
 }
 

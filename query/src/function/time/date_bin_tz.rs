@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, PrimitiveBuilder};
-use arrow::datatypes::{DataType, Field, FieldRef, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimestampNanosecondType};
 use datafusion::common::{Result, exec_err, internal_err, plan_err};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
@@ -47,7 +47,8 @@ impl ScalarUDFImpl for DateBinTz {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        // What is constant is refused before a row is read. Parameters are none yet while a statement is prepared.
+        // What is constant is refused before a row is read; it may stand here before it was cast. Parameters of a
+        // statement that is prepared are not constant yet.
         if let [Some(stride), _, Some(zone)] = args.scalar_arguments {
             buckets(stride, zone)?;
         }
@@ -84,9 +85,10 @@ impl ScalarUDFImpl for DateBinTz {
 }
 
 fn buckets(stride: &ScalarValue, zone: &ScalarValue) -> Result<Buckets> {
-    match (stride, zone) {
+    let interval = DataType::Interval(IntervalUnit::MonthDayNano);
+    match (stride.cast_to(&interval)?, zone.cast_to(&DataType::Utf8)?) {
         (ScalarValue::IntervalMonthDayNano(Some(stride)), ScalarValue::Utf8(Some(zone))) => {
-            Buckets::new(NAME, *stride, Some(zone))
+            Buckets::new(NAME, stride, Some(&zone))
         }
         _ => plan_err!("{NAME}: `stride` and `zone` must not be NULL"),
     }
