@@ -21,9 +21,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::catalog::TableFunction;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner};
-use datafusion::execution::session_state::SessionStateBuilder;
 
 pub(crate) use gapfill::rewrite as rewrite_gapfill;
 

@@ -83,7 +83,11 @@ impl DisplayAs for AsofJoinExec {
         let Nearest { before, same_time } = self.nearest;
         let nearest = if before { "newest before" } else { "oldest after" };
         let same = if same_time { " or at" } else { "" };
-        write!(f, "AsofJoinExec: {nearest}{same}, time=({}, {}), keys=[", self.of_left.time, self.of_right.time)?;
+        write!(
+            f,
+            "AsofJoinExec: {nearest}{same}, time=({}, {}), keys=[",
+            self.of_left.time, self.of_right.time
+        )?;
         for (at, (left, right)) in self.of_left.keys.iter().zip(&self.of_right.keys).enumerate() {
             let comma = if at > 0 { ", " } else { "" };
             write!(f, "{comma}({left}, {right})")?;

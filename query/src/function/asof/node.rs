@@ -34,7 +34,11 @@ impl Pair {
             return Ok(self);
         }
         let Some(ty) = comparison_coercion(&a, &b) else {
-            return plan_err!("ASOF JOIN: {} is {a} and {} is {b}, which do not compare", self.left, self.right);
+            return plan_err!(
+                "ASOF JOIN: {} is {a} and {} is {b}, which do not compare",
+                self.left,
+                self.right
+            );
         };
         Ok(Self { left: self.left.cast_to(&ty, left)?, right: self.right.cast_to(&ty, right)? })
     }
@@ -73,9 +77,10 @@ impl AsofJoin {
         nearest: Nearest,
     ) -> Result<Self> {
         let of_left = left.schema().iter().map(|(table, field)| (table.cloned(), Arc::clone(field)));
-        let of_right = right.schema().iter().map(|(table, field)| {
-            (table.cloned(), Arc::new(field.as_ref().clone().with_nullable(true)))
-        });
+        let of_right = right
+            .schema()
+            .iter()
+            .map(|(table, field)| (table.cloned(), Arc::new(field.as_ref().clone().with_nullable(true))));
         let schema =
             DFSchema::new_with_metadata(of_left.chain(of_right).collect(), left.schema().metadata().clone())?;
         Ok(Self { left, right, keys, times, nearest, schema: Arc::new(schema) })
@@ -171,7 +176,8 @@ pub(in crate::function) fn plan(
     let Some(node) = node.as_any().downcast_ref::<AsofJoin>() else { return Ok(None) };
     let [left, right] = inputs else { return internal_err!("AsofJoin has two inputs") };
     let compared = |side: fn(&Pair) -> &Expr, plan: &LogicalPlan| -> Result<Compared> {
-        let physical = |pair: &Pair| planner.create_physical_expr(side(pair), plan.schema(), session, context);
+        let physical =
+            |pair: &Pair| planner.create_physical_expr(side(pair), plan.schema(), session, context);
         Ok(Compared {
             keys: node.keys.iter().map(physical).collect::<Result<_>>()?,
             time: physical(&node.times)?,

@@ -160,18 +160,19 @@ impl Sides {
     fn key(&self, condition: Expr) -> Result<Pair> {
         let wrong = format!("ON of an ASOF JOIN takes left = right, several by AND, not {condition}");
         match condition {
-            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => match self.pair(*left, *right) {
-                Some((pair, _)) => Ok(pair),
-                None => plan_err!("{wrong}"),
-            },
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+                match self.pair(*left, *right) {
+                    Some((pair, _)) => Ok(pair),
+                    None => plan_err!("{wrong}"),
+                }
+            }
             _ => plan_err!("{wrong}"),
         }
     }
 
     fn named(&self, name: &str) -> Result<Pair> {
-        let column = |side: &LogicalPlan| {
-            side.schema().qualified_field_with_unqualified_name(name).map(Expr::from)
-        };
+        let column =
+            |side: &LogicalPlan| side.schema().qualified_field_with_unqualified_name(name).map(Expr::from);
         Ok(Pair { left: column(&self.left)?, right: column(&self.right)? })
     }
 

@@ -123,7 +123,15 @@ struct Found {
 
 impl Right {
     pub(super) fn new(input: SendableRecordBatchStream, compared: Compared) -> Self {
-        Self { input, compared, page: None, row: 0, passed: Passed::None, found: Found::default(), ended: false }
+        Self {
+            input,
+            compared,
+            page: None,
+            row: 0,
+            passed: Passed::None,
+            found: Found::default(),
+            ended: false,
+        }
     }
 
     /// The present row, the first one that can be compared; None after the last.

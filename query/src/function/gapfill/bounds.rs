@@ -97,7 +97,9 @@ fn is_time(expr: &Expr, time: &Expr) -> bool {
 fn without_casts(expr: &Expr) -> &Expr {
     match expr {
         Expr::Alias(alias) => without_casts(&alias.expr),
-        Expr::Cast(cast) if matches!(cast.field.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _)) => {
+        Expr::Cast(cast)
+            if matches!(cast.field.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _)) =>
+        {
             without_casts(&cast.expr)
         }
         other => other,
@@ -117,4 +119,3 @@ fn same_for_all_rows(expr: &Expr) -> bool {
     });
     !depends.unwrap_or(true) && !expr.is_volatile()
 }
-

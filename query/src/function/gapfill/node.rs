@@ -156,8 +156,14 @@ pub(in crate::function) fn plan(
     let buckets = constants.buckets(&node.spec)?;
     let (from, to) = constants.range(&node.spec.bounds)?;
     let from = from.map(|from| buckets.start(from)).transpose()?;
-    let shape =
-        Shape { time: node.time, series: node.series.clone(), filled: node.filled.clone(), buckets, from, to };
+    let shape = Shape {
+        time: node.time,
+        series: node.series.clone(),
+        filled: node.filled.clone(),
+        buckets,
+        from,
+        to,
+    };
     let schema = Arc::clone(node.schema.inner());
     Ok(Some(Arc::new(GapfillExec::try_new(Arc::clone(input), schema, shape)?)))
 }
@@ -182,7 +188,8 @@ impl Constants<'_> {
             return plan_err!("gapfill: `stride` must be a constant, not {}", spec.stride);
         }
         let interval = DataType::Interval(IntervalUnit::MonthDayNano);
-        let ScalarValue::IntervalMonthDayNano(Some(stride)) = self.value(&cast(spec.stride.clone(), interval))?
+        let ScalarValue::IntervalMonthDayNano(Some(stride)) =
+            self.value(&cast(spec.stride.clone(), interval))?
         else {
             return plan_err!("gapfill: `stride` must not be NULL");
         };

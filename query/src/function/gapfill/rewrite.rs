@@ -40,7 +40,8 @@ pub(crate) fn rewrite(plan: LogicalPlan) -> Result<LogicalPlan> {
     }
     let plan = plan.transform_down_with_subqueries(select).data()?;
     // Counts of empty buckets are NULL: what is above has to hear of it.
-    let plan = plan.transform_up_with_subqueries(|node| node.recompute_schema().map(Transformed::yes)).data()?;
+    let plan =
+        plan.transform_up_with_subqueries(|node| node.recompute_schema().map(Transformed::yes)).data()?;
     match first_marker(&plan)? {
         Some(left) => left.misplaced(),
         None => Ok(plan),
@@ -70,7 +71,9 @@ fn marker_in(expr: &Expr) -> Result<Option<Marker>> {
 /// Rewrites one SELECT, from its projection down to its aggregation.
 fn select(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let begins = matches!(plan, LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Window(_));
-    let Some(aggregate) = begins.then(|| aggregate_of(&plan)).flatten() else { return Ok(Transformed::no(plan)) };
+    let Some(aggregate) = begins.then(|| aggregate_of(&plan)).flatten() else {
+        return Ok(Transformed::no(plan));
+    };
     let Some(group) = group_of(aggregate)? else { return Ok(Transformed::no(plan)) };
     let mut fills = Fills::new(Arc::clone(&aggregate.schema));
     let aggregate = aggregate.clone();
@@ -82,9 +85,10 @@ fn select(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         at = input;
     }
     let filled = fills.over(aggregate, group)?;
-    let rebuilt = above.into_iter().rev().try_fold(filled, |input, (node, exprs)| {
-        node.with_new_exprs(exprs, vec![input])
-    })?;
+    let rebuilt = above
+        .into_iter()
+        .rev()
+        .try_fold(filled, |input, (node, exprs)| node.with_new_exprs(exprs, vec![input]))?;
     Ok(Transformed::yes(rebuilt))
 }
 
@@ -111,7 +115,8 @@ fn aggregate_of(plan: &LogicalPlan) -> Option<&Aggregate> {
 /// Which of the groups is the gapfill.
 fn group_of(aggregate: &Aggregate) -> Result<Option<usize>> {
     let is_gapfill = |expr: &Expr| matches!(Marker::of(expr), Some((Marker::Gapfill, _)));
-    let mut places = (0..aggregate.group_expr.len()).filter(|at| aggregate.group_expr.get(*at).is_some_and(is_gapfill));
+    let mut places =
+        (0..aggregate.group_expr.len()).filter(|at| aggregate.group_expr.get(*at).is_some_and(is_gapfill));
     match (places.next(), places.next()) {
         (Some(_), Some(_)) => Marker::Gapfill.misplaced(),
         (place, _) => Ok(place),
@@ -143,7 +148,9 @@ impl Fills {
 
     fn replace(&mut self, expr: Expr) -> Result<Transformed<Expr>> {
         let (fill, argument) = match Marker::of(&expr) {
-            Some((Marker::Fill(fill), [argument])) if !matches!(expr, Expr::Alias(_)) => (fill, argument.clone()),
+            Some((Marker::Fill(fill), [argument])) if !matches!(expr, Expr::Alias(_)) => {
+                (fill, argument.clone())
+            }
             _ => return Ok(Transformed::no(expr)),
         };
         let known = argument.column_refs().into_iter().all(|column| self.schema.has_column(column));
@@ -176,8 +183,12 @@ impl Fills {
             // ROLLUP and its like add a column that says which groups were rolled up.
             return Marker::Gapfill.misplaced();
         }
-        let mut columns: Vec<Expr> =
-            below.schema.iter().zip(self.schema.iter()).map(|(have, named)| renamed(have.into(), named)).collect();
+        let mut columns: Vec<Expr> = below
+            .schema
+            .iter()
+            .zip(self.schema.iter())
+            .map(|(have, named)| renamed(have.into(), named))
+            .collect();
         let mut filled = Vec::new();
         let from = columns.len();
         for (place, (fill, argument)) in self.wanted.into_iter().enumerate() {

@@ -8,7 +8,9 @@ mod tests;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, StringBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, StringBuilder,
+};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err, internal_err};
 use datafusion::logical_expr::{
@@ -163,9 +165,7 @@ fn collect(wanted: As, found: Found) -> ArrayRef {
             Value::String(text) => Some(text),
             other => Some(other.to_string()),
         }),
-        As::Double => {
-            Arc::new(found.iter().map(|value| value.as_ref()?.as_f64()).collect::<Float64Array>())
-        }
+        As::Double => Arc::new(found.iter().map(|value| value.as_ref()?.as_f64()).collect::<Float64Array>()),
         As::BigInt => Arc::new(found.iter().map(|value| whole(value.as_ref()?)).collect::<Int64Array>()),
         As::Boolean => {
             Arc::new(found.iter().map(|value| value.as_ref()?.as_bool()).collect::<BooleanArray>())

@@ -161,7 +161,9 @@ impl<'de> Visitor<'de> for Within<'_> {
         let mut found = None;
         while let Some(name) = members.next_key::<String>()? {
             match self.step {
-                Step::Member(wanted) if *wanted == name => found = members.next_value_seed(Find(self.rest))?,
+                Step::Member(wanted) if *wanted == name => {
+                    found = members.next_value_seed(Find(self.rest))?
+                }
                 _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }

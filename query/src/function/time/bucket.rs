@@ -37,7 +37,11 @@ impl Buckets {
         let stride = match (i64::from(months), nanos) {
             (0, Some(nanos)) if nanos > 0 => Stride::Nanos(nanos),
             (months, Some(0)) if months > 0 => Stride::Months(months),
-            _ => return plan_err!("{function}: `stride` must be above 0, of months or of days and less, not both"),
+            _ => {
+                return plan_err!(
+                    "{function}: `stride` must be above 0, of months or of days and less, not both"
+                );
+            }
         };
         let Some(zone) = zone else { return Ok(Self { stride, zone: None }) };
         if !fits_days(stride) {
