@@ -18,8 +18,11 @@ pub(crate) const WINDOWS_MAX: usize = 100_000;
 /// Buckets of one series of `gapfill`: a series is held whole while it is filled, and 11 days by the second fit.
 pub(crate) const GAPFILL_BUCKETS_MAX: usize = 1_000_000;
 
+/// Levels of a JSON text that a path is followed in: reading takes stack for each.
+pub(crate) const JSON_DEPTH_MAX: usize = 128;
+
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 7] = [
+pub(crate) const LIMITS: [Limit; 8] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
@@ -55,6 +58,12 @@ pub(crate) const LIMITS: [Limit; 7] = [
         value: GAPFILL_BUCKETS_MAX as u64,
         unit: "buckets",
         what: "buckets of one series of gapfill",
+    },
+    Limit {
+        name: "json_depth_max",
+        value: JSON_DEPTH_MAX as u64,
+        unit: "levels",
+        what: "levels of a JSON text that a path is followed in; a deeper one counts as no JSON",
     },
     Limit { name: "bins_max", value: BINS_MAX as u64, unit: "bins", what: "bins of a comparison" },
 ];

@@ -11,6 +11,8 @@ mod merge;
 mod node;
 mod planner;
 mod right;
+#[cfg(test)]
+mod tests;
 
 pub(super) use node::plan;
 pub(super) use planner::AsofJoins;

@@ -2,26 +2,26 @@
 
 mod operator;
 mod path;
+mod scan;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, StringBuilder,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 use datafusion::scalar::ScalarValue;
-use serde_json::Value;
 
 use super::parameter::{self, Kind, Parameter, required};
 pub(super) use operator::Arrows;
 use path::Path;
+use scan::unquoted;
 
 const PARAMETERS: &[Parameter] = &[required("json", Kind::Text), required("path", Kind::Text)];
 
@@ -127,15 +127,16 @@ impl ScalarUDFImpl for JsonGet {
     }
 }
 
-type Found = Vec<Option<Value>>;
+/// The text of each value found.
+type Found<'a> = Vec<Option<&'a str>>;
 
-fn at_one_path(json: &StringArray, path: Option<&str>) -> Result<Found> {
+fn at_one_path<'a>(json: &'a StringArray, path: Option<&str>) -> Result<Found<'a>> {
     let path = path.map(Path::parse).transpose()?;
     Ok(json.iter().map(|json| path.as_ref()?.find(json?)).collect())
 }
 
 /// Paths that differ by row: each is read where it differs from the one before.
-fn at_paths(json: &StringArray, paths: &ArrayRef) -> Result<Found> {
+fn at_paths<'a>(json: &'a StringArray, paths: &ArrayRef) -> Result<Found<'a>> {
     let Some(paths) = paths.as_string_opt::<i32>() else {
         return exec_err!("a JSON path must be TEXT, not {}", paths.data_type());
     };
@@ -157,31 +158,35 @@ fn at_paths(json: &StringArray, paths: &ArrayRef) -> Result<Found> {
 }
 
 /// JSON's `null` is NULL like a value that is not there.
-fn collect(wanted: As, found: Found) -> ArrayRef {
+fn collect(wanted: As, found: Found<'_>) -> ArrayRef {
+    let found = found.into_iter().map(|value| value.filter(|value| *value != "null"));
     match wanted {
-        As::Json => texts(found, |value| (!value.is_null()).then(|| value.to_string())),
-        As::Text => texts(found, |value| match value {
-            Value::Null => None,
-            Value::String(text) => Some(text),
-            other => Some(other.to_string()),
-        }),
-        As::Double => Arc::new(found.iter().map(|value| value.as_ref()?.as_f64()).collect::<Float64Array>()),
-        As::BigInt => Arc::new(found.iter().map(|value| whole(value.as_ref()?)).collect::<Int64Array>()),
-        As::Boolean => {
-            Arc::new(found.iter().map(|value| value.as_ref()?.as_bool()).collect::<BooleanArray>())
-        }
+        As::Json => Arc::new(found.collect::<StringArray>()),
+        As::Text => Arc::new(found.map(|value| text(value?)).collect::<StringArray>()),
+        As::Double => Arc::new(found.map(|value| number(value?)).collect::<Float64Array>()),
+        As::BigInt => Arc::new(found.map(|value| whole(value?)).collect::<Int64Array>()),
+        As::Boolean => Arc::new(found.map(|value| value?.parse::<bool>().ok()).collect::<BooleanArray>()),
     }
 }
 
-fn texts(found: Found, text: fn(Value) -> Option<String>) -> ArrayRef {
-    let mut builder = StringBuilder::with_capacity(found.len(), 0);
-    found.into_iter().for_each(|value| builder.append_option(value.and_then(text)));
-    Arc::new(builder.finish())
+/// What a string says; of anything else its text.
+fn text(value: &str) -> Option<Cow<'_, str>> {
+    if value.starts_with('"') { unquoted(value) } else { Some(Cow::Borrowed(value)) }
+}
+
+/// A number that DOUBLE holds, the one nearest to what is written.
+fn number(value: &str) -> Option<f64> {
+    value.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// A whole number that BIGINT holds; `3.0` is 3.
-fn whole(value: &Value) -> Option<i64> {
+fn whole(value: &str) -> Option<i64> {
     const END: f64 = 9_223_372_036_854_775_808.0;
-    let whole = |x: &f64| x.fract() == 0.0 && (-END..END).contains(x);
-    value.as_i64().or_else(|| value.as_f64().filter(|_| value.is_f64()).filter(whole).map(|x| x as i64))
+    if let Ok(whole) = value.parse() {
+        return Some(whole);
+    }
+    // More digits than BIGINT has are not rounded into it.
+    let written_otherwise = value.contains(['.', 'e', 'E']);
+    let whole = |number: &f64| number.fract() == 0.0 && (-END..END).contains(number);
+    number(value).filter(|_| written_otherwise).filter(whole).map(|number| number as i64)
 }

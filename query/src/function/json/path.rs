@@ -1,12 +1,10 @@
 //! Paths into a JSON text, such as `$.user.tags[0]`.
 
-use std::fmt;
+use std::collections::VecDeque;
 
 use datafusion::common::{Result, plan_err};
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
-use std::collections::VecDeque;
+
+use super::scan::Scanner;
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,12 +26,12 @@ impl Path {
         reader.path().map(Self)
     }
 
-    /// What stands at the end of the path; None where there is nothing or the text is no JSON. Where a name occurs
-    /// twice in an object the last one counts, as nearly all readers of JSON have it.
-    pub(super) fn find(&self, json: &str) -> Option<Value> {
-        let mut reader = serde_json::Deserializer::from_str(json);
-        let found = Find(&self.0).deserialize(&mut reader).ok()?;
-        reader.end().ok()?;
+    /// The text of what stands at the end of the path; None where there is nothing or the text is no JSON. Where a
+    /// name occurs twice in an object the last one counts, as nearly all readers of JSON have it.
+    pub(super) fn find<'a>(&self, json: &'a str) -> Option<&'a str> {
+        let mut scanner = Scanner::new(json);
+        let found = follow(&mut scanner, &self.0)?;
+        scanner.end()?;
         found
     }
 }
@@ -130,109 +128,53 @@ impl Reader<'_> {
     }
 }
 
-/// Reads a value and keeps what the steps lead to.
-struct Find<'p>(&'p [Step]);
-
-impl<'de> DeserializeSeed<'de> for Find<'_> {
-    type Value = Option<Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Option<Value>, D::Error> {
-        match self.0 {
-            [] => Value::deserialize(reader).map(Some),
-            [step, rest @ ..] => reader.deserialize_any(Within { step, rest }),
-        }
+/// Passes a value and keeps what the steps lead to: the outer None is a text that is no JSON.
+fn follow<'a>(scanner: &mut Scanner<'a>, steps: &[Step]) -> Option<Option<&'a str>> {
+    let Some((step, rest)) = steps.split_first() else { return scanner.value().map(Some) };
+    match (scanner.peek()?, step) {
+        (b'{', Step::Member(wanted)) => member(scanner, wanted, rest),
+        (b'[', Step::Element(place)) if *place >= 0 => from_start(scanner, place.unsigned_abs(), rest),
+        (b'[', Step::Element(place)) => from_end(scanner, place.unsigned_abs(), rest),
+        // A value that has no such inside has nothing there.
+        _ => scanner.value().map(|_| None),
     }
 }
 
-/// Goes one step into a value. A value that has no such inside has nothing there.
-struct Within<'p> {
-    step: &'p Step,
-    rest: &'p [Step],
+fn member<'a>(scanner: &mut Scanner<'a>, wanted: &str, rest: &[Step]) -> Option<Option<&'a str>> {
+    let mut found = None;
+    scanner.members(|scanner, name| {
+        if name == wanted {
+            found = follow(scanner, rest)?;
+        } else {
+            scanner.value()?;
+        }
+        Some(())
+    })?;
+    Some(found)
 }
 
-impl<'de> Visitor<'de> for Within<'_> {
-    type Value = Option<Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Option<Value>, A::Error> {
-        let mut found = None;
-        while let Some(name) = members.next_key::<String>()? {
-            match self.step {
-                Step::Member(wanted) if *wanted == name => {
-                    found = members.next_value_seed(Find(self.rest))?
-                }
-                _ => drop(members.next_value::<IgnoredAny>()?),
-            }
+fn from_start<'a>(scanner: &mut Scanner<'a>, wanted: u64, rest: &[Step]) -> Option<Option<&'a str>> {
+    let mut found = None;
+    scanner.elements(|scanner, place| {
+        if place == wanted {
+            found = follow(scanner, rest)?;
+        } else {
+            scanner.value()?;
         }
-        Ok(found)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Option<Value>, A::Error> {
-        match self.step {
-            Step::Member(_) => {
-                while elements.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(None)
-            }
-            Step::Element(place) if *place >= 0 => from_start(elements, *place, self.rest),
-            Step::Element(place) => from_end(&mut elements, place.unsigned_abs(), self.rest),
-        }
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Option<Value>, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> Result<Option<Value>, E> {
-        Ok(None)
-    }
-}
-
-fn from_start<'de, A: SeqAccess<'de>>(
-    mut elements: A,
-    place: i64,
-    rest: &[Step],
-) -> Result<Option<Value>, A::Error> {
-    for _ in 0..place {
-        if elements.next_element::<IgnoredAny>()?.is_none() {
-            return Ok(None);
-        }
-    }
-    let found = elements.next_element_seed(Find(rest))?.flatten();
-    while elements.next_element::<IgnoredAny>()?.is_some() {}
-    Ok(found)
+        Some(())
+    })?;
+    Some(found)
 }
 
 /// The length is known at the end only: what may be meant is kept until then.
-fn from_end<'de, A: SeqAccess<'de>>(
-    elements: &mut A,
-    back: u64,
-    rest: &[Step],
-) -> Result<Option<Value>, A::Error> {
+fn from_end<'a>(scanner: &mut Scanner<'a>, back: u64, rest: &[Step]) -> Option<Option<&'a str>> {
     let mut last = VecDeque::new();
-    while let Some(element) = elements.next_element_seed(Find(rest))? {
-        last.push_back(element);
+    scanner.elements(|scanner, _| {
+        last.push_back(follow(scanner, rest)?);
         if last.len() as u64 > back {
             last.pop_front();
         }
-    }
-    Ok(if last.len() as u64 == back { last.pop_front().flatten() } else { None })
+        Some(())
+    })?;
+    Some(if last.len() as u64 == back { last.pop_front().flatten() } else { None })
 }

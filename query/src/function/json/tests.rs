@@ -1,10 +1,14 @@
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::path::Path;
+use super::{number, text, whole};
 
 fn find(json: &str, path: &str) -> Option<Value> {
-    Path::parse(path).unwrap().find(json)
+    let found = Path::parse(path).unwrap().find(json)?;
+    Some(serde_json::from_str(found).unwrap_or_else(|error| panic!("{found:?} of {json}: {error}")))
 }
 
 #[test]
@@ -102,11 +106,63 @@ proptest! {
     /// The oracle walks the value as serde_json holds it.
     #[test]
     fn every_place_is_found_by_its_path(value in any_json()) {
-        let text = value.to_string();
+        let json = value.to_string();
         let mut all = Vec::new();
         places(&value, "$".to_owned(), &mut all);
         for (path, expected) in all {
-            prop_assert_eq!(find(&text, &path), Some(expected), "{} of {}", path, text);
+            let found = Path::parse(&path).unwrap().find(&json);
+            let expected = expected.to_string();
+            prop_assert_eq!(found, Some(expected.as_str()), "{} of {}", path, json);
         }
     }
+
+    /// The oracle is serde_json's own reader, over texts of one letter more or less.
+    #[test]
+    fn what_is_json_is_what_others_say_is(value in any_json(), spaced in any::<bool>(), at in any::<prop::sample::Index>(), letter in "[\\[\\]{}:,\"\\\\0-9.eE+\\-tfnu \n\u{1}]{0,2}", gone in 0_usize..3) {
+        let json = if spaced { serde_json::to_string_pretty(&value).unwrap() } else { value.to_string() };
+        let letters: Vec<char> = json.chars().collect();
+        let at = at.index(letters.len() + 1);
+        let after = letters.iter().skip(at + gone);
+        let json: String = letters.iter().take(at).copied().chain(letter.chars()).chain(after.copied()).collect();
+        let valid = serde_json::from_str::<serde::de::IgnoredAny>(&json).is_ok();
+        prop_assert_eq!(Path::parse("$").unwrap().find(&json).is_some(), valid, "{}", json);
+    }
+
+    #[test]
+    fn numbers_are_exact(x in any::<f64>(), n in any::<i64>()) {
+        prop_assert_eq!(number(&json!(x).to_string()), Some(x).filter(|x| x.is_finite()));
+        prop_assert_eq!(whole(&n.to_string()), Some(n));
+    }
+
+    #[test]
+    fn texts_are_what_was_said(said in any::<String>()) {
+        let json = json!(said).to_string();
+        prop_assert_eq!(text(&json).map(Cow::into_owned), Some(said));
+    }
+}
+
+#[test]
+fn whole_numbers_are_not_rounded_into_range() {
+    for (value, expected) in [
+        ("3.0", Some(3)),
+        ("3e2", Some(300)),
+        ("-0", Some(0)),
+        ("3.5", None),
+        ("9223372036854775807", Some(i64::MAX)),
+        ("9223372036854775808", None),
+        ("1e19", None),
+        ("true", None),
+        ("\"3\"", None),
+    ] {
+        assert_eq!(whole(value), expected, "{value}");
+    }
+    assert_eq!([number("1e400"), number("-1e-400"), number("null")], [None, Some(-0.0), None]);
+}
+
+#[test]
+fn nesting_has_its_limit() {
+    let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(find(&nested(128), &format!("${}", "[0]".repeat(128))), Some(json!(1)));
+    assert_eq!(find(&nested(129), "$"), None);
+    assert_eq!(find(&nested(1_000_000), "$[0]"), None);
 }
