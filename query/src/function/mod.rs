@@ -41,7 +41,7 @@ pub fn register(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     builder.type_planner().get_or_insert_with(|| Arc::new(extension::TypeName));
     builder.table_functions().get_or_insert_with(HashMap::new).extend(table::functions().map(named));
     builder.query_planner().get_or_insert_with(|| Arc::new(nodes::Nodes));
-    builder.with_analyzer_rule(Arc::new(gapfill::Rule))
+    builder.with_analyzer_rule(Arc::new(gapfill::Rule)).with_optimizer_rule(Arc::new(asof::PushIntoAsof))
 }
 
 fn scalar_functions() -> Vec<Arc<ScalarUDF>> {

@@ -10,12 +10,14 @@ mod exec;
 mod merge;
 mod node;
 mod planner;
+mod pushdown;
 mod right;
 #[cfg(test)]
 mod tests;
 
 pub(super) use node::plan;
 pub(super) use planner::AsofJoins;
+pub(super) use pushdown::PushIntoAsof;
 
 /// Which row is the nearest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Hash)]

@@ -47,11 +47,11 @@ impl Pair {
 /// To each row of the left side the nearest of the right, or NULLs. Columns are those of the left, then of the right.
 #[derive(Clone, Debug)]
 pub(super) struct AsofJoin {
-    left: LogicalPlan,
-    right: LogicalPlan,
-    keys: Vec<Pair>,
-    times: Pair,
-    nearest: Nearest,
+    pub(super) left: LogicalPlan,
+    pub(super) right: LogicalPlan,
+    pub(super) keys: Vec<Pair>,
+    pub(super) times: Pair,
+    pub(super) nearest: Nearest,
     schema: DFSchemaRef,
 }
 
@@ -84,6 +84,11 @@ impl AsofJoin {
         let schema =
             DFSchema::new_with_metadata(of_left.chain(of_right).collect(), left.schema().metadata().clone())?;
         Ok(Self { left, right, keys, times, nearest, schema: Arc::new(schema) })
+    }
+
+    /// The same join of other rows.
+    pub(super) fn over_inputs(&self, left: LogicalPlan, right: LogicalPlan) -> Result<Self> {
+        Self::over(left, right, self.keys.clone(), self.times.clone(), self.nearest)
     }
 
     fn key(&self) -> (&LogicalPlan, &LogicalPlan, &[Pair], &Pair, Nearest) {

@@ -63,17 +63,51 @@ async fn check(random: &mut Random, sizes: (usize, usize), keyed: bool, op: &str
     register(&context, "l", &batch(&left, true), 1 + random.below(4) as usize);
     register(&context, "r", &batch(&right, false), 1 + random.below(4) as usize);
     let on = if keyed { "ON l.k = r.k" } else { "" };
+    let condition = condition(random, keyed);
     let sql = format!(
-        "SELECT l.id, r.id FROM (l ASOF JOIN r MATCH_CONDITION (l.time {op} r.time) {on}) ORDER BY l.id"
+        "SELECT l.id, r.id FROM (l ASOF JOIN r MATCH_CONDITION (l.time {op} r.time) {on}) WHERE {} ORDER BY l.id",
+        condition.sql
     );
     let found = rows(&context, &sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let ids = [0, 1].map(|column| found.column(column).as_primitive::<Int64Type>().clone());
-    assert_eq!(ids[0].values().to_vec(), (0..left.len() as i64).collect::<Vec<_>>(), "each row once: {sql}");
-    for (place, left) in left.iter().enumerate() {
+    let stay = (0..left.len()).filter(|at| (condition.holds)(&left[*at])).collect::<Vec<_>>();
+    let found_left: Vec<usize> = ids[0].values().iter().map(|id| *id as usize).collect();
+    assert_eq!(found_left, stay, "each row once: {sql}");
+    for (place, left) in stay.into_iter().map(|at| &left[at]).enumerate() {
         let match_ = ids[1].is_valid(place).then(|| &right[ids[1].value(place) as usize]);
         let wanted = expected(left, &right, op, keyed);
         assert_eq!(match_.and_then(|row| row.second), wanted, "row {place} of {sizes:?}: {sql}");
         assert!(match_.is_none_or(|row| !keyed || row.key == left.key), "row {place} of {sizes:?}: {sql}");
+    }
+}
+
+/// A condition on the left side, some of which say something of the right side too.
+struct Condition {
+    sql: String,
+    holds: Box<dyn Fn(&Row) -> bool>,
+}
+
+fn condition(random: &mut Random, keyed: bool) -> Condition {
+    let at = random.below(600) as i64;
+    match random.below(if keyed { 6 } else { 4 }) {
+        0 => Condition { sql: "true".into(), holds: Box::new(|_| true) },
+        1 => Condition {
+            sql: format!("l.time < to_timestamp({at})"),
+            holds: Box::new(move |row| row.second.is_some_and(|second| second < at)),
+        },
+        2 => Condition {
+            sql: format!("to_timestamp({at}) <= l.time"),
+            holds: Box::new(move |row| row.second.is_some_and(|second| second >= at)),
+        },
+        3 => Condition { sql: "l.time IS NULL".into(), holds: Box::new(|row| row.second.is_none()) },
+        4 => Condition {
+            sql: "l.k IN ('k0', 'k2')".into(),
+            holds: Box::new(|row| matches!(row.key, Some(0 | 2))),
+        },
+        _ => Condition {
+            sql: "l.k IS NULL OR l.k > 'k1'".into(),
+            holds: Box::new(|row| row.key.is_none_or(|key| key > 1)),
+        },
     }
 }
 
@@ -83,9 +117,27 @@ async fn the_nearest_row_is_found_as_a_nested_loop_finds_it() {
     let mut random = Random::new();
     for op in [">=", ">", "<=", "<"] {
         for sizes in [(0, 50), (50, 0), (1, 1), (300, 20), (20, 1_500), (400, 400)] {
-            for keyed in [true, false] {
+            for keyed in [true, true, false] {
                 check(&mut random, sizes, keyed, op).await;
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn conditions_reach_both_sides() {
+    let mut random = Random::new();
+    let context = context();
+    for name in ["l", "r"] {
+        register(&context, name, &batch(&side(&mut random, 10, 3, 100), true), 1);
+    }
+    let sql = "EXPLAIN SELECT r.id FROM (l ASOF JOIN r MATCH_CONDITION (l.time >= r.time) ON l.k = r.k)
+               WHERE l.k = 'k1' AND l.time < to_timestamp(50) AND l.id > 3 AND r.id > 5";
+    let plan = rows(&context, sql).await.unwrap();
+    let plan = plan.column(1).as_string::<i32>().value(0).to_owned();
+    let (above, below) = plan.split_once("AsofJoin").unwrap();
+    assert!(above.contains("Filter: r.id > Int64(5)"), "{plan}");
+    for condition in ["l.k = ", "r.k = ", "l.time < ", "r.time < ", "l.id > "] {
+        assert!(below.contains(condition) && !above.contains(condition), "{condition}: {plan}");
     }
 }
