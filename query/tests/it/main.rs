@@ -17,6 +17,7 @@ mod prepared;
 mod reject;
 mod safety;
 mod schema;
+mod series;
 mod slt;
 mod statement;
 mod support;

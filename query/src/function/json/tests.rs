@@ -35,7 +35,27 @@ fn a_path_leads_to_members_and_elements() {
 
 #[test]
 fn what_is_no_json_has_nothing_in_it() {
-    for text in ["", "{", "{\"a\": 1", "{\"a\": 1} x", "nul", "{'a': 1}"] {
+    let half_a_pair = "{\"\\ud800\": 1}";
+    for text in [
+        "",
+        "{",
+        "{\"a\": 1",
+        "{\"a\": 1} x",
+        "nul",
+        "{'a': 1}",
+        "{\"a\": 01}",
+        "{\"a\": 1.}",
+        "{\"a\": .5}",
+        "{\"a\": 1e}",
+        "{\"a\": +1}",
+        "{\"a\": 1,}",
+        "{\"a\": [1,]}",
+        "{\"a\": \"\\x\"}",
+        "{\"a\": \"\n\"}",
+        "{\"a\" 1}",
+        "{a: 1}",
+        half_a_pair,
+    ] {
         assert_eq!(find(text, "$.a"), None, "{text}");
     }
     assert_eq!(find("7", "$"), Some(json!(7)));

@@ -87,7 +87,8 @@ impl Buckets {
         // Where the clock was moved, more than one bucket may have begun since.
         loop {
             let before = self.start(next - 1)?;
-            if before <= start {
+            // The second would be a zone whose clock breaks the rules: better a long bucket than no end.
+            if before <= start || before >= next {
                 return Ok(next);
             }
             next = before;
