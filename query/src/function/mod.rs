@@ -30,6 +30,7 @@ pub(crate) use gapfill::rewrite as rewrite_gapfill;
 /// Adds our functions, table functions and plan nodes to a session, and the planners of our syntax.
 pub fn register(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     builder.aggregate_functions().get_or_insert_with(Vec::new).extend(aggregate::functions());
+    builder.window_functions().get_or_insert_with(Vec::new).extend(aggregate::window_functions());
     builder.scalar_functions().get_or_insert_with(Vec::new).extend(scalar_functions());
     // Before DataFusion's own, none of which looks at aggregates or arrows.
     let planners: [Arc<dyn ExprPlanner>; 2] = [Arc::new(aggregate::RefuseDistinct), Arc::new(json::Arrows)];

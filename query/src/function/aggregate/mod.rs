@@ -22,6 +22,7 @@ use datafusion::logical_expr::{
 
 use super::extension::distribution_field;
 use super::parameter::{self, Parameter};
+pub(super) use first_last::window_functions;
 
 /// What makes one aggregate different from another.
 #[derive(Debug)]

@@ -179,6 +179,8 @@ struct Filler {
     out: BatchCoalescer,
     batch_rows: usize,
     ended: bool,
+    /// Bytes of the rows that are open or whole.
+    held: usize,
     memory: MemoryReservation,
 }
 
@@ -200,7 +202,20 @@ impl Filler {
         let keys = if shape.series.is_empty() { None } else { Some(RowConverter::new(fields.collect())?) };
         let out = BatchCoalescer::new(Arc::clone(&schema), batch_rows);
         let (open, whole, series) = (None, VecDeque::new(), None);
-        Ok(Self { shape, schema, input, keys, open, whole, series, out, batch_rows, ended: false, memory })
+        Ok(Self {
+            shape,
+            schema,
+            input,
+            keys,
+            open,
+            whole,
+            series,
+            out,
+            batch_rows,
+            ended: false,
+            held: 0,
+            memory,
+        })
     }
 
     /// The next rows to go out. No more is made than is asked for, however many buckets a series has.
@@ -215,8 +230,10 @@ impl Filler {
                     None => self.series = None,
                 }
             } else if let Some(parts) = self.whole.pop_front() {
-                self.series = Some(Series::new(&self.shape, &self.schema, &parts)?);
-                self.account()?;
+                let series = Series::new(&self.shape, &self.schema, &parts)?;
+                self.held -= parts.iter().map(sliced_bytes).sum::<usize>();
+                self.memory.try_resize(self.held + series.bytes())?;
+                self.series = Some(series);
             } else if self.ended {
                 self.out.finish_buffered_batch()?;
                 return Ok(self.out.next_completed_batch());
@@ -234,7 +251,7 @@ impl Filler {
                 self.ended = true;
             }
         }
-        self.account()
+        self.memory.try_resize(self.held)
     }
 
     /// Puts rows with those of their series.
@@ -257,6 +274,7 @@ impl Filler {
     }
 
     fn add(&mut self, key: Option<OwnedRow>, part: RecordBatch) {
+        self.held += sliced_bytes(&part);
         match &mut self.open {
             Some(open) if open.key == key => open.parts.push(part),
             open => {
@@ -264,13 +282,6 @@ impl Filler {
                 self.whole.extend(before.map(|open| open.parts));
             }
         }
-    }
-
-    fn account(&mut self) -> Result<()> {
-        let bytes = |parts: &Vec<RecordBatch>| parts.iter().map(sliced_bytes).sum::<usize>();
-        let waiting: usize = self.whole.iter().map(bytes).sum();
-        let open = self.open.as_ref().map_or(0, |open| bytes(&open.parts));
-        self.memory.try_resize(waiting + open + self.series.as_ref().map_or(0, Series::bytes))
     }
 }
 
@@ -296,7 +307,10 @@ impl Series {
             .iter()
             .map(|part| RecordBatch::try_new(Arc::clone(schema), part.columns().to_vec()))
             .collect::<Result<_, _>>()?;
-        let rows = concat_batches(schema, &parts)?;
+        let rows = match parts.as_slice() {
+            [only] => only.clone(),
+            parts => concat_batches(schema, parts)?,
+        };
         let Some(times) = rows.column(shape.time).as_primitive_opt::<TimestampNanosecondType>() else {
             return internal_err!("the buckets of gapfill are {}", rows.column(shape.time).data_type());
         };

@@ -40,12 +40,19 @@ pub(crate) fn rewrite(plan: LogicalPlan) -> Result<LogicalPlan> {
     }
     let plan = plan.transform_down_with_subqueries(select).data()?;
     // Counts of empty buckets are NULL: what is above has to hear of it.
-    let plan =
-        plan.transform_up_with_subqueries(|node| node.recompute_schema().map(Transformed::yes)).data()?;
+    let plan = plan.transform_up_with_subqueries(|node| recomputed(node).map(Transformed::yes)).data()?;
     match first_marker(&plan)? {
         Some(left) => left.misplaced(),
         None => Ok(plan),
     }
+}
+
+/// A node with the schema that follows from its inputs.
+fn recomputed(node: LogicalPlan) -> Result<LogicalPlan> {
+    let LogicalPlan::Extension(extension) = node else { return node.recompute_schema() };
+    let inputs = extension.node.inputs().into_iter().cloned().collect();
+    let node = extension.node.with_exprs_and_inputs(extension.node.expressions(), inputs)?;
+    Ok(LogicalPlan::Extension(Extension { node }))
 }
 
 fn first_marker(plan: &LogicalPlan) -> Result<Option<Marker>> {
