@@ -17,7 +17,8 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
     Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr,
 };
-use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::coop::cooperative;
+use datafusion::physical_plan::execution_plan::{ReplaceChildrenOptions, SchedulingType};
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput,
 };
@@ -26,7 +27,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
     PlanProperties,
 };
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use super::fill::{Slot, interpolated, last_values, slots};
 use super::{Fill, Filled};
@@ -71,7 +72,8 @@ impl GapfillExec {
             input.output_partitioning().clone(),
             input.pipeline_behavior(),
             input.boundedness(),
-        );
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
         Ok(Self { input, shape, order, properties: Arc::new(properties), metrics: Default::default() })
     }
 
@@ -160,7 +162,8 @@ impl ExecutionPlan for GapfillExec {
         let rows = rows.inspect_ok(move |batch| {
             batch.record_output(&metrics);
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+        // One row of the input may become a million: others get their turn between batches of them.
+        Ok(Box::pin(cooperative(RecordBatchStreamAdapter::new(self.schema(), rows.boxed()))))
     }
 }
 

@@ -9,7 +9,8 @@ use datafusion::common::{Column, DFSchema, Result};
 use datafusion::functions::datetime::date_bin;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, Projection, UserDefinedLogicalNode, cast,
+    Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, Projection, Sort, SortExpr,
+    UserDefinedLogicalNode, cast,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -75,8 +76,50 @@ fn marker_in(expr: &Expr) -> Result<Option<Marker>> {
     Ok(found)
 }
 
+/// An ORDER BY by what is filled, with that as columns of the SELECT below, which leave again above; None where none
+/// is named.
+fn order(sort: &Sort) -> Result<Option<LogicalPlan>> {
+    let LogicalPlan::Projection(below) = sort.input.as_ref() else { return Ok(None) };
+    let mut columns = below.expr.clone();
+    let mut order = Vec::with_capacity(sort.expr.len());
+    for by in &sort.expr {
+        let expr = by.expr.clone().transform_down(|inner| {
+            if !matches!((Marker::of(&inner), &inner), (Some(_), Expr::ScalarFunction(_))) {
+                return Ok(Transformed::no(inner));
+            }
+            let name = format!("__driftline_order_{}", columns.len());
+            columns.push(below_projection(inner, below)?.alias(&name));
+            Ok(Transformed::new(Expr::Column(Column::from_name(name)), true, TreeNodeRecursion::Jump))
+        });
+        order.push(SortExpr { expr: expr.data()?, ..by.clone() });
+    }
+    if columns.len() == below.expr.len() {
+        return Ok(None);
+    }
+    let input = Projection::try_new(columns, Arc::clone(&below.input))?;
+    let sorted = Sort { expr: order, input: Arc::new(LogicalPlan::Projection(input)), fetch: sort.fetch };
+    let selected = below.schema.iter().map(Expr::from).collect();
+    Ok(Some(LogicalPlan::Projection(Projection::try_new(selected, Arc::new(LogicalPlan::Sort(sorted)))?)))
+}
+
+/// An expression over the columns of a projection, over those of its input.
+fn below_projection(expr: Expr, projection: &Projection) -> Result<Expr> {
+    expr.transform_up(|inner| match inner {
+        Expr::Column(column) => {
+            let place = projection.schema.index_of_column(&column)?;
+            let below = projection.expr.get(place).cloned().map(Expr::unalias);
+            Ok(Transformed::yes(below.unwrap_or(Expr::Column(column))))
+        }
+        other => Ok(Transformed::no(other)),
+    })
+    .data()
+}
+
 /// Rewrites one SELECT, from its projection down to its aggregation.
 fn select(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    if let LogicalPlan::Sort(sort) = &plan {
+        return Ok(order(sort)?.map_or_else(|| Transformed::no(plan), Transformed::yes));
+    }
     let begins = matches!(plan, LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Window(_));
     let Some(aggregate) = begins.then(|| aggregate_of(&plan)).flatten() else {
         return Ok(Transformed::no(plan));
