@@ -17,6 +17,9 @@ pub mod report;
 pub mod shim;
 pub mod workload;
 
+#[cfg(test)]
+mod tests;
+
 /// Whatever went wrong ends the measurement.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// The result of everything here.

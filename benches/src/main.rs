@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use driftline_benches::Result;
+#[cfg(feature = "query")]
+use driftline_benches::figures::queries;
 use driftline_benches::figures::{
     amplification, data, decode, erase, idle, ingest, labels, open, reopen, size, tables,
 };
 use driftline_benches::report::Report;
-use driftline_benches::workload::{Kind, QUICK, SEED, Workload};
+use driftline_benches::workload::{Kind, QUICK, SEED, Scale, Workload};
 
 /// Measures Driftline's storage engine.
 #[derive(Debug, Parser)]
@@ -137,6 +139,30 @@ enum Command {
         #[arg(long, default_value_t = 10)]
         divisor: u64,
     },
+    /// Load a workload into a new directory through SQL, to be asked.
+    #[cfg(feature = "query")]
+    QueryLoad {
+        #[command(flatten)]
+        one: OneWorkload,
+        /// SQL that makes the table or the model.
+        #[arg(long)]
+        create: PathBuf,
+        /// SQL that is run once all rows are there.
+        #[arg(long)]
+        finish: Option<PathBuf>,
+        /// Of a hundred rows so many, the newest, are kept back.
+        #[arg(long, default_value_t = 0)]
+        kept_back_percent: u64,
+    },
+    /// Open what `query-load` left and answer requests from standard input.
+    #[cfg(feature = "query")]
+    QueryServe {
+        #[command(flatten)]
+        one: OneWorkload,
+        /// As it was loaded; these rows are written now and stay in memory.
+        #[arg(long, default_value_t = 0)]
+        kept_back_percent: u64,
+    },
     /// Write through a server in another process.
     #[cfg(feature = "grpc")]
     Grpc {
@@ -158,6 +184,9 @@ struct Rows {
     /// A fiftieth of the size.
     #[arg(long)]
     quick: bool,
+    /// About so many rows: other hosts and devices, or predictions closer together.
+    #[arg(long, conflicts_with = "quick")]
+    rows: Option<u64>,
     /// What all random numbers come from.
     #[arg(long, default_value_t = SEED)]
     seed: u64,
@@ -190,7 +219,13 @@ struct Load {
 
 impl Rows {
     fn workload(self) -> Workload {
-        Workload { kind: self.workload, divisor: if self.quick { QUICK } else { 1 }, seed: self.seed }
+        let kind = self.workload;
+        let scale = match (self.quick, self.rows) {
+            (true, _) => Scale::over(QUICK),
+            (false, Some(rows)) => Scale::with_rows(kind, rows),
+            (false, None) => Scale::FULL,
+        };
+        Workload { kind, scale, seed: self.seed }
     }
 }
 
@@ -230,9 +265,18 @@ fn run(command: Command, report: &mut Report) -> Result<()> {
             amplification::run(&dir, amplification::Shape { days, rate, smaller }, report)
         }
         Command::Idle { dir, minutes, divisor } => {
-            let workload = |kind| Workload { kind, divisor, seed: SEED };
+            let workload = |kind| Workload { kind, scale: Scale::over(divisor), seed: SEED };
             let both = [workload(Kind::Tsbs), workload(Kind::Predictions)];
             idle::run(&both, &dir, Duration::from_secs_f64(minutes * 60.0), report)
+        }
+        #[cfg(feature = "query")]
+        Command::QueryLoad { one, create, finish, kept_back_percent } => {
+            let load = queries::Load { dir: one.dir, create, finish, kept_back_percent };
+            queries::load(one.rows.workload(), &load)
+        }
+        #[cfg(feature = "query")]
+        Command::QueryServe { one, kept_back_percent } => {
+            queries::serve(&one.dir, one.rows.workload(), kept_back_percent)
         }
         #[cfg(feature = "grpc")]
         Command::Grpc { one, load, binary } => {

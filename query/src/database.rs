@@ -7,11 +7,13 @@ use arrow::record_batch::RecordBatch;
 use datafusion::catalog::SchemaProvider;
 use driftline_storage::{Disk, Engine, EngineOptions, OsDisk, SimDisk, StorageError};
 use futures::TryStreamExt;
+use parking_lot::RwLock;
 
 use crate::error::Result;
 pub use crate::prepared::Prepared;
 use crate::prepared::run_at_once;
 use crate::session::{Session, Sessions, spill_folder};
+use crate::settings::Settings;
 use crate::statement;
 use crate::write::{Ingest, Write, Written};
 
@@ -46,6 +48,7 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     ingest: Arc<Ingest>,
     sessions: Sessions,
+    settings: RwLock<Settings>,
     backup_dir: Option<PathBuf>,
     /// The folder for what queries write while they run.
     spill: Option<PathBuf>,
@@ -82,7 +85,8 @@ impl Database {
         backup_dir: Option<PathBuf>,
     ) -> Result<Self> {
         let sessions = Sessions::new(memory_bytes, Arc::clone(engine.budget()), spill.clone())?;
-        Ok(Self(Arc::new(Inner { ingest: Arc::new(Ingest::new(engine)), sessions, backup_dir, spill })))
+        let (ingest, settings) = (Arc::new(Ingest::new(engine)), RwLock::default());
+        Ok(Self(Arc::new(Inner { ingest, sessions, settings, backup_dir, spill })))
     }
 
     /// The engine beneath.
@@ -129,6 +133,11 @@ impl Database {
         self.blocking(|ingest| Ok(ingest.engine().close()?)).await
     }
 
+    /// How queries of the embedding program are answered.
+    pub(crate) fn settings(&self) -> &RwLock<Settings> {
+        &self.0.settings
+    }
+
     /// Where backups over the network may go.
     pub(crate) fn backup_dir(&self) -> Option<&Path> {
         self.0.backup_dir.as_deref()
@@ -141,7 +150,11 @@ impl Database {
 
     /// A session that sees this moment.
     pub(crate) fn session(&self, access: Access) -> Session {
-        self.0.sessions.session(Arc::clone(&self.0.ingest), access)
+        let settings = match access {
+            Access::Embedded => self.0.settings.read().clone(),
+            Access::Network => Settings::default(),
+        };
+        self.0.sessions.session(Arc::clone(&self.0.ingest), access, settings)
     }
 
     /// Runs what waits for the disk on a thread where waiting is allowed.

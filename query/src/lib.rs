@@ -38,6 +38,7 @@
 //! `ERASE SUBJECT 'v'` takes what is about somebody from every file.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod aggregate;
 mod catalog;
 mod database;
 mod delete;
@@ -51,6 +52,7 @@ mod model;
 mod prepared;
 mod scan;
 mod session;
+mod settings;
 mod statement;
 pub mod stats;
 mod stream;

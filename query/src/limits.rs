@@ -21,13 +21,37 @@ pub(crate) const GAPFILL_BUCKETS_MAX: usize = 1_000_000;
 /// Levels of a JSON text that a path is followed in: reading takes stack for each.
 pub(crate) const JSON_DEPTH_MAX: usize = 128;
 
+/// Series of a table whose tags are kept from one query to the next.
+pub(crate) const TAGGED_SERIES_KEPT_MAX: usize = 200_000;
+/// Tables whose tags are kept so.
+pub(crate) const TAGGED_TABLES_KEPT_MAX: usize = 1_000;
+/// Rows below which a scan is not worth a second thread.
+pub(crate) const ROWS_OF_PARTITION_MIN: u64 = 131_072;
+
+/// Groups that a partition of an aggregation keeps before it hands them on.
+pub(crate) const AGGREGATE_GROUPS_KEPT_MAX: usize = 262_144;
+/// Bytes of states that it keeps so: 64 MiB.
+pub(crate) const AGGREGATE_BYTES_KEPT_MAX: usize = 64 << 20;
+
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 8] = [
+pub(crate) const LIMITS: [Limit; 10] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
         unit: "nanoseconds",
         what: "how far ahead of the clock an event time may lie",
+    },
+    Limit {
+        name: "tagged_series_kept_max",
+        value: TAGGED_SERIES_KEPT_MAX as u64,
+        unit: "series",
+        what: "series of a table whose tags are kept from one query to the next",
+    },
+    Limit {
+        name: "tagged_tables_kept_max",
+        value: TAGGED_TABLES_KEPT_MAX as u64,
+        unit: "tables",
+        what: "tables whose tags are kept from one query to the next",
     },
     Limit {
         name: "recursion_max",

@@ -19,6 +19,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{DdlStatement, DmlStatement, LogicalPlan, WriteOp};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -26,12 +27,14 @@ use datafusion::sql::parser::Statement as SqlStatement;
 use driftline_storage::MemoryBudget;
 use futures::{FutureExt, StreamExt};
 
+use crate::aggregate::CellAggregates;
 use crate::catalog::{CATALOG, CatalogView, PUBLIC, catalogs};
 use crate::database::Access;
 use crate::delete::Delete;
 use crate::error::{QueryError, Result};
 use crate::limits::SPILL_BYTES_MAX;
 use crate::memory::Budgeted;
+use crate::settings::Settings;
 use crate::update::Update;
 use crate::write::Ingest;
 use crate::{egress, function, statement, stream};
@@ -70,7 +73,7 @@ impl Sessions {
     }
 
     /// A session that sees this moment.
-    pub(crate) fn session(&self, ingest: Arc<Ingest>, access: Access) -> Session {
+    pub(crate) fn session(&self, ingest: Arc<Ingest>, access: Access, settings: Settings) -> Session {
         let view = Arc::new(CatalogView::new(ingest));
         let (template, external) = match access {
             Access::Embedded => (&self.embedded, Some(Arc::clone(&self.external))),
@@ -78,6 +81,7 @@ impl Sessions {
         };
         let mut state = template.clone();
         state.config_mut().set_extension(Arc::clone(&view));
+        state.config_mut().options_mut().extensions.insert(settings);
         state.register_catalog_list(catalogs(&view, external.clone()));
         let now = timestamp_ns_to_datetime(view.now_nanos()).map(|now| now.and_utc());
         state.execution_props_mut().query_execution_start_time = now;
@@ -233,6 +237,7 @@ fn template(runtime: Arc<RuntimeEnv>) -> SessionState {
     let builder = SessionStateBuilder::new_with_default_features()
         .with_config(config())
         .with_runtime_env(runtime)
+        .with_physical_optimizer_rules(CellAggregates::among(PhysicalOptimizer::new().rules))
         .with_physical_optimizer_rule(Arc::new(YieldingJoins));
     function::register(builder).build()
 }
@@ -241,7 +246,8 @@ fn config() -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, PUBLIC)
-        .with_information_schema(true);
+        .with_information_schema(true)
+        .with_option_extension(Settings::default());
     let options = config.options_mut();
     options.execution.time_zone = Some("UTC".to_owned());
     options.sql_parser.collect_spans = true;

@@ -23,6 +23,7 @@ use self::plan::{Arrival, Planned, WritePlan};
 use crate::delete::Delete;
 use crate::error::{QueryError, Result};
 use crate::model::model_key;
+use crate::scan::TagCache;
 
 /// Rows of several tables and labels of several models, written all together or not at all.
 #[derive(Clone, Debug, Default)]
@@ -77,17 +78,28 @@ pub(crate) struct Ingest {
     /// is the one that is written with.
     catalog: RwLock<()>,
     received_last: AtomicI64,
+    tags: TagCache,
 }
 
 impl Ingest {
     /// What writes to `engine`.
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, catalog: RwLock::new(()), received_last: AtomicI64::new(i64::MIN) }
+        Self {
+            engine,
+            catalog: RwLock::new(()),
+            received_last: AtomicI64::new(i64::MIN),
+            tags: TagCache::default(),
+        }
     }
 
     /// The engine.
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// The tags of tables that were read.
+    pub(crate) fn tags(&self) -> &TagCache {
+        &self.tags
     }
 
     /// Nanoseconds since 1970.

@@ -82,6 +82,7 @@ mod operations;
 mod overlay;
 mod partition;
 mod patch;
+mod read;
 mod retention;
 mod rows;
 mod schema;
@@ -113,6 +114,7 @@ pub use operations::{
     RestoreReport, Verification, repair, restore, verify,
 };
 pub use partition::{CellKey, Partition, Width};
+pub use read::{Bound, Filter, Piece, ReadCounts, Run, Want};
 pub use retention::{
     COLUMN_RETENTION_PREFIX, RETENTION_BYTES_OPTION, RETENTION_OPTION, duration_nanos, size_bytes,
 };
@@ -121,7 +123,8 @@ pub use schema::{
     TIME_COLUMN, TableId, TableSchema,
 };
 pub use segment::{
-    CellStatistics, CellTable, CellValues, ColumnSize, EncodingSize, LastRows, SegmentInfo, SegmentReader,
-    SegmentTags, Summaries, TimeRange, Unit, hash_boolean, hash_double, hash_integer, hash_text, hash_time,
+    CellStatistics, CellSummaries, CellTable, CellValues, ColumnSize, EncodingSize, LastRows, SegmentInfo,
+    SegmentReader, SegmentTags, Summaries, TimeRange, Unit, hash_boolean, hash_double, hash_integer,
+    hash_text, hash_time,
 };
-pub use snapshot::{ScanPart, Snapshot, TableSize};
+pub use snapshot::{ScanPart, SeriesDirectory, Snapshot, TableSize};

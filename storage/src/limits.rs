@@ -167,6 +167,8 @@ pub const ALTER_FLUSHES_MAX: usize = 4;
 pub const CHANGES_MAX: usize = 1_024;
 /// Bytes of one block of a patch file: 256 MiB.
 pub const PATCH_BLOCK_BYTES_MAX: u64 = 256 << 20;
+/// Series up to which a read looks each up in the cells of an interval; with more it looks through all cells.
+pub const SERIES_SOUGHT_MAX: u64 = 32;
 /// Labels that one range of a block of them holds: 1,048,576. Where rows were corrected more often it is cut.
 pub const LABEL_RANGE_ENTRIES_MAX: usize = 1 << 20;
 /// Labels, and predictions, of one model that are told apart where labels are counted; with more only rows are.

@@ -1,18 +1,20 @@
 //! What a query sees: one moment of all tables.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use roaring::RoaringBitmap;
 
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::label::{LabelBlocks, LabelCache, LabelCounts, LabelView, Relation, Unflushed, Waiting};
-use crate::memtable::{Chunk, Memtable};
+use crate::memtable::{Chunk, Memtable, tags};
 use crate::overlay::{Deletion, Hidden, View};
-use crate::schema::{Column, ColumnId, TableId, TableSchema};
-use crate::segment::{SegmentReader, TimeRange};
+use crate::read::{Piece, ReadCounts, Want};
+use crate::schema::{Column, ColumnId, SeriesId, TableId, TableSchema};
+use crate::segment::{Over, SegmentReader, TimeRange};
 use crate::series::SeriesRegistry;
 use crate::tables::Tables;
 
@@ -78,6 +80,30 @@ pub struct TableSize {
     pub raw_bytes: u64,
     /// Least and greatest event time, where it has rows.
     pub time: Option<TimeRange>,
+}
+
+/// All series there are, those too that came after the snapshot. Holds no rows.
+#[derive(Clone, Debug)]
+pub struct SeriesDirectory(Arc<SeriesRegistry>);
+
+impl SeriesDirectory {
+    /// The series that a table has rows of, or had; rising. Looks through all series there are.
+    pub fn of_table(&self, table: TableId) -> Vec<SeriesId> {
+        self.0.of_table(table)
+    }
+
+    /// How many they are.
+    pub fn count(&self, table: TableId) -> usize {
+        self.0.count(table)
+    }
+
+    /// A tag of each of some series, null where one does not have it.
+    ///
+    /// # Errors
+    /// More than 2 GiB of text.
+    pub fn tag(&self, column: &Column, series: &[SeriesId]) -> Result<ArrayRef> {
+        tags(&self.0, column, series)
+    }
 }
 
 impl Snapshot {
@@ -170,6 +196,11 @@ impl Snapshot {
     pub fn label_blocks(&self, table: TableId) -> Vec<usize> {
         let labels = self.0.tables.get(&table).map(|data| data.labels.clone()).unwrap_or_default();
         labels.values().map(Vec::len).collect()
+    }
+
+    /// The series there are.
+    pub fn directory(&self) -> SeriesDirectory {
+        SeriesDirectory(self.0.registry.clone())
     }
 
     /// What the late labels of a column count of the rows of each segment, in the order of [`Self::segments`], rows that
@@ -313,11 +344,66 @@ impl ScanPart {
         }
     }
 
+    /// The rows of its segment that it has; None while they are in memory.
+    pub fn rows_of_segment(&self) -> Result<Option<Range<u64>>> {
+        let Part::RowGroup(segment, index, rows, ..) = &self.0 else { return Ok(None) };
+        let first = segment.groups()?.get(*index).map_or(0, |group| group.first_row);
+        Ok(Some(first..first + rows))
+    }
+
+    /// The cells of its segment that have rows in it and may have some in `time` and of `series`, as ranges of their places
+    /// in [`SegmentReader::cells`]; none of rows in memory.
+    ///
+    /// # Errors
+    /// Damage.
+    pub fn cells(&self, time: TimeRange, series: Option<&RoaringBitmap>) -> Result<Vec<Range<usize>>> {
+        match &self.0 {
+            Part::RowGroup(segment, index, ..) => segment.cells_of_group(*index, time, series),
+            Part::Chunk(..) => Ok(Vec::new()),
+        }
+    }
+
     /// Event times in it.
     pub fn time(&self) -> TimeRange {
         match &self.0 {
             Part::RowGroup(_, _, _, time, _) => *time,
             Part::Chunk(chunk, _) => chunk.time,
+        }
+    }
+
+    /// Hands on the rows that are wanted, piece by piece, without those that were replaced or deleted, until `each` says
+    /// that it has enough; whether it did not. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Damage, what the disk refuses, and what `each` or the filter says.
+    pub fn pick(
+        &self,
+        want: &Want<'_>,
+        counts: &mut ReadCounts,
+        each: &mut dyn FnMut(Piece) -> Result<bool>,
+    ) -> Result<bool> {
+        let judged = want.filter.map_or(&[][..], |filter| filter.columns);
+        match &self.0 {
+            Part::RowGroup(segment, index, rows, _, view) => {
+                let hidden = view.in_segment(segment)?;
+                let first = segment.groups()?.get(*index).map_or(0, |group| group.first_row);
+                // A segment has fewer rows than a u32 can count.
+                let range = first as u32..(first + rows) as u32;
+                let labels = view.labels_in_segment(segment, &range, want.columns, want.as_of)?;
+                let filter_labels = view.labels_in_segment(segment, &range, judged, want.as_of)?;
+                let over = Over { hidden: hidden.as_deref(), labels: &labels, filter_labels: &filter_labels };
+                segment.pick(*index, want, over, counts, each)
+            }
+            Part::Chunk(chunk, view) => {
+                let hidden = view.in_chunk(chunk)?;
+                let labels = view.labels_in_chunk(chunk, want.columns, want.as_of)?;
+                let filter_labels = view.labels_in_chunk(chunk, judged, want.as_of)?;
+                let over = Over { hidden: hidden.as_deref(), labels: &labels, filter_labels: &filter_labels };
+                let piece = chunk.pick(want, over)?;
+                counts.pages_read += u64::from(piece.is_some());
+                counts.pages_skipped += u64::from(piece.is_none());
+                piece.filter(|piece| piece.rows.num_rows() > 0).map_or(Ok(true), each)
+            }
         }
     }
 

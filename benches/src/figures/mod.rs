@@ -10,6 +10,8 @@ pub mod idle;
 pub mod ingest;
 pub mod labels;
 pub mod open;
+#[cfg(feature = "query")]
+pub mod queries;
 pub mod reopen;
 mod ring;
 pub mod size;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use driftline_storage::{Engine, TableSchema};
 
-use crate::workload::{Kind, SECOND, SEED, Workload, later};
+use crate::workload::{Kind, SECOND, SEED, Scale, Workload, later};
 use crate::{Error, Result, engine, shim};
 
 /// Rows in each segment.
@@ -17,7 +17,7 @@ const STEP: i64 = 60 * SECOND;
 /// merges them.
 pub fn fill(dir: &Path, segments: u64, tables: u64) -> Result<()> {
     let engine = engine::open(dir, shim::without_background(engine::unsynced()))?;
-    let workload = Workload { kind: Kind::Series, divisor: 1_000, seed: SEED };
+    let workload = Workload { kind: Kind::Series, scale: Scale::over(1_000), seed: SEED };
     let rows = workload.stream().next_batch(ROWS)?.ok_or_else(|| Error::from("the workload is empty"))?;
     let tables: Vec<_> = (0..tables).map(|n| numbered_table(&engine, workload, n)).collect::<Result<_>>()?;
     for flush in 0..segments / tables.len().max(1) as u64 {

@@ -10,7 +10,7 @@ use driftline_storage::{Engine, EngineOptions, TableId, TableSchema, WriteBatch}
 
 use crate::engine::{self, ALWAYS};
 use crate::report::Report;
-use crate::workload::{Kind, SECOND, SEED, Workload, later};
+use crate::workload::{Kind, SECOND, SEED, Scale, Workload, later};
 use crate::{Error, Result, process, shim};
 
 /// Rows that a table gets in each round.
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Makes so many tables one by one, writes to all in turn, flushes, compacts, waits and opens again.
 pub fn run(dir: &Path, tables: u64, idle: bool, report: &mut Report) -> Result<()> {
     let engine = engine::open(dir, EngineOptions::default())?;
-    let workload = Workload { kind: Kind::Series, divisor: 1_000, seed: SEED };
+    let workload = Workload { kind: Kind::Series, scale: Scale::over(1_000), seed: SEED };
     let rows = workload.stream().next_batch(ROWS)?.ok_or_else(|| Error::from("the workload is empty"))?;
     let begun = Instant::now();
     let all = (0..tables).map(|n| numbered_table(&engine, workload, n)).collect::<Result<Vec<_>>>()?;

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::report::Report;
-use crate::workload::{Kind, SEED, Workload};
+use crate::workload::{Kind, SEED, Scale, Workload};
 
 fn tiny(kind: Kind) -> Workload {
-    Workload { kind, divisor: 2_000, seed: SEED }
+    Workload { kind, scale: Scale::over(2_000), seed: SEED }
 }
 
 /// The report of what `measure` did, as JSON.
@@ -45,7 +45,7 @@ fn what_is_loaded_is_what_was_generated() {
 #[test]
 fn an_ingest_says_how_fast_and_how_much() {
     let dir = tempfile::tempdir().unwrap();
-    let workload = Workload { divisor: 100, ..tiny(Kind::Tsbs) };
+    let workload = Workload { scale: Scale::over(100), ..tiny(Kind::Tsbs) };
     let load = ingest::Load { seconds: 0, writers: 2, batch_rows: 100, ring_batches: 2 };
     let lines = lines(dir.path(), |report| ingest::run(workload, &dir.path().join("data"), load, report));
     assert!(value(&lines, "ingest/tsbs/rows") >= 200.0);

@@ -11,7 +11,7 @@ use driftline_storage::{
     ARRIVAL_COLUMN, Column, ColumnType, LABELS_OF_OPTION, Meaning, Role, TableId, TableSchema, embedded_time,
 };
 
-use super::{Kind, Random, SECOND, Workload, field, predictions, time_column, times, with_column};
+use super::{Kind, Random, SECOND, Scale, Workload, field, predictions, time_column, times, with_column};
 
 /// Seconds in a day.
 pub const DAY: i64 = 86_400 * SECOND;
@@ -37,7 +37,7 @@ pub struct Log {
 impl Log {
     /// Rows from `start` on, `spacing` nanoseconds apart; `batch_rows` in a batch.
     pub fn new(start: i64, spacing: i64, batch_rows: usize, seed: u64) -> Result<Self, ArrowError> {
-        let mut stream = Workload { kind: Kind::Predictions, divisor: 1, seed }.stream();
+        let mut stream = Workload { kind: Kind::Predictions, scale: Scale::FULL, seed }.stream();
         let mut ring = Vec::with_capacity(RING_BATCHES);
         while ring.len() < RING_BATCHES
             && let Some(batch) = stream.next_batch(batch_rows)?

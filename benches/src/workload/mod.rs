@@ -46,16 +46,44 @@ pub enum Kind {
 pub struct Workload {
     /// Which.
     pub kind: Kind,
-    /// The full size is divided by this.
-    pub divisor: u64,
+    /// How much of it.
+    pub scale: Scale,
     /// What all random numbers come from.
     pub seed: u64,
+}
+
+/// A size as a part or a multiple of the full one: hosts and devices, not their reports; predictions, not their days.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    times: u64,
+    over: u64,
 }
 
 /// Rows in the order in which they would arrive.
 pub trait Rows: Send {
     /// The next rows, `rows_max` but at the end; tags are dictionaries. None after the last.
     fn next_batch(&mut self, rows_max: usize) -> Result<Option<RecordBatch>, ArrowError>;
+}
+
+impl Scale {
+    /// The full size.
+    pub const FULL: Self = Self { times: 1, over: 1 };
+
+    /// The full size divided by `divisor`, which is not 0.
+    pub const fn over(divisor: u64) -> Self {
+        Self { times: 1, over: divisor }
+    }
+
+    /// As much as has about `rows` rows of this kind.
+    pub fn with_rows(kind: Kind, rows: u64) -> Self {
+        let full = Workload { kind, scale: Self::FULL, seed: SEED }.row_count();
+        Self { times: rows, over: full }
+    }
+
+    /// So many of a thing of which there are `full` at full size; at least one.
+    fn of(self, full: u64) -> u64 {
+        (full * self.times / self.over).max(1)
+    }
 }
 
 impl Workload {
@@ -81,9 +109,9 @@ impl Workload {
     /// All its rows.
     pub fn row_count(&self) -> u64 {
         match self.kind {
-            Kind::Tsbs => tsbs::hosts(self.divisor) * tsbs::STEPS,
-            Kind::Predictions => predictions::rows(self.divisor),
-            Kind::Series => series::devices(self.divisor) * series::HOURS,
+            Kind::Tsbs => tsbs::hosts(self.scale) * tsbs::STEPS,
+            Kind::Predictions => predictions::rows(self.scale),
+            Kind::Series => series::devices(self.scale) * series::HOURS,
         }
     }
 
@@ -95,7 +123,7 @@ impl Workload {
     /// All rows in order of time.
     pub fn stream(&self) -> Box<dyn Rows> {
         match self.kind {
-            Kind::Tsbs => Box::new(tsbs::Stream::new(self.seed, 0..tsbs::hosts(self.divisor))),
+            Kind::Tsbs => Box::new(tsbs::Stream::new(self.seed, 0..tsbs::hosts(self.scale))),
             Kind::Predictions => Box::new(predictions::Stream::new(*self, 0, 1)),
             Kind::Series => Box::new(series::Stream::new(*self)),
         }
@@ -103,7 +131,7 @@ impl Workload {
 
     /// The same rows dealt to several writers: TSBS by host, predictions by batch. Series have one writer only.
     pub fn writer_streams(&self, writers: u64) -> Vec<Box<dyn Rows>> {
-        let hosts = tsbs::hosts(self.divisor);
+        let hosts = tsbs::hosts(self.scale);
         let share = |w: u64| hosts * w / writers..hosts * (w + 1) / writers;
         match self.kind {
             Kind::Tsbs => (0..writers)
@@ -121,8 +149,8 @@ impl Workload {
     pub fn moved(&self, batch: &RecordBatch, rounds: u64, ring_rows: u64) -> Result<RecordBatch, ArrowError> {
         let rows = rounds * ring_rows;
         match self.kind {
-            Kind::Tsbs => tsbs::moved(batch, rows / tsbs::hosts(self.divisor).max(1)),
-            Kind::Predictions => predictions::moved(batch, rows, predictions::spacing(self.divisor)),
+            Kind::Tsbs => tsbs::moved(batch, rows / tsbs::hosts(self.scale).max(1)),
+            Kind::Predictions => predictions::moved(batch, rows, predictions::spacing(self.scale)),
             Kind::Series => Err(ArrowError::InvalidArgumentError("series are written once".into())),
         }
     }

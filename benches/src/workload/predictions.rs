@@ -8,7 +8,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use driftline_storage::{Column, ColumnType, Meaning, Role};
 
 use super::{
-    Random, Rows, SECOND, START, Workload, arrow_schema, field, later, tag, tags, time_column, times,
+    Random, Rows, SECOND, START, Scale, Workload, arrow_schema, field, later, tag, tags, time_column, times,
     with_column,
 };
 
@@ -32,13 +32,13 @@ const STATUS_WEIGHTS: [f64; 3] = [0.985, 0.01, 0.005];
 /// The column of the id.
 const ID: usize = 3;
 
-pub(super) fn rows(divisor: u64) -> u64 {
-    (ROWS / divisor).max(1)
+pub(super) fn rows(scale: Scale) -> u64 {
+    scale.of(ROWS)
 }
 
 /// Nanoseconds between the even places of two rows.
-pub(super) fn spacing(divisor: u64) -> i64 {
-    SPAN / rows(divisor) as i64
+pub(super) fn spacing(scale: Scale) -> i64 {
+    SPAN / rows(scale) as i64
 }
 
 pub(super) fn columns() -> Vec<Column> {
@@ -111,7 +111,7 @@ impl Stream {
 
 impl Rows for Stream {
     fn next_batch(&mut self, rows_max: usize) -> Result<Option<RecordBatch>, ArrowError> {
-        let (total, seed) = (rows(self.workload.divisor), self.workload.seed);
+        let (total, seed) = (rows(self.workload.scale), self.workload.seed);
         let mut drawn = Drawn::default();
         while self.next_row < total && drawn.times.len() < rows_max {
             let row = self.take_row();

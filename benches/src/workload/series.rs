@@ -6,7 +6,9 @@ use arrow_array::{Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, SchemaRef};
 use driftline_storage::{Column, ColumnType};
 
-use super::{Random, Rows, SECOND, START, Workload, arrow_schema, field, tag, tags, time_column, times};
+use super::{
+    Random, Rows, SECOND, START, Scale, Workload, arrow_schema, field, tag, tags, time_column, times,
+};
 
 /// Devices at full size.
 const DEVICES: u64 = 1_000_000;
@@ -15,8 +17,8 @@ pub(super) const HOURS: u64 = 24;
 /// Sites that the devices stand at.
 const SITES: u64 = 1_000;
 
-pub(super) fn devices(divisor: u64) -> u64 {
-    (DEVICES / divisor).max(1)
+pub(super) fn devices(scale: Scale) -> u64 {
+    scale.of(DEVICES)
 }
 
 pub(super) fn columns() -> Vec<Column> {
@@ -45,7 +47,7 @@ impl Stream {
         Self {
             schema: arrow_schema(&columns()),
             seed: workload.seed,
-            devices: devices(workload.divisor),
+            devices: devices(workload.scale),
             sites: Arc::new(sites),
             next_row: 0,
         }

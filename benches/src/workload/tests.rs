@@ -5,7 +5,7 @@ use super::*;
 use crate::check::Check;
 
 fn small(kind: Kind) -> Workload {
-    Workload { kind, divisor: 1_000, seed: SEED }
+    Workload { kind, scale: Scale::over(1_000), seed: SEED }
 }
 
 fn batches(mut rows: Box<dyn Rows>, rows_max: usize) -> Vec<RecordBatch> {
@@ -126,7 +126,7 @@ fn walks_stay_in_their_range_and_move() {
 
 #[test]
 fn the_last_quarter_of_the_predictions_drifts() {
-    let workload = Workload { divisor: 100, ..small(Kind::Predictions) };
+    let workload = Workload { scale: Scale::over(100), ..small(Kind::Predictions) };
     let batch = workload.stream().next_batch(usize::MAX >> 1).unwrap().unwrap();
     let credit = batch.column_by_name("credit").unwrap().as_primitive::<Int64Type>().values();
     let mean = |values: &[i64]| values.iter().sum::<i64>() as f64 / values.len() as f64;
@@ -146,7 +146,7 @@ fn a_later_round_has_later_times_and_new_ids() {
     let moved = workload.moved(&batch, 2, 100).unwrap();
     assert_eq!(moved.column_by_name("id").unwrap().as_string::<i32>().value(3), "p203");
     let time = |b: &RecordBatch| b.column(0).as_primitive::<TimestampNanosecondType>().value(0);
-    assert_eq!(time(&moved) - time(&batch), 200 * predictions::spacing(1_000));
+    assert_eq!(time(&moved) - time(&batch), 200 * predictions::spacing(Scale::over(1_000)));
     assert_eq!(moved.column(4), batch.column(4));
 }
 

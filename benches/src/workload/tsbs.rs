@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, SchemaRef};
 use driftline_storage::{Column, ColumnType};
 
-use super::{Random, Rows, SECOND, START, arrow_schema, field, later, tag, tags, time_column, times};
+use super::{Random, Rows, SECOND, START, Scale, arrow_schema, field, later, tag, tags, time_column, times};
 
 /// Hosts at full size.
 const HOSTS: u64 = 4_000;
@@ -59,8 +59,8 @@ const SERVICES: u64 = 20;
 const VERSIONS: u64 = 2;
 const ENVIRONMENTS: [&str; 3] = ["production", "staging", "test"];
 
-pub(super) fn hosts(divisor: u64) -> u64 {
-    (HOSTS / divisor).max(1)
+pub(super) fn hosts(scale: Scale) -> u64 {
+    scale.of(HOSTS)
 }
 
 pub(super) fn columns() -> Vec<Column> {

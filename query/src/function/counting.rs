@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{ArrowDictionaryKeyType, ArrowNativeType, DataType, UInt32Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::error::DataFusionError;
-use driftline_storage::distribution::{Categorical, Distribution, Numeric};
+use driftline_storage::distribution::{Categorical, Distribution, Lattice, Numeric};
 
 /// Bytes a counted category takes beside its text, with its share of the tree.
 const BYTES_PER_CATEGORY: usize = 64;
@@ -25,6 +25,11 @@ impl Counter {
     /// Of numbers.
     pub(crate) fn numeric() -> Self {
         Self { counts: Distribution::Numeric(Numeric::new()), text_bytes: 0 }
+    }
+
+    /// Of numbers, on a lattice.
+    pub(crate) fn on(lattice: Lattice) -> Self {
+        Self { counts: Distribution::Numeric(Numeric::on(lattice)), text_bytes: 0 }
     }
 
     /// Of categories.

@@ -1,7 +1,7 @@
 //! The SQL face of the statistics: what each function takes and refuses, and how its state travels between
 //! partitions. The formulas are in [`crate::stats`]; `docs/functions.md` lists every function.
 
-mod aggregate;
+pub(crate) mod aggregate;
 mod argument;
 mod asof;
 mod counting;

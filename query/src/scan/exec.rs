@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::SchemaRef;
+use arrow::compute::BatchCoalescer;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -14,38 +13,30 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{
-    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput,
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput,
 };
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, StatisticsArgs,
 };
-use driftline_storage::{Column, Role, ScanPart, Snapshot, TableSchema, TimeRange};
+use driftline_storage::{ReadCounts, ScanPart, Snapshot, TableSchema, TimeRange};
 
-use super::{schema_of, time_filter};
-use crate::error::QueryError;
+use super::reader::Reader;
+use super::time_filter;
+use crate::limits::ROWS_OF_PARTITION_MIN;
 
+/// Rows of a batch, about.
+const BATCH_ROWS: usize = 8_192;
 /// How many batches a reader may be ahead of the query.
 const BATCHES_AHEAD_MAX: usize = 2;
 
-/// What a scan is asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Wanted {
-    /// The columns, in order.
-    pub(crate) columns: Vec<Column>,
-    /// The event times.
-    pub(crate) time: TimeRange,
-    /// A number of rows that is enough.
-    pub(crate) limit: Option<usize>,
-    /// Labels that had arrived by then, in nanoseconds since 1970; all where it is None.
-    pub(crate) as_of: Option<i64>,
-}
-
-/// Reads the parts of a table, dealt round to partitions. Each partition decodes on a blocking thread.
+/// Reads the parts of a table, dealt to partitions. Each partition decodes on a blocking thread.
 #[derive(Debug)]
 pub(crate) struct ScanExec {
     table: Arc<TableSchema>,
-    wanted: Wanted,
+    reader: Reader,
+    /// A number of rows that is enough.
+    limit: Option<usize>,
     partitions: Vec<Vec<ScanPart>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -56,25 +47,47 @@ impl ScanExec {
     pub(crate) fn new(
         snapshot: &Snapshot,
         table: &Arc<TableSchema>,
-        wanted: Wanted,
+        reader: Reader,
+        limit: Option<usize>,
         partitions: usize,
     ) -> crate::Result<Self> {
-        let parts = match time_filter::is_empty(wanted.time) {
-            true => Vec::new(),
-            false => snapshot.scan(table.id, wanted.time)?,
-        };
-        let partitions = deal(parts, partitions);
+        let time = reader.condition.time;
+        let is_empty =
+            time_filter::is_empty(time) || reader.series.as_ref().is_some_and(|series| series.is_empty());
+        let parts = if is_empty { Vec::new() } else { snapshot.scan(table.id, time)? };
+        let partitions = deal(parts, reader.share(), partitions);
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema_of(&wanted.columns)),
+            EquivalenceProperties::new(Arc::clone(&reader.schema)),
             Partitioning::UnknownPartitioning(partitions.len()),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { table: Arc::clone(table), wanted, partitions, properties: Arc::new(properties), metrics })
+        let (table, properties) = (Arc::clone(table), Arc::new(properties));
+        Ok(Self { table, reader, limit, partitions, properties, metrics })
     }
 
-    /// Rows, exact unless a part is cut by time or some of its rows may be replaced or deleted.
+    /// The table.
+    pub(crate) fn table(&self) -> &Arc<TableSchema> {
+        &self.table
+    }
+
+    /// How rows are read.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// What is read, by partition.
+    pub(crate) fn parts(&self) -> &[Vec<ScanPart>] {
+        &self.partitions
+    }
+
+    /// A number of rows that is enough.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        self.limit
+    }
+
+    /// Rows, exact unless a part is cut by a condition or some of its rows may be replaced or deleted.
     fn rows_of(&self, partition: Option<usize>) -> Precision<usize> {
         let parts = || {
             let wanted =
@@ -83,27 +96,33 @@ impl ScanExec {
         };
         let rows = parts().map(|part| part.rows()).fold(0_u64, u64::saturating_add);
         let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-        let is_whole = |part: &ScanPart| self.wanted.time.contains(part.time()) && part.is_clean();
-        match parts().all(is_whole) && self.wanted.limit.is_none() {
+        match parts().all(|part| self.reader.takes_all(part)) && self.limit.is_none() {
             true => Precision::Exact(rows),
-            false => Precision::Inexact(rows.min(self.wanted.limit.unwrap_or(usize::MAX))),
+            false => Precision::Inexact(rows.min(self.limit.unwrap_or(usize::MAX))),
         }
     }
 }
 
-/// Deals parts to partitions in turn; there is always one partition.
-fn deal(parts: Vec<ScanPart>, partitions: usize) -> Vec<Vec<ScanPart>> {
-    let mut dealt = vec![Vec::new(); partitions.min(parts.len()).max(1)];
-    let count = dealt.len();
-    for (at, part) in parts.into_iter().enumerate() {
-        dealt[at % count].push(part);
+/// Deals parts to partitions, each the next to the one that has fewest rows so far; there is always one partition, and no
+/// more than there are rows worth a thread, of which `share` is wanted.
+fn deal(parts: Vec<ScanPart>, share: f64, partitions: usize) -> Vec<Vec<ScanPart>> {
+    let rows: u64 = parts.iter().map(ScanPart::rows).fold(0, u64::saturating_add);
+    let worth = (rows as f64 * share) as u64 / ROWS_OF_PARTITION_MIN + 1;
+    let partitions = partitions.min(parts.len()).min(usize::try_from(worth).unwrap_or(usize::MAX)).max(1);
+    let mut dealt: Vec<(u64, Vec<ScanPart>)> = vec![(0, Vec::new()); partitions];
+    for part in parts {
+        if let Some((rows, dealt)) = dealt.iter_mut().min_by_key(|(rows, _)| *rows) {
+            *rows += part.rows();
+            dealt.push(part);
+        }
     }
-    dealt
+    dealt.into_iter().map(|(_, parts)| parts).collect()
 }
 
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns: Vec<&str> = self.wanted.columns.iter().map(|c| c.name.as_str()).collect();
+        let reader = &self.reader;
+        let columns: Vec<&str> = reader.columns.iter().map(|c| c.name.as_str()).collect();
         let parts: usize = self.partitions.iter().map(Vec::len).sum();
         write!(
             f,
@@ -111,13 +130,20 @@ impl DisplayAs for ScanExec {
             self.table.name,
             columns.join(", ")
         )?;
-        if self.wanted.time != TimeRange::ALL {
-            write!(f, ", time=[{}, {}]", self.wanted.time.min, self.wanted.time.max)?;
+        let time = reader.condition.time;
+        if time != TimeRange::ALL {
+            write!(f, ", time=[{}, {}]", time.min, time.max)?;
         }
-        if let Some(as_of) = self.wanted.as_of {
+        if let Some(series) = &reader.series {
+            write!(f, ", series={}", series.len())?;
+        }
+        if let Some(rows) = &reader.condition.rows {
+            write!(f, ", filter={rows}")?;
+        }
+        if let Some(as_of) = reader.as_of {
             write!(f, ", as_of={as_of}")?;
         }
-        self.wanted.limit.map_or(Ok(()), |limit| write!(f, ", limit={limit}"))
+        self.limit.map_or(Ok(()), |limit| write!(f, ", limit={limit}"))
     }
 }
 
@@ -168,73 +194,105 @@ impl ExecutionPlan for ScanExec {
                 self.partitions.len()
             );
         };
-        let mut reader = Reader {
+        let mut work = Work {
             parts: parts.clone(),
-            schema: self.schema(),
-            wanted: self.wanted.clone(),
-            counted: self.table.columns.iter().filter(|c| c.role == Role::Time).cloned().collect(),
-            metrics: BaselineMetrics::new(&self.metrics, partition),
+            reader: self.reader.clone(),
+            left: self.limit.unwrap_or(usize::MAX),
+            out: BatchCoalescer::new(self.schema(), BATCH_ROWS),
+            metrics: ScanMetrics::new(&self.metrics, partition),
         };
-        MetricBuilder::new(&self.metrics).counter("parts", partition).add(parts.len());
         let mut stream = RecordBatchReceiverStream::builder(self.schema(), BATCHES_AHEAD_MAX);
         let sender = stream.tx();
         // A blocking thread cannot be aborted: the refused send is its sign to stop.
-        stream.spawn_blocking(move || reader.run(|batch| sender.blocking_send(Ok(batch)).is_ok()));
+        stream.spawn_blocking(move || work.run(&|batch| sender.blocking_send(Ok(batch)).is_ok()));
         Ok(stream.build())
     }
 }
 
-/// Reads one partition.
-struct Reader {
-    parts: Vec<ScanPart>,
-    schema: SchemaRef,
-    wanted: Wanted,
-    /// What is read where no column is wanted and only the number of rows counts: time, which every row has.
-    counted: Vec<Column>,
-    metrics: BaselineMetrics,
+/// What is counted of reading.
+#[derive(Debug)]
+pub(crate) struct ScanMetrics {
+    pub(crate) baseline: BaselineMetrics,
+    pages_read: Count,
+    pages_skipped: Count,
 }
 
-impl Reader {
+impl ScanMetrics {
+    pub(crate) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let counter = |name: &'static str| MetricBuilder::new(metrics).counter(name, partition);
+        Self {
+            baseline: BaselineMetrics::new(metrics, partition),
+            pages_read: counter("pages_read"),
+            pages_skipped: counter("pages_skipped"),
+        }
+    }
+
+    pub(crate) fn add(&self, counts: ReadCounts) {
+        self.pages_read.add(usize::try_from(counts.pages_read).unwrap_or(usize::MAX));
+        self.pages_skipped.add(usize::try_from(counts.pages_skipped).unwrap_or(usize::MAX));
+    }
+}
+
+/// Reads one partition.
+struct Work {
+    parts: Vec<ScanPart>,
+    reader: Reader,
+    /// Rows that are still wanted.
+    left: usize,
+    /// Pages of which few rows are left become batches again.
+    out: BatchCoalescer,
+    metrics: ScanMetrics,
+}
+
+impl Work {
     /// Reads part after part until `send` refuses or there are enough rows.
-    fn run(&mut self, send: impl Fn(RecordBatch) -> bool) -> Result<()> {
-        let mut left = self.wanted.limit.unwrap_or(usize::MAX);
+    fn run(&mut self, send: &dyn Fn(RecordBatch) -> bool) -> Result<()> {
         for part in std::mem::take(&mut self.parts) {
-            for batch in self.read(&part)? {
-                let batch = batch.slice(0, batch.num_rows().min(left)).record_output(&self.metrics);
-                left -= batch.num_rows();
-                if !send(batch) || left == 0 {
-                    return Ok(());
-                }
+            if self.left == 0 || !self.read(&part, send)? {
+                break;
             }
         }
+        self.out.finish_buffered_batch()?;
+        self.send_completed(send);
         Ok(())
     }
 
-    fn read(&self, part: &ScanPart) -> Result<Vec<RecordBatch>> {
-        let timer = self.metrics.elapsed_compute().timer();
-        let is_whole = self.wanted.time.contains(part.time()) && part.is_clean();
-        let batches = match (self.wanted.columns.is_empty(), is_whole) {
-            (true, true) => vec![self.shaped(&[], usize::try_from(part.rows()).unwrap_or(usize::MAX))?],
-            _ => self.decode(part)?,
-        };
-        timer.done();
-        Ok(batches)
+    /// Whether more may be read.
+    fn read(&mut self, part: &ScanPart, send: &dyn Fn(RecordBatch) -> bool) -> Result<bool> {
+        if self.reader.columns.is_empty() && self.reader.takes_all(part) {
+            return self.take(self.counted(part.rows())?, send);
+        }
+        let mut counts = ReadCounts::default();
+        let reader = self.reader.clone();
+        let done = reader.read(part, None, &mut counts, &mut |piece| self.take(reader.batch(&piece)?, send));
+        self.metrics.add(counts);
+        done
     }
 
-    fn decode(&self, part: &ScanPart) -> Result<Vec<RecordBatch>> {
-        let columns = if self.wanted.columns.is_empty() { &self.counted } else { &self.wanted.columns };
-        let batches =
-            part.read_as_of(columns, self.wanted.time, self.wanted.as_of).map_err(QueryError::from)?;
-        let kept = self.wanted.columns.len();
-        batches
-            .iter()
-            .map(|b| self.shaped(b.columns().get(..kept).unwrap_or_default(), b.num_rows()))
-            .collect()
+    /// So many rows of no columns.
+    fn counted(&self, rows: u64) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(usize::try_from(rows).ok());
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.reader.schema), Vec::new(), &options)?)
     }
 
-    /// Columns under the schema that SQL sees.
-    fn shaped(&self, columns: &[ArrayRef], rows: usize) -> Result<RecordBatch> {
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns.to_vec(), &options)?)
+    /// Whether more is wanted.
+    fn take(&mut self, batch: RecordBatch, send: &dyn Fn(RecordBatch) -> bool) -> Result<bool> {
+        let batch = batch.slice(0, batch.num_rows().min(self.left));
+        self.left -= batch.num_rows();
+        // Batches of no columns are only counted, and large ones need no copy.
+        if self.reader.columns.is_empty() || (self.out.is_empty() && batch.num_rows() >= BATCH_ROWS / 2) {
+            return Ok(send(batch.record_output(&self.metrics.baseline)) && self.left > 0);
+        }
+        self.out.push_batch(batch)?;
+        Ok(self.send_completed(send) && self.left > 0)
+    }
+
+    fn send_completed(&mut self, send: &dyn Fn(RecordBatch) -> bool) -> bool {
+        while let Some(batch) = self.out.next_completed_batch() {
+            if !send(batch.record_output(&self.metrics.baseline)) {
+                return false;
+            }
+        }
+        true
     }
 }

@@ -1,8 +1,11 @@
 //! Reading tables: which rows a query needs ([`time_filter`]), and the plan node that reads them ([`exec`]).
 
+mod condition;
 mod exec;
+mod reader;
 mod sink;
 mod table;
+mod tags;
 mod time_filter;
 
 use std::collections::HashMap;
@@ -10,7 +13,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use driftline_storage::{Column, ColumnType};
+pub(crate) use exec::{ScanExec, ScanMetrics};
+pub(crate) use reader::Reader;
 pub(crate) use table::Table;
+pub(crate) use tags::{TagCache, Tags};
 
 /// The key under which Arrow notes the name of an extension type in the metadata of a field.
 const EXTENSION_NAME: &str = "ARROW:extension:name";

@@ -12,9 +12,11 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use driftline_storage::{Column, Snapshot, TableSchema};
 
-use super::exec::{ScanExec, Wanted};
+use super::condition::{Condition, is_done_by_scan};
+use super::exec::ScanExec;
+use super::reader::Reader;
+use super::schema_of;
 use super::sink::RowSink;
-use super::{schema_of, time_filter};
 use crate::catalog::CatalogView;
 use crate::error::QueryError;
 use crate::write::Ingest;
@@ -67,9 +69,9 @@ impl TableProvider for Table {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match time_filter::exact_range(filter) {
-            Some(_) => TableProviderFilterPushDown::Exact,
-            None => TableProviderFilterPushDown::Unsupported,
+        let support = |filter: &&Expr| match is_done_by_scan(filter) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(support).collect())
     }
@@ -81,10 +83,12 @@ impl TableProvider for Table {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (columns, time) = (self.projected(projection), time_filter::range_of(filters));
-        let wanted = Wanted { columns, time, limit, as_of: self.as_of };
+        let condition = Condition::of(state, &self.table, &self.schema, filters)?;
+        let (columns, cache) = (self.projected(projection), self.ingest.tags());
+        let directory = self.snapshot.directory();
+        let reader = Reader::new(directory, cache, &self.table, columns, condition, self.as_of)?;
         let partitions = state.config().target_partitions();
-        Ok(Arc::new(ScanExec::new(&self.snapshot, &self.table, wanted, partitions)?))
+        Ok(Arc::new(ScanExec::new(&self.snapshot, &self.table, reader, limit, partitions)?))
     }
 
     async fn insert_into(

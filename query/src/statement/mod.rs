@@ -15,6 +15,7 @@ mod parser;
 mod permit;
 mod resolve;
 mod run;
+mod set;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +47,8 @@ pub(crate) enum Statement {
     Alter(Box<alter::Alter>),
     /// `DROP MODEL | TABLE | BASELINE`.
     Drop(Drop),
+    /// `SET driftline.<name> = ..`.
+    Set(set::Set),
     /// `BACKUP`, `VERIFY`, `COMPACT`.
     Operate(Operation),
 }

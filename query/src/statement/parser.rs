@@ -4,7 +4,7 @@ use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as SqlStateme
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::{Create, CreateBaseline, Drop, Kind, Operation, Statement, alter, column, erase, option};
+use super::{Create, CreateBaseline, Drop, Kind, Operation, Statement, alter, column, erase, option, set};
 use crate::error::{QueryError, Result};
 use crate::limits::RECURSION_MAX;
 
@@ -68,6 +68,9 @@ impl<'a> Parser<'a> {
             if self.eat(&["ALTER", word]) {
                 return alter::parse(self, kind);
             }
+        }
+        if self.eat(&["SET", "DRIFTLINE"]) {
+            return set::parse(self).map(Statement::Set);
         }
         if let Some(operation) = self.operation()? {
             return Ok(Statement::Operate(operation));

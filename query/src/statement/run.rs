@@ -9,6 +9,7 @@ use crate::error::Result;
 pub(crate) async fn run(database: &Database, statement: &Statement, access: Access) -> Result<u64> {
     match statement.clone() {
         Statement::Sql(_) | Statement::Operate(_) => return Ok(0),
+        Statement::Set(set) => set.apply(&mut database.settings().write(), access)?,
         Statement::CreateBaseline(statement) => return baseline::create(database, &statement, access).await,
         Statement::CreateModel(statement) => {
             database.blocking(move |ingest| create::model(ingest, &statement)).await?;

@@ -20,6 +20,7 @@ mod schema;
 mod series;
 mod slt;
 mod statement;
+mod summaries;
 mod support;
 mod system;
 mod write;

@@ -106,6 +106,7 @@ impl ExactSum {
             *mine = mine.wrapping_add(*theirs);
         }
         self.settle();
+        self.hold();
     }
 
     /// Takes away another sum.
@@ -117,6 +118,19 @@ impl ExactSum {
             *mine = mine.wrapping_sub(*theirs);
         }
         self.settle();
+        self.hold();
+    }
+
+    /// Keeps a settled sum within what is written down: sums of real doubles are far from there, those of damaged counts
+    /// added up again and again are not.
+    fn hold(&mut self) {
+        let [rest @ .., top, last] = self.limbs.as_mut_slice() else { return };
+        let fits = matches!((*last, *top), (0, 0)) || (*last == -1 && *top == i64::from(u32::MAX));
+        if !fits {
+            let negative = *last < 0;
+            rest.fill(if negative { 0 } else { i64::from(u32::MAX) });
+            (*top, *last) = if negative { (i64::from(u32::MAX), -1) } else { (0, 0) };
+        }
     }
 
     /// Carries over, so that every limb but the last is within 0..2^32; the last has the sign.

@@ -110,6 +110,7 @@ limits! {
     ALTER_FLUSHES_MAX, "flushes", "of deletes, before a change of the columns they look at gives up";
     CHANGES_MAX, "changes", "changes in one write batch";
     PATCH_BLOCK_BYTES_MAX, "bytes", "one block of a patch file";
+    SERIES_SOUGHT_MAX, "series", "that a read looks up one by one in the cells of an interval";
     LABEL_RANGE_ENTRIES_MAX, "labels", "one range of a block of labels";
     LABEL_CLASSES_MAX, "labels", "of one model that are told apart where they are counted; predictions likewise";
     LABEL_CLASS_BYTES_MAX, "bytes", "a label that is told apart from others where labels are counted";

@@ -5,19 +5,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampNanosecondType};
-use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions, new_null_array,
+};
 use arrow_schema::Schema;
 use arrow_select::concat::{concat, concat_batches};
-use arrow_select::filter::filter_record_batch;
+use arrow_select::filter::{filter_record_batch, prep_null_mask_filter};
 use roaring::RoaringBitmap;
 
 use crate::error::{Result, StorageError};
 use crate::label::Laid;
 use crate::limits::{PAGE_ROWS_MAX, ROW_GROUP_ROWS_MAX};
 use crate::overlay::{Supersede, Tombstone};
+use crate::read::{Piece, Run, Want};
 use crate::rows::Rows;
 use crate::schema::{Column, ColumnType, Role, SeriesId, TableSchema};
-use crate::segment::TimeRange;
+use crate::segment::{Over, TimeRange};
 use crate::series::SeriesRegistry;
 
 /// Rows written together, with the schema they had then.
@@ -111,6 +114,52 @@ impl Chunk {
         Ok((kept.num_rows() > 0).then_some(kept))
     }
 
+    /// The rows of it that are wanted; none where its times and series tell that there are none.
+    pub(crate) fn pick(&self, want: &Want<'_>, over: Over<'_>) -> Result<Option<Piece>> {
+        let times = times(&self.schema, &self.rows)?;
+        let is_hidden = |row: usize| over.hidden.is_some_and(|hidden| hidden.contains(row as u32));
+        let is_wanted = |series: SeriesId| want.series.is_none_or(|wanted| wanted.contains(series));
+        let is_picked = |(row, time): (usize, &i64)| {
+            want.time.min <= *time
+                && *time <= want.time.max
+                && is_wanted(self.rows.series[row])
+                && !is_hidden(row)
+        };
+        let keep: BooleanArray = times.iter().enumerate().map(|row| Some(is_picked(row))).collect();
+        if keep.true_count() == 0 {
+            return Ok(None);
+        }
+        let mut piece = Piece { rows: self.wanted(want.columns, over.labels)?, runs: self.runs() };
+        if keep.true_count() < self.rows.len() {
+            piece = piece.filtered(&keep)?;
+        }
+        let Some(filter) = want.filter else { return Ok(Some(piece)) };
+        let judged = Piece { rows: self.wanted(filter.columns, over.filter_labels)?, runs: self.runs() };
+        let met = (filter.keep)(&judged.filtered(&keep)?)?;
+        let met = if met.null_count() > 0 { prep_null_mask_filter(&met) } else { met };
+        piece.filtered(&met).map(Some)
+    }
+
+    fn wanted(&self, columns: &[Column], labels: &[Option<Laid>]) -> Result<RecordBatch> {
+        let array = |(at, column): (usize, &Column)| {
+            let stored = stored(&self.schema, &self.rows, column);
+            labels
+                .get(at)
+                .and_then(Option::as_ref)
+                .map_or(Ok(stored.clone()), |labels| labels.over(&stored, 0))
+        };
+        let arrays = columns.iter().enumerate().map(array).collect::<Result<Vec<_>>>()?;
+        let fields: Vec<_> = columns.iter().map(Column::arrow).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows.len()));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+            .map_err(|e| StorageError::Invalid(e.to_string()))
+    }
+
+    fn runs(&self) -> Vec<Run> {
+        let runs = self.rows.series.chunk_by(|a, b| a == b);
+        runs.map(|run| Run { series: run[0], rows: run.len(), interval: None }).collect()
+    }
+
     fn project(
         &self,
         columns: &[Column],
@@ -131,7 +180,10 @@ impl Chunk {
 }
 
 /// A tag column, resolved in pieces that one array of texts can hold.
-fn tags(registry: &SeriesRegistry, column: &Column, series: &[SeriesId]) -> Result<ArrayRef> {
+pub(crate) fn tags(registry: &SeriesRegistry, column: &Column, series: &[SeriesId]) -> Result<ArrayRef> {
+    if series.is_empty() {
+        return Ok(new_null_array(&column.ty.arrow(), 0));
+    }
     let pieces: Vec<_> =
         series.chunks(ROW_GROUP_ROWS_MAX).map(|piece| registry.tag_column(column.id, piece)).collect();
     let pieces: Vec<&dyn Array> = pieces.iter().map(|piece| piece as &dyn Array).collect();

@@ -18,6 +18,7 @@ use roaring::RoaringBitmap;
 use super::index::{Chunk, Columns, RowGroup, StoredColumn};
 use super::last::{EncodedLast, LastRows};
 use super::source::Source;
+use super::value_range::ValueRange;
 use super::{SegmentReader, TimeRange};
 use crate::encoding::ChunkDecoder;
 use crate::error::{Result, StorageError};
@@ -132,8 +133,7 @@ impl<'a> GroupScan<'a> {
 
     /// Reads the times only of a page that the range cuts.
     fn select(&mut self, page: usize, time: TimeRange) -> Result<Selection> {
-        let range =
-            self.chunk(self.stored.time)?.pages.get(page).and_then(|p| p.range).and_then(|r| r.time());
+        let range = self.time_of(page)?;
         if range.is_some_and(|range| time.contains(range)) {
             return Ok(Selection::All);
         }
@@ -167,6 +167,38 @@ impl<'a> GroupScan<'a> {
             .map_err(|e| StorageError::Invalid(format!("{}: {e}", self.source.path())))
     }
 
+    /// The columns of the output.
+    pub(super) fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    /// All rows of a page, column by column; its times where they are known already.
+    pub(super) fn arrays(&mut self, page: usize, times: Option<&ArrayRef>) -> Result<Vec<ArrayRef>> {
+        let wanted = self.wanted.clone().into_iter().enumerate();
+        let mut arrays = Vec::with_capacity(self.wanted.len());
+        for (at, wanted) in wanted {
+            let array = self.array(wanted, page, times)?;
+            arrays.push(self.label(at, array, page)?);
+        }
+        Ok(arrays)
+    }
+
+    /// The times of all rows of a page.
+    pub(super) fn times(&mut self, page: usize) -> Result<ArrayRef> {
+        self.decode(self.stored.time, page)
+    }
+
+    /// The least and the greatest time of a page.
+    pub(super) fn time_of(&self, page: usize) -> Result<Option<TimeRange>> {
+        Ok(self.chunk(self.stored.time)?.pages.get(page).and_then(|p| p.range).and_then(|r| r.time()))
+    }
+
+    /// The least and the greatest value of a column in a page, where that is kept.
+    pub(super) fn range_of(&self, page: usize, column: ColumnId) -> Option<ValueRange> {
+        let at = self.stored.list.iter().position(|stored| stored.id == column)?;
+        self.chunks.get(at)?.pages.get(page)?.range
+    }
+
     fn array(&mut self, wanted: Wanted, page: usize, times: Option<&ArrayRef>) -> Result<ArrayRef> {
         match (wanted, times) {
             (Wanted::Tag(column), _) => self.tag(column, page),
@@ -178,7 +210,7 @@ impl<'a> GroupScan<'a> {
     }
 
     /// The place of a page's first row in the segment, which has fewer rows than a u32 can count.
-    fn first_row(&self, page: usize) -> u32 {
+    pub(super) fn first_row(&self, page: usize) -> u32 {
         let before: usize = self.group.page_rows.iter().take(page).sum();
         (self.group.info.first_row + before as u64) as u32
     }
@@ -246,7 +278,8 @@ impl<'a> GroupScan<'a> {
         self.chunks.get(column).ok_or_else(|| self.missing())
     }
 
-    fn rows(&self, page: usize) -> Result<usize> {
+    /// Rows of a page.
+    pub(super) fn rows(&self, page: usize) -> Result<usize> {
         self.group.page_rows.get(page).copied().ok_or_else(|| self.missing())
     }
 

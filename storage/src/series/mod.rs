@@ -120,6 +120,11 @@ impl SeriesRegistry {
         self.sets.read().count(table)
     }
 
+    /// The series defined for a table, rising. Looks through all of them.
+    pub(crate) fn of_table(&self, table: TableId) -> Vec<SeriesId> {
+        self.sets.read().of_table(table)
+    }
+
     /// Bytes it holds.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.sets.read().memory_bytes() + self.marks.read().memory_bytes()

@@ -68,6 +68,13 @@ impl Sets {
         self.shapes.get((id as usize).checked_sub(1)?)
     }
 
+    /// The series of a table, rising.
+    pub(super) fn of_table(&self, table: TableId) -> Vec<SeriesId> {
+        let is_of_table = |entry: &Entry| self.shape(entry.shape).is_some_and(|shape| shape.table == table);
+        let known = self.entries.iter().zip(0..).filter(|(entry, _)| is_of_table(entry));
+        known.map(|(_, series)| series).collect()
+    }
+
     /// The number of a shape, where it has one.
     pub(super) fn find_shape(&self, shape: &Shape) -> Option<ShapeId> {
         self.shape_ids.get(shape).copied()

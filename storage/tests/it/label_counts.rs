@@ -77,7 +77,7 @@ impl Log {
     fn label(&mut self, count: u64, texts: u64) {
         let first = self.arrival;
         let rows: Vec<u64> = (0..count).map(|at| mix(self.seed ^ at ^ first as u64) % ROWS).collect();
-        let said = |row: &u64| (mix(*row ^ first as u64) % 5 > 0).then_some(*row);
+        let said = |row: &u64| (!mix(*row ^ first as u64).is_multiple_of(5)).then_some(*row);
         let truth = rows.iter().map(|row| said(row).map(|row| mix(row ^ 7).is_multiple_of(3)));
         let text = rows.iter().map(|row| said(row).map(|row| format!("t{}", mix(row ^ 8) % texts)));
         let arrivals: Vec<i64> = (0..count as i64).map(|at| first + at).collect();

@@ -1,12 +1,12 @@
 //! `distribution(x)` and `merge_distributions(d)`.
 
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Accumulator;
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::scalar::ScalarValue;
-use driftline_storage::distribution::Distribution;
+use driftline_storage::distribution::{Distribution, Lattice};
 
 use super::{Column, Definition};
 use crate::function::counting::{Counter, size_of_distribution};
@@ -37,17 +37,40 @@ fn count(args: &AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         Some(field) => Counter::for_type(field.data_type()),
         None => Counter::numeric(),
     };
-    Ok(Box::new(Count { counter }))
+    Ok(Box::new(Count { counter, only: None }))
+}
+
+/// What counts numbers on a lattice, as `distribution` does otherwise.
+pub(crate) fn counting_on(lattice: Lattice) -> Box<dyn Accumulator> {
+    Box::new(Count { counter: Counter::on(lattice), only: None })
 }
 
 /// Counts values. Of no rows it is a DISTRIBUTION of nothing, as `count` is 0.
 #[derive(Debug)]
 struct Count {
     counter: Counter,
+    /// All that has come so far, while that is one state: many groups come from one cell, and need not be decoded.
+    only: Option<Vec<u8>>,
+}
+
+impl Count {
+    /// Takes up what was put aside.
+    fn settle(&mut self) -> Result<()> {
+        match self.only.take() {
+            Some(bytes) => self.counter.merge(&decode("distribution", &bytes)?),
+            None => Ok(()),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let counts = self.counter.distribution();
+        self.only.is_none() && counts.count() == 0 && counts.null_count() == 0
+    }
 }
 
 impl Accumulator for Count {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.settle()?;
         match values {
             [values, ..] => self.counter.add(values.as_ref()),
             [] => Ok(()),
@@ -55,10 +78,19 @@ impl Accumulator for Count {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let one = states.first().map(|states| states.as_binary::<i32>()).filter(|states| states.len() == 1);
+        if let Some(one) = one.filter(|one| one.is_valid(0) && self.is_empty()) {
+            self.only = Some(one.value(0).to_vec());
+            return Ok(());
+        }
+        self.settle()?;
         each("distribution", states, |other| self.counter.merge(&other))
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
+        if let Some(only) = &self.only {
+            return Ok(ScalarValue::Binary(Some(only.clone())));
+        }
         Ok(ScalarValue::Binary(Some(self.counter.distribution().encode())))
     }
 
@@ -67,7 +99,7 @@ impl Accumulator for Count {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.counter.size()
+        size_of_val(self) + self.counter.size() + self.only.as_ref().map_or(0, Vec::capacity)
     }
 }
 

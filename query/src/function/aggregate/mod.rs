@@ -8,6 +8,7 @@ mod percentile;
 mod quality;
 mod two_samples;
 
+pub(crate) use self::distribution::counting_on;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 

@@ -16,6 +16,7 @@ mod tests;
 pub(super) use builder::SummaryBuilder;
 pub(super) use count::{GroupSummaries, count_group};
 pub(super) use plan::Plan;
+pub use read::CellSummaries;
 pub(crate) use read::EncodedSummaries;
 pub(super) use section::{Head, PREFIX_BYTES, SUMMARIES};
 

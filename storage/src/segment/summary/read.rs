@@ -24,6 +24,25 @@ impl SegmentReader {
         Ok(Some(Summaries { lattice: encoded.lattice(), units: units.collect::<Result<_>>()? }))
     }
 
+    /// On what the numbers of a column are counted in this segment; none where they are not, or are categories.
+    ///
+    /// # Errors
+    /// Damage, with file and offset.
+    pub fn lattice(&self, column: ColumnId) -> Result<Option<Lattice>> {
+        let Some(column) = self.summary_head()?.and_then(|head| head.column(column)) else { return Ok(None) };
+        Ok(if let StoredKind::Numbers(lattice) = column.kind { Some(lattice) } else { None })
+    }
+
+    /// The distributions of a column's cells as bytes, each as [`Distribution::encode`] writes it; none where
+    /// [`Self::summaries`] has none.
+    ///
+    /// # Errors
+    /// Damage, with file and offset.
+    pub fn cell_summaries(&self, column: ColumnId) -> Result<Option<CellSummaries>> {
+        let Some(encoded) = self.encoded_summaries(column)? else { return Ok(None) };
+        Ok(Some(CellSummaries { cells: encoded.head.cells.clone(), piece: encoded.piece }))
+    }
+
     /// The same, not decoded yet: of many cells that are wanted one by one.
     pub(crate) fn encoded_summaries(&self, column: ColumnId) -> Result<Option<EncodedSummaries<'_>>> {
         let Some(head) = self.summary_head()? else { return Ok(None) };
@@ -68,6 +87,22 @@ impl SegmentReader {
         let plain = unsqueeze(&stored, column.plain_bytes).map_err(&malformed)?;
         let units = self.summary_head()?.map_or(0, Head::units);
         Piece::decode(&plain, units).map_err(&malformed)
+    }
+}
+
+/// The distributions of one column by cell, encoded.
+#[derive(Clone, Debug)]
+pub struct CellSummaries {
+    /// Cells that have one, by their places, rising.
+    cells: Vec<u32>,
+    piece: Piece,
+}
+
+impl CellSummaries {
+    /// That of a cell; none where it has none, as small cells.
+    pub fn get(&self, cell: usize) -> Option<&[u8]> {
+        let cell = u32::try_from(cell).ok()?;
+        self.piece.get(self.cells.binary_search(&cell).ok()?)
     }
 }
 

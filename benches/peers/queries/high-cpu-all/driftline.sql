@@ -1,0 +1,3 @@
+SELECT *
+FROM tsbs
+WHERE usage_user > 90 AND time >= '{start}' AND time < '{end}'

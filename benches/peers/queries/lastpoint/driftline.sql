@@ -1,0 +1,3 @@
+SELECT DISTINCT ON (hostname) *
+FROM tsbs
+ORDER BY hostname, time DESC

@@ -1,0 +1,3 @@
+SELECT *
+FROM bench.predictions
+WHERE id = '{id}'

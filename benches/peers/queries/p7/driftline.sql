@@ -1,0 +1,3 @@
+SELECT *
+FROM predictions
+WHERE id = '{id}'

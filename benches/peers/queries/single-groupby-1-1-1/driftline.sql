@@ -1,0 +1,6 @@
+SELECT date_bin(INTERVAL '1 minute', time) AS minute,
+       max(usage_user) AS usage_user
+FROM tsbs
+WHERE hostname IN ({hosts}) AND time >= '{start}' AND time < '{end}'
+GROUP BY 1
+ORDER BY 1

@@ -1,0 +1,20 @@
+CREATE MODEL predictions (
+    time TIMESTAMP TIME,
+    model TEXT TAG,
+    version TEXT TAG,
+    id TEXT KEY,
+    amount DOUBLE FEATURE,
+    age BIGINT FEATURE,
+    tenure BIGINT FEATURE,
+    credit BIGINT FEATURE,
+    velocity BIGINT FEATURE,
+    distance DOUBLE FEATURE,
+    ratio DOUBLE FEATURE,
+    embedding_norm DOUBLE FEATURE,
+    country TEXT FEATURE CATEGORICAL,
+    device TEXT FEATURE CATEGORICAL,
+    score DOUBLE SCORE,
+    latency_ms DOUBLE LATENCY,
+    status TEXT ERROR,
+    label TEXT LABEL
+);

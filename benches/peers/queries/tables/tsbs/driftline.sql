@@ -1,0 +1,23 @@
+CREATE TABLE tsbs (
+    time TIMESTAMP TIME,
+    hostname TEXT TAG,
+    region TEXT TAG,
+    datacenter TEXT TAG,
+    rack TEXT TAG,
+    os TEXT TAG,
+    arch TEXT TAG,
+    team TEXT TAG,
+    service TEXT TAG,
+    service_version TEXT TAG,
+    service_environment TEXT TAG,
+    usage_user BIGINT,
+    usage_system BIGINT,
+    usage_idle BIGINT,
+    usage_nice BIGINT,
+    usage_iowait BIGINT,
+    usage_irq BIGINT,
+    usage_softirq BIGINT,
+    usage_steal BIGINT,
+    usage_guest BIGINT,
+    usage_guest_nice BIGINT
+);

@@ -1,0 +1,143 @@
+//! One aggregate over all groups of a partition.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::compute::filter;
+use datafusion::error::Result;
+use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::scalar::ScalarValue;
+use driftline_storage::distribution::Lattice;
+
+use super::exec::Aggregate;
+use crate::function::aggregate::counting_on;
+
+/// Rows that lie side by side and are of one group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) group: usize,
+    pub(super) rows: Range<usize>,
+}
+
+/// The state of an aggregate, group by group.
+pub(super) enum Fold {
+    /// All groups in one.
+    Together(Box<dyn GroupsAccumulator>),
+    /// One for each group, of an aggregate that knows no better.
+    Apart(Make, Vec<Box<dyn Accumulator>>),
+}
+
+/// How the accumulator of one group is made.
+pub(super) enum Make {
+    Function(Arc<AggregateFunctionExpr>),
+    /// `distribution` on the lattice of what segments have summed up: then rows and summaries are counted alike.
+    CountingOn(Lattice),
+}
+
+impl Make {
+    fn make(&self) -> Result<Box<dyn Accumulator>> {
+        match self {
+            Self::Function(function) => function.create_accumulator(),
+            Self::CountingOn(lattice) => Ok(counting_on(*lattice)),
+        }
+    }
+}
+
+impl Fold {
+    /// Of one group only, `is_one`, it is as DataFusion does that: NaNs are compared otherwise where there are many.
+    pub(super) fn new(aggregate: &Aggregate, is_one: bool) -> Result<Self> {
+        let function = &aggregate.function;
+        if let Some(lattice) = aggregate.lattice {
+            return Ok(Self::Apart(Make::CountingOn(lattice), Vec::new()));
+        }
+        Ok(match function.groups_accumulator_supported() && !is_one {
+            true => Self::Together(function.create_groups_accumulator()?),
+            false => Self::Apart(Make::Function(Arc::clone(function)), Vec::new()),
+        })
+    }
+
+    /// Adds rows: `groups` has the group of each, `spans` the same side by side; `kept` is where a FILTER is true.
+    pub(super) fn update(
+        &mut self,
+        values: &[ArrayRef],
+        groups: &[usize],
+        spans: &[Span],
+        kept: Option<&BooleanArray>,
+        total: usize,
+    ) -> Result<()> {
+        self.grow(total)?;
+        match self {
+            Self::Together(all) => all.update_batch(values, groups, kept, total),
+            Self::Apart(_, apart) => {
+                for span in spans {
+                    let Some(one) = apart.get_mut(span.group) else { continue };
+                    let of_span = values.iter().map(|values| cut(values, &span.rows, kept));
+                    one.update_batch(&of_span.collect::<Result<Vec<_>>>()?)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds states: a row each, of the group at the same place in `groups`.
+    pub(super) fn merge(&mut self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
+        self.grow(total)?;
+        match self {
+            Self::Together(all) => all.merge_batch(states, groups, total),
+            Self::Apart(_, apart) => {
+                for (at, group) in groups.iter().enumerate() {
+                    let Some(one) = apart.get_mut(*group) else { continue };
+                    let row: Vec<ArrayRef> = states.iter().map(|states| states.slice(at, 1)).collect();
+                    one.merge_batch(&row)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The states of all `total` groups, which leaves none. Rows have come to each, or it is the only one.
+    pub(super) fn states(&mut self, total: usize) -> Result<Vec<ArrayRef>> {
+        self.grow(total)?;
+        match self {
+            Self::Together(all) => all.state(EmitTo::All),
+            Self::Apart(_, apart) => {
+                let rows = std::mem::take(apart);
+                let rows = rows.into_iter().map(|mut one| one.state()).collect::<Result<Vec<_>>>()?;
+                let columns = rows.first().map_or(0, Vec::len);
+                let column = |at: usize| {
+                    let values: Vec<ScalarValue> =
+                        rows.iter().filter_map(|row| row.get(at).cloned()).collect();
+                    ScalarValue::iter_to_array(values)
+                };
+                (0..columns).map(column).collect()
+            }
+        }
+    }
+
+    /// Bytes it holds.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Together(all) => all.size(),
+            Self::Apart(_, apart) => apart.iter().map(|one| one.size()).sum(),
+        }
+    }
+
+    fn grow(&mut self, total: usize) -> Result<()> {
+        if let Self::Apart(make, apart) = self {
+            while apart.len() < total {
+                apart.push(make.make()?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn cut(values: &ArrayRef, rows: &Range<usize>, kept: Option<&BooleanArray>) -> Result<ArrayRef> {
+    let values = values.slice(rows.start, rows.len());
+    match kept {
+        Some(kept) => Ok(filter(&values, &kept.slice(rows.start, rows.len()))?),
+        None => Ok(values),
+    }
+}

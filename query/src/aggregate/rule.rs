@@ -1,0 +1,189 @@
+//! Where the node goes: in the place of a partial aggregation right above a scan.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::error::Result;
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::expressions::Column as ColumnExpr;
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::projection::ProjectionExec;
+use driftline_storage::distribution::Lattice;
+use driftline_storage::{Column, Role};
+
+use super::exec::{Aggregate, CellAggregateExec, Plan};
+use super::shape::Shape;
+use super::state::{CellState, summarised};
+use crate::error::QueryError;
+use crate::scan::ScanExec;
+use crate::settings::Settings;
+
+/// The rule before which ours has to run: after it an aggregation may be one node, and a scan hidden below others.
+const BEFORE: &str = "EnsureRequirements";
+
+/// The rule.
+#[derive(Debug)]
+pub(crate) struct CellAggregates;
+
+impl CellAggregates {
+    /// Puts it among DataFusion's rules where it has to be.
+    pub(crate) fn among(
+        mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+    ) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+        let at = rules.iter().position(|rule| rule.name() == BEFORE).unwrap_or(0);
+        rules.insert(at, Arc::new(Self));
+        rules
+    }
+}
+
+impl PhysicalOptimizerRule for CellAggregates {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let summaries = config.extensions.get::<Settings>().is_none_or(|settings| settings.summaries);
+        let replace = |node: Arc<dyn ExecutionPlan>| match replaced(&node, summaries)? {
+            Some(ours) => Ok(Transformed::new(ours, true, TreeNodeRecursion::Jump)),
+            None => Ok(Transformed::no(node)),
+        };
+        plan.transform_down(replace).data()
+    }
+
+    fn name(&self) -> &'static str {
+        "driftline_cell_aggregates"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// What stands in the place of a node, if it is an aggregation that we do.
+fn replaced(node: &Arc<dyn ExecutionPlan>, summaries: bool) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(aggregation) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
+    let keys = aggregation.group_expr();
+    let is_plain = keys.is_true_no_grouping() || (keys.is_single() && !keys.has_grouping_set());
+    if *aggregation.mode() != AggregateMode::Partial
+        || !is_plain
+        || !aggregation.aggr_expr().iter().all(is_done)
+    {
+        return Ok(None);
+    }
+    let Some((scan, below)) = below(aggregation.input()) else { return Ok(None) };
+    if scan.limit().is_some() {
+        return Ok(None);
+    }
+    let table = scan.table();
+    let keys: Vec<_> = keys.expr().iter().map(|(expr, _)| below.through(expr)).collect::<Result<_>>()?;
+    let Some(shape) = Shape::of(table, keys.iter()) else { return Ok(None) };
+    let aggregates = aggregation.aggr_expr().iter().zip(aggregation.filter_expr());
+    let aggregates: Vec<Aggregate> = aggregates
+        .map(|(function, filter)| {
+            let order = function.order_bys().iter().map(|by| &by.expr);
+            let arguments = function.expressions();
+            let arguments: Vec<_> =
+                arguments.iter().chain(order).map(|expr| below.through(expr)).collect::<Result<_>>()?;
+            let filter = filter.as_ref().map(|filter| below.through(filter)).transpose()?;
+            let lattice = lattice(scan, function, &arguments)?;
+            Ok(Aggregate { function: Arc::clone(function), arguments, filter, lattice })
+        })
+        .collect::<Result<_>>()?;
+    planned(scan, shape, aggregates, aggregation.schema(), summaries).map(Some)
+}
+
+fn planned(
+    scan: &ScanExec,
+    shape: Shape,
+    mut aggregates: Vec<Aggregate>,
+    schema: SchemaRef,
+    summaries: bool,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let table = scan.table();
+    let is_unconditional = scan.reader().condition.rows.is_none() && scan.reader().as_of.is_none();
+    let states =
+        aggregates.iter().map(|aggregate| CellState::of(aggregate, table)).collect::<Option<Vec<_>>>();
+    let states = states.filter(|_| summaries && is_unconditional);
+    let columns = columns(scan, &aggregates);
+    let reader = scan.reader().with_columns(columns.clone());
+    let time = table.columns.iter().find(|column| column.role == Role::Time).cloned();
+    let timed = scan.reader().with_columns(columns.into_iter().chain(time).collect());
+    for aggregate in &mut aggregates {
+        for expr in aggregate.arguments.iter_mut().chain(&mut aggregate.filter) {
+            *expr = reassign_expr_columns(Arc::clone(expr), &reader.schema)?;
+        }
+    }
+    let table = Arc::clone(table);
+    let plan = Plan { table, reader, timed, shape, aggregates, states, schema };
+    Ok(Arc::new(CellAggregateExec::new(plan, scan.parts().to_vec())))
+}
+
+/// On what the newest segment that does so counts the numbers that a `distribution` is of.
+fn lattice(
+    scan: &ScanExec,
+    function: &AggregateFunctionExpr,
+    arguments: &[Arc<dyn PhysicalExpr>],
+) -> Result<Option<Lattice>> {
+    let column = arguments.first().and_then(|argument| summarised(argument, scan.table()));
+    let Some(column) = column.filter(|_| function.fun().name() == "distribution") else { return Ok(None) };
+    let mut newest: Option<(u64, Lattice)> = None;
+    for segment in scan.parts().iter().flatten().filter_map(|part| part.segment()) {
+        let id = segment.info().id;
+        if newest.is_none_or(|(known, _)| known < id)
+            && let Some(lattice) = segment.lattice(column.id).map_err(QueryError::from)?
+        {
+            newest = Some((id, lattice));
+        }
+    }
+    Ok(newest.map(|(_, lattice)| lattice))
+}
+
+/// The columns that aggregates look at, in the order of the scan.
+fn columns(scan: &ScanExec, aggregates: &[Aggregate]) -> Vec<Column> {
+    let exprs = aggregates.iter().flat_map(|aggregate| aggregate.arguments.iter().chain(&aggregate.filter));
+    let names: Vec<_> = exprs.flat_map(collect_columns).collect();
+    let is_named = |column: &&Column| names.iter().any(|name| name.name() == column.name);
+    scan.reader().columns.iter().filter(is_named).cloned().collect()
+}
+
+/// Whether rows may come to an aggregate in any order, each of them.
+fn is_done(function: &Arc<AggregateFunctionExpr>) -> bool {
+    let needs_order = matches!(function.order_sensitivity(), AggregateOrderSensitivity::HardRequirement);
+    !function.is_distinct() && (function.order_bys().is_empty() || !needs_order)
+}
+
+/// What stands between an aggregation and its scan: nothing, or one projection.
+struct Below<'a>(Option<&'a ProjectionExec>);
+
+fn below(input: &Arc<dyn ExecutionPlan>) -> Option<(&ScanExec, Below<'_>)> {
+    if let Some(scan) = input.downcast_ref::<ScanExec>() {
+        return Some((scan, Below(None)));
+    }
+    let projection = input.downcast_ref::<ProjectionExec>()?;
+    let scan = projection.input().downcast_ref::<ScanExec>()?;
+    Some((scan, Below(Some(projection))))
+}
+
+impl Below<'_> {
+    /// An expression over what the aggregation is given, as one over the scan.
+    fn through(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+        let Some(projection) = self.0 else { return Ok(Arc::clone(expr)) };
+        let replace = |node: Arc<dyn PhysicalExpr>| {
+            let column = node.downcast_ref::<ColumnExpr>();
+            let found = column.and_then(|column| projection.expr().get(column.index()));
+            Ok(match found {
+                // What it stands for has columns of the scan, which are not to be looked up again.
+                Some(found) => Transformed::new(Arc::clone(&found.expr), true, TreeNodeRecursion::Jump),
+                None => Transformed::no(node),
+            })
+        };
+        Arc::clone(expr).transform_down(replace).data()
+    }
+}

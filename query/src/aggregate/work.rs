@@ -1,0 +1,280 @@
+//! The work of one partition: part after part, cells by their statistics where these say enough, rows of the others.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
+use arrow::datatypes::{DataType, Float64Type, TimestampNanosecondType};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::cast::as_boolean_array;
+use datafusion::error::Result;
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::metrics::{Count, RecordOutput};
+use driftline_storage::{Column, ColumnId, Piece, ReadCounts, Run, ScanPart};
+
+use super::exec::{Aggregate, Plan};
+use super::fold::{Fold, Span};
+use super::groups::{Codes, Groups};
+use super::shape::Buckets;
+use super::state::{CellState, Statistics};
+use crate::error::QueryError;
+use crate::limits::{AGGREGATE_BYTES_KEPT_MAX, AGGREGATE_GROUPS_KEPT_MAX};
+use crate::scan::{Reader, ScanMetrics};
+
+/// What is counted.
+#[derive(Debug)]
+pub(super) struct WorkMetrics {
+    pub(super) scan: ScanMetrics,
+    pub(super) from_summary: Count,
+    pub(super) from_rows: Count,
+}
+
+/// One partition at work.
+pub(super) struct Work {
+    plan: Arc<Plan>,
+    codes: Codes,
+    groups: Groups,
+    folds: Vec<Fold>,
+    statistics: Statistics,
+    held: MemoryReservation,
+    metrics: WorkMetrics,
+    sent: bool,
+}
+
+impl Work {
+    pub(super) fn new(plan: Arc<Plan>, held: MemoryReservation, metrics: WorkMetrics) -> Result<Self> {
+        let codes = Codes::new(&plan.table, plan.reader.tags.clone(), &plan.shape)?;
+        let is_one = plan.shape.keys.is_empty();
+        let folds = plan.aggregates.iter().map(|a| Fold::new(a, is_one)).collect::<Result<_>>()?;
+        let (groups, statistics) = (Groups::default(), Statistics::default());
+        Ok(Self { plan, codes, groups, folds, statistics, held, metrics, sent: false })
+    }
+
+    /// Goes through the parts; states are handed on at the end, and before where they grow too many.
+    pub(super) fn run(&mut self, parts: &[ScanPart], send: &dyn Fn(RecordBatch) -> bool) -> Result<()> {
+        for part in parts {
+            self.part(part)?;
+            self.held.try_resize(self.bytes())?;
+            let is_full =
+                self.groups.len() >= AGGREGATE_GROUPS_KEPT_MAX || self.bytes() >= AGGREGATE_BYTES_KEPT_MAX;
+            if is_full && !self.send(send)? {
+                return Ok(());
+            }
+        }
+        // Of no rows at all an aggregation without groups has a state, too.
+        if self.plan.shape.keys.is_empty() && !self.sent {
+            self.groups.number(0, 0);
+        }
+        self.send(send).map(drop)
+    }
+
+    fn bytes(&self) -> usize {
+        self.groups.bytes() + self.folds.iter().map(Fold::bytes).sum::<usize>()
+    }
+
+    /// Whether more is wanted.
+    fn send(&mut self, send: &dyn Fn(RecordBatch) -> bool) -> Result<bool> {
+        if self.groups.len() == 0 {
+            return Ok(true);
+        }
+        let plan = Arc::clone(&self.plan);
+        let fields = plan.schema.fields();
+        let mut columns = self.groups.columns(&plan.shape, &self.codes, fields)?;
+        for fold in &mut self.folds {
+            columns.extend(fold.states(self.groups.len())?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(self.groups.len()));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options)?;
+        (self.groups, self.sent) = (Groups::default(), true);
+        self.held.try_resize(0)?;
+        Ok(send(batch.record_output(&self.metrics.scan.baseline)))
+    }
+
+    fn part(&mut self, part: &ScanPart) -> Result<()> {
+        let timer = self.metrics.scan.baseline.elapsed_compute().clone();
+        let _timed = timer.timer();
+        let plan = Arc::clone(&self.plan);
+        let width = part.segment().map(|segment| segment.info().width.nanos());
+        let needs_times = match (plan.shape.buckets, width) {
+            (Some(buckets), Some(width)) => !buckets.holds_intervals(width),
+            (buckets, None) => buckets.is_some(),
+            (None, Some(_)) => false,
+        };
+        let cells = if needs_times { None } else { self.cells(part)? };
+        let reader = if needs_times { &plan.timed } else { &plan.reader };
+        if cells.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(());
+        }
+        let mut counts = ReadCounts::default();
+        let mut from_rows = 0;
+        reader.read(part, cells.as_deref(), &mut counts, &mut |piece| {
+            from_rows += piece.runs.len();
+            self.piece(&piece, reader, needs_times)?;
+            Ok(true)
+        })?;
+        self.metrics.scan.add(counts);
+        self.metrics.from_rows.add(from_rows);
+        Ok(())
+    }
+
+    /// Adds the states of the cells that have some; the cells of which rows are to be read, none where all are.
+    fn cells(&mut self, part: &ScanPart) -> Result<Option<Vec<Range<usize>>>> {
+        let plan = Arc::clone(&self.plan);
+        let (Some(states), Some(segment)) = (&plan.states, part.segment()) else { return Ok(None) };
+        if !part.is_clean() {
+            return Ok(None);
+        }
+        let reader = &plan.reader;
+        let picked = part.cells(reader.condition.time, reader.series.as_deref()).map_err(QueryError::from)?;
+        let Some(here) = part.rows_of_segment().map_err(QueryError::from)? else { return Ok(None) };
+        let all = segment.cells().map_err(QueryError::from)?;
+        if !self.statistics.load(segment, states)? {
+            return Ok(None);
+        }
+        let width = segment.info().width.nanos();
+        let (mut known, mut rest): (Vec<usize>, Vec<Range<usize>>) = (Vec::new(), Vec::new());
+        for cell in picked.into_iter().flatten() {
+            let interval = all.key(cell).map_or(0, |key| key.interval);
+            let is_whole = reader.condition.time.contains(driftline_storage::TimeRange {
+                min: interval,
+                max: interval.saturating_add(width - 1),
+            });
+            if !is_whole || !self.statistics.know(cell, states) {
+                match rest.last_mut() {
+                    Some(last) if last.end == cell => last.end += 1,
+                    _ => rest.push(cell..cell + 1),
+                }
+            } else if here.contains(&all.rows(cell).start) {
+                // A cell that goes on in the next row group is added once, with all its rows.
+                known.push(cell);
+            }
+        }
+        let group = |cell: &usize| {
+            let key = all.key(*cell).unwrap_or_default();
+            let bucket = plan.shape.buckets.map_or(0, |buckets| buckets.start(key.interval));
+            self.groups.number(self.codes.of(key.series), bucket)
+        };
+        let groups: Vec<usize> = known.iter().map(group).collect();
+        let total = self.groups.len();
+        let folds = self.folds.iter_mut().zip(states).zip(&plan.aggregates).enumerate();
+        for (at, ((fold, state), aggregate)) in folds {
+            let function = &aggregate.function;
+            let arrays = match state {
+                CellState::Weighted(column, weight) => {
+                    let of = |text: Option<&str>| value_of(aggregate, reader, *column, text);
+                    self.statistics.weighted((*column, *weight), at, &known, function, &of)?
+                }
+                state => self.statistics.arrays(*state, &known, all, function)?,
+            };
+            fold.merge(&arrays, &groups, total)?;
+        }
+        self.metrics.from_summary.add(known.len());
+        Ok(Some(rest))
+    }
+
+    /// Adds rows.
+    fn piece(&mut self, piece: &Piece, reader: &Reader, is_timed: bool) -> Result<()> {
+        let times = piece.rows.columns().last().filter(|_| is_timed);
+        let times = times.map(|times| times.as_primitive::<TimestampNanosecondType>().values().as_ref());
+        let mut spans = Vec::with_capacity(piece.runs.len());
+        let mut first = 0;
+        for run in &piece.runs {
+            self.spans(run, first, times, &mut spans);
+            first += run.rows;
+        }
+        let batch = reader.batch(piece)?;
+        self.add(&batch, &spans)
+    }
+
+    /// The groups of the rows of a run.
+    fn spans(&mut self, run: &Run, first: usize, times: Option<&[i64]>, spans: &mut Vec<Span>) {
+        let code = self.codes.of(run.series);
+        let rows = first..first + run.rows;
+        let times = times.and_then(|times| times.get(rows.clone()));
+        let (buckets, times) = match (self.plan.shape.buckets, times) {
+            (None, _) => return push(spans, self.groups.number(code, 0), rows),
+            (Some(buckets), None) => {
+                let bucket = buckets.start(run.interval.unwrap_or_default());
+                return push(spans, self.groups.number(code, bucket), rows);
+            }
+            (Some(buckets), Some(times)) => (buckets, times),
+        };
+        let mut at = 0;
+        while let Some(time) = times.get(at) {
+            let bucket = buckets.start(*time);
+            let rest = times.get(at..).unwrap_or_default();
+            let length = within(rest, buckets, bucket);
+            push(spans, self.groups.number(code, bucket), first + at..first + at + length);
+            at += length;
+        }
+    }
+
+    fn add(&mut self, batch: &RecordBatch, spans: &[Span]) -> Result<()> {
+        let mut groups = Vec::with_capacity(batch.num_rows());
+        for span in spans {
+            groups.resize(span.rows.end, span.group);
+        }
+        let total = self.groups.len();
+        for (fold, aggregate) in self.folds.iter_mut().zip(&self.plan.aggregates) {
+            let values = aggregate.arguments.iter().map(|argument| evaluate(argument, batch));
+            let values = values.collect::<Result<Vec<ArrayRef>>>()?;
+            let kept = aggregate.filter.as_ref().map(|filter| kept(filter, batch)).transpose()?;
+            fold.update(&values, &groups, spans, kept.as_ref(), total)?;
+        }
+        Ok(())
+    }
+}
+
+/// What an aggregate of one text column makes of a text; none where it leaves it out.
+fn value_of(
+    aggregate: &Aggregate,
+    reader: &Reader,
+    column: ColumnId,
+    text: Option<&str>,
+) -> Result<Option<f64>> {
+    let one = |other: &Column| -> ArrayRef {
+        match other.id == column {
+            true => Arc::new(StringArray::from(vec![text])),
+            false => new_null_array(other.arrow().data_type(), 1),
+        }
+    };
+    let arrays = reader.columns.iter().map(one).collect();
+    let batch = RecordBatch::try_new(Arc::clone(&reader.schema), arrays)?;
+    if let Some(filter) = &aggregate.filter
+        && kept(filter, &batch)?.true_count() == 0
+    {
+        return Ok(None);
+    }
+    let Some(argument) = aggregate.arguments.first() else { return Ok(None) };
+    let value = evaluate(argument, &batch)?;
+    if value.is_null(0) {
+        return Ok(None);
+    }
+    // Of a count it only matters that there is a value.
+    let value = arrow::compute::cast(&value, &DataType::Float64)?;
+    Ok(Some(if value.is_null(0) { 0.0 } else { value.as_primitive::<Float64Type>().value(0) }))
+}
+
+fn push(spans: &mut Vec<Span>, group: usize, rows: Range<usize>) {
+    match spans.last_mut() {
+        Some(last) if last.group == group && last.rows.end == rows.start => last.rows.end = rows.end,
+        _ => spans.push(Span { group, rows }),
+    }
+}
+
+/// How many of these times, from the first on, are of one bucket. Only the ends of it are compared with.
+fn within(times: &[i64], buckets: Buckets, bucket: i64) -> usize {
+    let end = buckets.end(bucket);
+    times.iter().take_while(|time| (bucket..=end).contains(*time)).count().max(1)
+}
+
+fn evaluate(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef> {
+    expr.evaluate(batch)?.into_array(batch.num_rows())
+}
+
+fn kept(filter: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray> {
+    let kept = evaluate(filter, batch)?;
+    let kept = as_boolean_array(&kept)?;
+    Ok(if kept.null_count() > 0 { arrow::compute::prep_null_mask_filter(kept) } else { kept.clone() })
+}
