@@ -15,6 +15,12 @@ pub(crate) const SPILL_BYTES_MAX: u64 = 64 << 30;
 /// Windows of one call of `drift_over_time`: so many rows a column are more than anybody reads, and each holds counts.
 pub(crate) const WINDOWS_MAX: usize = 100_000;
 
+/// Buckets of one series of `gapfill`: a series is held whole while it is filled, and 11 days by the second fit.
+pub(crate) const GAPFILL_BUCKETS_MAX: usize = 1_000_000;
+
+/// Levels of a JSON text that a path is followed in: reading takes stack for each.
+pub(crate) const JSON_DEPTH_MAX: usize = 128;
+
 /// Series of a table whose tags are kept from one query to the next.
 pub(crate) const TAGGED_SERIES_KEPT_MAX: usize = 200_000;
 /// Tables whose tags are kept so.
@@ -28,7 +34,7 @@ pub(crate) const AGGREGATE_GROUPS_KEPT_MAX: usize = 262_144;
 pub(crate) const AGGREGATE_BYTES_KEPT_MAX: usize = 64 << 20;
 
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 8] = [
+pub(crate) const LIMITS: [Limit; 10] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
@@ -70,6 +76,18 @@ pub(crate) const LIMITS: [Limit; 8] = [
         value: WINDOWS_MAX as u64,
         unit: "windows",
         what: "windows of one call of drift_over_time",
+    },
+    Limit {
+        name: "gapfill_buckets_max",
+        value: GAPFILL_BUCKETS_MAX as u64,
+        unit: "buckets",
+        what: "buckets of one series of gapfill",
+    },
+    Limit {
+        name: "json_depth_max",
+        value: JSON_DEPTH_MAX as u64,
+        unit: "levels",
+        what: "levels of a JSON text that a path is followed in; a deeper one counts as no JSON",
     },
     Limit { name: "bins_max", value: BINS_MAX as u64, unit: "bins", what: "bins of a comparison" },
 ];

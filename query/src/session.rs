@@ -113,7 +113,9 @@ impl Session {
         statement::number_placeholders(&mut sql);
         statement::refuse_in_table_functions(&sql)?;
         statement::resolve(&mut sql, &self.view, self.external.as_deref())?;
-        let plan = guarded(self.state.statement_to_plan(sql)).await?;
+        statement::bind_arrows(&mut sql);
+        statement::nest_asof_joins(&mut sql);
+        let plan = function::rewrite_gapfill(guarded(self.state.statement_to_plan(sql)).await?)?;
         match plan {
             LogicalPlan::Ddl(DdlStatement::CreateExternalTable(_)) | LogicalPlan::Copy(_) => Ok(plan),
             LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) => {

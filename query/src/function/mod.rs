@@ -3,13 +3,18 @@
 
 pub(crate) mod aggregate;
 mod argument;
+mod asof;
 mod counting;
 mod extension;
+mod gapfill;
+mod json;
+mod nodes;
 mod parameter;
 mod scalar;
 mod table;
 #[cfg(test)]
 mod tests;
+mod time;
 mod value;
 
 use std::collections::HashMap;
@@ -17,18 +22,35 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableFunction;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner};
 
-/// Adds our functions, table functions and the planner of their named arguments to a session.
+pub(crate) use gapfill::rewrite as rewrite_gapfill;
+
+/// Adds our functions, table functions and plan nodes to a session, and the planners of our syntax.
 pub fn register(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     builder.aggregate_functions().get_or_insert_with(Vec::new).extend(aggregate::functions());
-    builder.scalar_functions().get_or_insert_with(Vec::new).extend(scalar::functions());
-    // Before DataFusion's own, none of which looks at aggregates.
-    builder.expr_planners().get_or_insert_with(Vec::new).insert(0, Arc::new(aggregate::RefuseDistinct));
-    builder.relation_planners().get_or_insert_with(Vec::new).insert(0, Arc::new(table::NamedArguments));
+    builder.window_functions().get_or_insert_with(Vec::new).extend(aggregate::window_functions());
+    builder.scalar_functions().get_or_insert_with(Vec::new).extend(scalar_functions());
+    // Before DataFusion's own, none of which looks at aggregates or arrows.
+    let planners: [Arc<dyn ExprPlanner>; 2] = [Arc::new(aggregate::RefuseDistinct), Arc::new(json::Arrows)];
+    builder.expr_planners().get_or_insert_with(Vec::new).splice(0..0, planners);
+    let relations: [Arc<dyn RelationPlanner>; 2] =
+        [Arc::new(table::NamedArguments), Arc::new(asof::AsofJoins)];
+    builder.relation_planners().get_or_insert_with(Vec::new).splice(0..0, relations);
     // A session has one planner of types; whoever brings one has to know DISTRIBUTION too.
     builder.type_planner().get_or_insert_with(|| Arc::new(extension::TypeName));
     builder.table_functions().get_or_insert_with(HashMap::new).extend(table::functions().map(named));
-    builder
+    builder.query_planner().get_or_insert_with(|| Arc::new(nodes::Nodes));
+    builder.with_analyzer_rule(Arc::new(gapfill::Rule)).with_optimizer_rule(Arc::new(asof::PushIntoAsof))
+}
+
+fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
+    let mut functions = scalar::functions();
+    functions.extend(gapfill::functions());
+    functions.extend(json::functions());
+    functions.push(time::date_bin_tz());
+    functions
 }
 
 fn named(function: TableFunction) -> (String, Arc<TableFunction>) {

@@ -1,6 +1,6 @@
 //! What a function takes: the name, kind and type of each argument, and what to write where one does not fit.
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{Signature, Volatility};
 
@@ -21,6 +21,12 @@ pub(super) enum Kind {
     Sample,
     /// A DISTRIBUTION.
     Distribution,
+    /// Text.
+    Text,
+    /// A time, taken in nanoseconds; in UTC where it names no zone.
+    Time,
+    /// The width of buckets of time: an INTERVAL, or a text that is one.
+    Stride,
 }
 
 /// An argument. Optional ones come last.
@@ -83,6 +89,9 @@ impl Parameter {
             Kind::Value | Kind::Sample => number(given) || text(given) || flag(given),
             Kind::Flag => flag(given),
             Kind::Distribution => given == &DataType::Binary,
+            Kind::Text => text(given) || given.is_null(),
+            Kind::Time => time(given),
+            Kind::Stride => matches!(given, DataType::Interval(_)) || text(given),
         };
         if !fits {
             return plan_err!("{function}: {}", self.remedy(given));
@@ -97,6 +106,9 @@ impl Parameter {
             Kind::Count => DataType::Int64,
             Kind::Flag => DataType::Boolean,
             Kind::Distribution => DataType::Binary,
+            Kind::Text => DataType::Utf8,
+            Kind::Time => time_type(given),
+            Kind::Stride => DataType::Interval(IntervalUnit::MonthDayNano),
             Kind::Value => value_type(given),
             Kind::Sample => sample_type(given),
         }
@@ -124,6 +136,9 @@ impl Parameter {
                 )
             }
             Kind::Count => format!("`{name}` must be a whole number, not {given}"),
+            Kind::Text => format!("`{name}` must be text, not {given}"),
+            Kind::Time => format!("`{name}` must be a time, not {given}"),
+            Kind::Stride => format!("`{name}` must be an interval, as in INTERVAL '1 hour', not {given}"),
             Kind::Value => {
                 format!(
                     "`{name}` must be text, a number or a boolean, not {given}; write CAST({name} AS TEXT)"
@@ -161,6 +176,20 @@ fn text(given: &DataType) -> bool {
 
 fn flag(given: &DataType) -> bool {
     given == &DataType::Boolean || given.is_null()
+}
+
+fn time(given: &DataType) -> bool {
+    matches!(given, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
+        || text(given)
+        || given.is_null()
+}
+
+/// Times keep their zone, which says how they are shown, not what they are.
+pub(super) fn time_type(given: &DataType) -> DataType {
+    match given {
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Nanosecond, zone.clone()),
+        _ => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+    }
 }
 
 /// Whole numbers stay whole, so that class ids above 2^53 are told apart.

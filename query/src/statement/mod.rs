@@ -2,6 +2,8 @@
 //! ([`resolve`]), who may say what ([`permit`]), and what ours do ([`run`]).
 
 mod alter;
+mod arrow;
+mod asof;
 mod baseline;
 mod column;
 mod create;
@@ -17,6 +19,8 @@ mod set;
 
 use std::collections::BTreeMap;
 
+pub(crate) use arrow::bind_arrows;
+pub(crate) use asof::nest_asof_joins;
 pub(crate) use column::role_name;
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::Query;

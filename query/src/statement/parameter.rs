@@ -28,7 +28,7 @@ pub(crate) fn refuse_in_table_functions(statement: &SqlStatement) -> Result<()> 
     Err(error)
 }
 
-fn ast_mut(statement: &mut SqlStatement) -> Option<&mut Ast> {
+pub(super) fn ast_mut(statement: &mut SqlStatement) -> Option<&mut Ast> {
     match statement {
         SqlStatement::Statement(ast) => Some(ast),
         SqlStatement::Explain(explain) => ast_mut(&mut explain.statement),

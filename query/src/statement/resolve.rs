@@ -262,6 +262,9 @@ impl Resolver<'_> {
 
     fn join(&mut self, join: &mut Join, scope: &mut Scope<'_>) -> Result<()> {
         self.factor(&mut join.relation, scope)?;
+        if let JoinOperator::AsOf { match_condition, .. } = &mut join.join_operator {
+            self.expressions(match_condition, scope, Prefer::Columns)?;
+        }
         match constraint(&mut join.join_operator) {
             Some(JoinConstraint::On(expr)) => self.expressions(expr, scope, Prefer::Columns),
             Some(JoinConstraint::Using(names)) => {

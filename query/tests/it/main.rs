@@ -17,6 +17,8 @@ mod prepared;
 mod reject;
 mod safety;
 mod schema;
+mod series;
+mod slt;
 mod statement;
 mod summaries;
 mod support;

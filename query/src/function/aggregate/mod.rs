@@ -1,6 +1,8 @@
 //! Aggregates. Each is a [`Definition`]: its arguments, the columns of its partial state, its accumulator.
 
+mod change;
 mod distribution;
+mod first_last;
 mod numbers;
 mod percentile;
 mod quality;
@@ -21,6 +23,7 @@ use datafusion::logical_expr::{
 
 use super::extension::distribution_field;
 use super::parameter::{self, Parameter};
+pub(super) use first_last::window_functions;
 
 /// What makes one aggregate different from another.
 #[derive(Debug)]
@@ -53,6 +56,8 @@ pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
         .into_iter()
         .flatten()
         .map(|d| Arc::new(AggregateUDF::new_from_impl(Aggregate::new(d))))
+        .chain(change::functions())
+        .chain(first_last::functions())
         .collect()
 }
 
@@ -142,12 +147,16 @@ fn refuse_distinct<T>(name: &str) -> Result<T> {
 }
 
 /// Refuses DISTINCT while planning: alone it would be rewritten to an inner GROUP BY before an accumulator sees it.
+/// Refuses an order that is missing there too.
 #[derive(Debug)]
 pub(super) struct RefuseDistinct;
 
 impl ExprPlanner for RefuseDistinct {
     fn plan_aggregate(&self, expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
         check_distinct(expr.distinct, &expr.func)?;
+        if change::is_one(&expr.func) {
+            change::check_order(expr.func.name(), &expr.order_by)?;
+        }
         Ok(PlannerResult::Original(expr))
     }
 
@@ -160,7 +169,8 @@ impl ExprPlanner for RefuseDistinct {
 }
 
 fn check_distinct(distinct: bool, function: &AggregateUDF) -> Result<()> {
-    if distinct && function.inner().downcast_ref::<Aggregate>().is_some() {
+    let ours = function.inner().downcast_ref::<Aggregate>().is_some() || change::is_one(function);
+    if distinct && ours {
         return refuse_distinct(function.name());
     }
     Ok(())

@@ -392,11 +392,87 @@ async fn no_function_takes_a_name_that_datafusion_has() {
     let mut builder = datafusion::execution::session_state::SessionStateBuilder::new();
     builder = crate::function::register(builder);
     let ours = builder.build();
-    let aggregates = ours.aggregate_functions().keys();
+    // These two are DataFusion's own, under shorter names beside theirs.
+    let own = ["first_value", "last_value"];
+    let aggregates = ours.aggregate_functions().keys().filter(|name| !own.contains(&name.as_str()));
     for name in aggregates.chain(ours.scalar_functions().keys()).chain(ours.table_functions().keys()) {
         assert!(!theirs.aggregate_functions().contains_key(name), "{name}");
         assert!(!theirs.scalar_functions().contains_key(name), "{name}");
         assert!(!theirs.window_functions().contains_key(name), "{name}");
         assert!(!theirs.table_functions().contains_key(name), "{name}");
+    }
+}
+
+struct Counter {
+    group: i64,
+    second: Option<i64>,
+    x: Option<f64>,
+}
+
+fn counters(random: &mut Random, n: usize) -> Vec<Counter> {
+    let counter = |random: &mut Random| Counter {
+        group: random.below(5) as i64,
+        second: (random.below(15) > 0).then(|| random.below(500) as i64),
+        x: match random.below(12) {
+            0 => None,
+            1 => Some(f64::NAN),
+            _ => Some(random.below(40) as f64 / 4.0),
+        },
+    };
+    (0..n).map(|_| counter(random)).collect()
+}
+
+/// As it is defined: the values in order of time, then of value; each rise, and after a fall all there is.
+fn rate_and_delta(counters: &[Counter], group: i64) -> (Option<f64>, Option<f64>) {
+    let mut values: Vec<(i64, f64)> = counters
+        .iter()
+        .filter(|counter| counter.group == group)
+        .filter_map(|counter| Some((counter.second?, counter.x.filter(|x| !x.is_nan())?)))
+        .collect();
+    values.sort_by(|a, b| a.partial_cmp(b).unwrap());
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return (None, None) };
+    let mut rises = 0.0;
+    for at in 1..values.len() {
+        let (before, after) = (values[at - 1].1, values[at].1);
+        rises += if after < before { after } else { after - before };
+    }
+    let seconds = (last.0 - first.0) as f64;
+    ((seconds > 0.0).then(|| rises / seconds), Some(last.1 - first.1))
+}
+
+/// Four partitions share the rows of every series, so each state has holes that the others fill.
+#[tokio::test]
+async fn rates_are_those_of_the_whole_series_however_it_is_dealt() {
+    let mut random = Random::new();
+    for n in [0, 1, 3, 10, 2_000] {
+        let counters = counters(&mut random, n);
+        let times: arrow::array::TimestampNanosecondArray =
+            counters.iter().map(|counter| counter.second.map(|second| second * 1_000_000_000)).collect();
+        let table = RecordBatch::try_from_iter([
+            ("g", Arc::new(counters.iter().map(|c| c.group).collect::<Int64Array>()) as ArrayRef),
+            ("time", Arc::new(times)),
+            ("x", Arc::new(counters.iter().map(|c| c.x).collect::<Float64Array>())),
+        ])
+        .unwrap();
+        let context = with_table(&table);
+        for group in 0..5 {
+            let sql =
+                format!("SELECT rate(x ORDER BY time), delta(x ORDER BY time) FROM t WHERE g = {group}");
+            let one = rows(&context, &sql).await.unwrap();
+            let grouped = format!(
+                "SELECT rate(x ORDER BY time), delta(x ORDER BY time) FROM t GROUP BY g HAVING g = {group}"
+            );
+            let grouped = rows(&context, &grouped).await.unwrap();
+            let (rate, delta) = rate_and_delta(&counters, group);
+            for found in [one, grouped].iter().filter(|found| found.num_rows() > 0) {
+                assert_eq!(numbers(found, 1), [delta], "group {group} of {n}");
+                match (numbers(found, 0)[0], rate) {
+                    (Some(found), Some(rate)) => {
+                        assert!((found - rate).abs() <= 1e-12 * rate, "group {group} of {n}")
+                    }
+                    (found, rate) => assert_eq!(found, rate, "group {group} of {n}"),
+                }
+            }
+        }
     }
 }
