@@ -36,6 +36,8 @@ pub(super) struct Aggregate {
     pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
     /// Of a `distribution` of numbers, on what segments count them.
     pub(super) lattice: Option<Lattice>,
+    /// The place of an aggregate before it that has the same state, which is then kept once.
+    pub(super) same_as: Option<usize>,
 }
 
 /// What is aggregated, and how.
@@ -54,6 +56,8 @@ pub(super) struct Plan {
     pub(super) of_spans: Vec<Option<CellState>>,
     /// Whether the last row of each series is enough.
     pub(super) is_last: bool,
+    /// So many of the newest groups are enough, where each is a stretch of time.
+    pub(super) newest: Option<usize>,
     /// Keys, then states.
     pub(super) schema: SchemaRef,
 }
@@ -106,6 +110,9 @@ impl DisplayAs for CellAggregateExec {
         if let Some(series) = &reader.series {
             write!(f, ", series={}", series.len())?;
         }
+        if let Some(newest) = self.plan.newest {
+            write!(f, ", newest={newest}")?;
+        }
         reader.condition.rows.as_ref().map_or(Ok(()), |rows| write!(f, ", filter={rows}"))
     }
 }
@@ -151,6 +158,7 @@ impl ExecutionPlan for CellAggregateExec {
             scan: ScanMetrics::new(&self.metrics, partition),
             from_summary: counter("cells_from_summary"),
             from_rows: counter("cells_from_rows"),
+            parts_passed: counter("parts_passed"),
         };
         let mut work = Work::new(Arc::clone(&self.plan), held.register(context.memory_pool()), metrics)?;
         let mut stream = RecordBatchReceiverStream::builder(self.schema(), BATCHES_AHEAD_MAX);

@@ -100,6 +100,11 @@ impl Groups {
         self.keys.len()
     }
 
+    /// How many begin after a time.
+    pub(super) fn after(&self, time: i64) -> usize {
+        self.keys.iter().filter(|key| key.1 > time).count()
+    }
+
     /// Bytes it holds.
     pub(super) fn bytes(&self) -> usize {
         // A key in each, a number and a byte of the table.

@@ -15,12 +15,13 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use driftline_storage::distribution::Lattice;
 use driftline_storage::{Column, Role};
 
 use super::exec::{Aggregate, CellAggregateExec, Plan};
 use super::last::is_of_last_rows;
-use super::shape::Shape;
+use super::shape::{Key, Shape};
 use super::state::{CellState, summarised};
 use crate::error::QueryError;
 use crate::scan::ScanExec;
@@ -28,6 +29,11 @@ use crate::settings::Settings;
 
 /// The rule before which ours has to run: after it an aggregation may be one node, and a scan hidden below others.
 const BEFORE: &str = "EnsureRequirements";
+
+/// Aggregates that keep all numbers of their first argument.
+const PERCENTILES: [&str; 5] = ["percentile", "p50", "p90", "p95", "p99"];
+/// Those that count rows by what was predicted and what was true.
+const MEASURES: [&str; 3] = ["precision", "recall", "f1"];
 
 /// The rule.
 #[derive(Debug)]
@@ -51,9 +57,13 @@ impl PhysicalOptimizerRule for CellAggregates {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let summaries = config.extensions.get::<Settings>().is_none_or(|settings| settings.summaries);
-        let replace = |node: Arc<dyn ExecutionPlan>| match replaced(&node, summaries)? {
-            Some(ours) => Ok(Transformed::new(ours, true, TreeNodeRecursion::Jump)),
-            None => Ok(Transformed::no(node)),
+        let mut newest = Newest::default();
+        let replace = |node: Arc<dyn ExecutionPlan>| {
+            newest.look_at(&node);
+            match replaced(&node, summaries, newest.wanted())? {
+                Some(ours) => Ok(Transformed::new(ours, true, TreeNodeRecursion::Jump)),
+                None => Ok(Transformed::no(node)),
+            }
         };
         plan.transform_down(replace).data()
     }
@@ -67,8 +77,45 @@ impl PhysicalOptimizerRule for CellAggregates {
     }
 }
 
+/// How many of the newest groups are wanted, going down a plan: a sort by the first key backwards that ends after so many,
+/// with nothing between it and the aggregation but projections.
+#[derive(Debug, Default)]
+struct Newest {
+    /// How many, and the column that was sorted by, as the node looked at last gives it.
+    sought: Option<(usize, usize)>,
+}
+
+impl Newest {
+    fn look_at(&mut self, node: &Arc<dyn ExecutionPlan>) {
+        if let Some(sort) = node.downcast_ref::<SortExec>() {
+            let first = Some(sort.expr().first());
+            let column = first.filter(|by| by.options.descending).and_then(|by| column_of(&by.expr));
+            self.sought = sort.fetch().zip(column);
+        } else if let Some(projection) = node.downcast_ref::<ProjectionExec>() {
+            let through = |(count, column): (usize, usize)| {
+                Some((count, column_of(&projection.expr().get(column)?.expr)?))
+            };
+            self.sought = self.sought.and_then(through);
+        } else if node.downcast_ref::<AggregateExec>().is_none() {
+            self.sought = None;
+        }
+    }
+
+    fn wanted(&self) -> Option<usize> {
+        self.sought.filter(|(_, column)| *column == 0).map(|(count, _)| count)
+    }
+}
+
+fn column_of(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
+    expr.downcast_ref::<ColumnExpr>().map(ColumnExpr::index)
+}
+
 /// What stands in the place of a node, if it is an aggregation that we do.
-fn replaced(node: &Arc<dyn ExecutionPlan>, summaries: bool) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+fn replaced(
+    node: &Arc<dyn ExecutionPlan>,
+    summaries: bool,
+    newest: Option<usize>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(aggregation) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
     let keys = aggregation.group_expr();
     let is_plain = keys.is_true_no_grouping() || (keys.is_single() && !keys.has_grouping_set());
@@ -94,10 +141,11 @@ fn replaced(node: &Arc<dyn ExecutionPlan>, summaries: bool) -> Result<Option<Arc
                 arguments.iter().chain(order).map(|expr| below.through(expr)).collect::<Result<_>>()?;
             let filter = filter.as_ref().map(|filter| below.through(filter)).transpose()?;
             let lattice = lattice(scan, function, &arguments)?;
-            Ok(Aggregate { function: Arc::clone(function), arguments, filter, lattice })
+            Ok(Aggregate { function: Arc::clone(function), arguments, filter, lattice, same_as: None })
         })
         .collect::<Result<_>>()?;
-    planned(scan, shape, aggregates, aggregation.schema(), summaries).map(Some)
+    let newest = newest.filter(|_| matches!(shape.keys.as_slice(), [Key::Bucket]));
+    planned(scan, shape, aggregates, aggregation.schema(), (summaries, newest)).map(Some)
 }
 
 fn planned(
@@ -105,7 +153,7 @@ fn planned(
     shape: Shape,
     mut aggregates: Vec<Aggregate>,
     schema: SchemaRef,
-    summaries: bool,
+    (summaries, newest): (bool, Option<usize>),
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let table = scan.table();
     let is_unconditional = scan.reader().condition.rows.is_none() && scan.reader().as_of.is_none();
@@ -122,11 +170,35 @@ fn planned(
             *expr = reassign_expr_columns(Arc::clone(expr), &reader.schema)?;
         }
     }
+    share_states(&mut aggregates);
     let is_last =
         summaries && is_unconditional && shape.buckets.is_none() && is_of_last_rows(&aggregates, table);
     let table = Arc::clone(table);
-    let plan = Plan { table, reader, timed, shape, aggregates, states, of_spans, is_last, schema };
+    let plan = Plan { table, reader, timed, shape, aggregates, states, of_spans, is_last, newest, schema };
     Ok(Arc::new(CellAggregateExec::new(plan, scan.parts().to_vec())))
+}
+
+/// Percentiles of one column keep the same numbers, measures of one prediction the same counts.
+fn share_states(aggregates: &mut [Aggregate]) {
+    for at in 1..aggregates.len() {
+        let (before, rest) = aggregates.split_at_mut(at);
+        let Some(aggregate) = rest.first_mut() else { return };
+        let same = before.iter().position(|other| other.same_as.is_none() && is_same_state(other, aggregate));
+        aggregate.same_as = same;
+    }
+}
+
+fn is_same_state(a: &Aggregate, b: &Aggregate) -> bool {
+    let names = [a.function.fun().name(), b.function.fun().name()];
+    let are_all = |family: &[&str]| names.iter().all(|name| family.contains(name));
+    let arguments = if are_all(&PERCENTILES) {
+        1
+    } else if are_all(&MEASURES) {
+        usize::MAX
+    } else {
+        return false;
+    };
+    a.filter == b.filter && a.arguments.iter().take(arguments).eq(b.arguments.iter().take(arguments))
 }
 
 /// On what the newest segment that does so counts the numbers that a `distribution` is of.

@@ -33,6 +33,8 @@ pub(super) struct WorkMetrics {
     pub(super) scan: ScanMetrics,
     pub(super) from_summary: Count,
     pub(super) from_rows: Count,
+    /// Parts that newer ones made needless.
+    pub(super) parts_passed: Count,
 }
 
 /// One partition at work.
@@ -70,7 +72,17 @@ impl Work {
 
     /// Goes through the parts; states are handed on at the end, and before where they grow too many.
     pub(super) fn run(&mut self, parts: &[ScanPart], send: &dyn Fn(RecordBatch) -> bool) -> Result<()> {
-        for part in parts {
+        let mut parts: Vec<&ScanPart> = parts.iter().collect();
+        let newest = self.plan.newest;
+        if newest.is_some() {
+            parts.sort_by_key(|part| std::cmp::Reverse(part.time().max));
+        }
+        for (at, part) in parts.iter().enumerate() {
+            // No row of what is left can be in a group that begins later: those are done.
+            if newest.is_some_and(|enough| !self.sent && self.groups.after(part.time().max) >= enough) {
+                self.metrics.parts_passed.add(parts.len() - at);
+                break;
+            }
             self.part(part)?;
             self.held.try_resize(self.bytes())?;
             let is_full =
@@ -98,9 +110,12 @@ impl Work {
         let plan = Arc::clone(&self.plan);
         let fields = plan.schema.fields();
         let mut columns = self.groups.columns(&plan.shape, &self.codes, fields)?;
-        for fold in &mut self.folds {
-            columns.extend(fold.states(self.groups.len())?);
+        let mut states: Vec<Vec<ArrayRef>> = Vec::with_capacity(self.folds.len());
+        for (fold, aggregate) in self.folds.iter_mut().zip(&plan.aggregates) {
+            let same = aggregate.same_as.and_then(|at| states.get(at)).cloned();
+            states.push(same.map_or_else(|| fold.states(self.groups.len()), Ok)?);
         }
+        columns.extend(states.into_iter().flatten());
         let options = RecordBatchOptions::new().with_row_count(Some(self.groups.len()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options)?;
         (self.groups, self.sent) = (Groups::default(), true);
@@ -277,6 +292,9 @@ impl Work {
         let (states, of_spans) =
             (&self.plan.of_spans, spans.iter().map(|span| span.group).collect::<Vec<_>>());
         for ((fold, aggregate), state) in self.folds.iter_mut().zip(&self.plan.aggregates).zip(states) {
+            if aggregate.same_as.is_some() {
+                continue;
+            }
             if let (Some(state), Some(argument)) = (state.filter(|_| is_long), aggregate.arguments.first())
                 && let Some(arrays) =
                     span_states(state, &evaluate(argument, batch)?, spans, &aggregate.function)?

@@ -85,9 +85,9 @@ fn query(dice: &mut Dice) -> String {
         "date_trunc('hour', time)",
         "date_trunc('week', time)",
     ]);
-    let keys = match dice.roll(6) {
+    let keys = match dice.roll(7) {
         0 => vec![],
-        1 => vec![bucket],
+        1 | 6 => vec![bucket],
         2 => vec!["host"],
         3 => vec![bucket, "host", "region"],
         4 => vec!["upper(host)", bucket],
@@ -128,7 +128,14 @@ fn query(dice: &mut Dice) -> String {
     }
     let group: Vec<String> = (1..=keys.len()).map(|at| at.to_string()).collect();
     let group = if group.is_empty() { String::new() } else { format!(" GROUP BY {}", group.join(", ")) };
-    format!("SELECT {} FROM {{}}{}{group}", wanted.join(", "), condition(dice))
+    // NULLs are sorted to the end on both sides; there are none among stretches of time.
+    let newest = match keys.as_slice() {
+        [key] if key.contains("time") && dice.roll(3) > 0 => {
+            format!(" ORDER BY 1 DESC LIMIT {}", 1 + dice.roll(5))
+        }
+        _ => String::new(),
+    };
+    format!("SELECT {} FROM {{}}{}{group}{newest}", wanted.join(", "), condition(dice))
 }
 
 fn condition(dice: &mut Dice) -> String {
@@ -226,6 +233,13 @@ async fn a_plan_tells_cells_from_rows() {
     assert!(plan.contains("from=rows") && plan.contains("cells_from_summary=0,"), "{plan}");
     let plan = explain("SELECT count(whole) FROM t WHERE host = 'h1'").await;
     assert!(plan.contains("series=2"), "{plan}");
+    let plan =
+        explain("SELECT date_bin('1 minute', time), max(whole) FROM t GROUP BY 1 ORDER BY 1 DESC LIMIT 3")
+            .await;
+    assert!(plan.contains("newest=3"), "{plan}");
+    db.sql("SET driftline.summaries = true").await.unwrap();
+    let plan = explain("SELECT host, max(time), last_value(whole ORDER BY time) FROM t GROUP BY 1").await;
+    assert!(plan.contains("from=last rows") && plan.contains("pages_read=0,"), "{plan}");
     let error = db.sql("SET driftline.nothing = true").await.unwrap_err().to_string();
     assert!(error.contains("there is summaries"), "{error}");
 }

@@ -124,6 +124,19 @@ impl Bloom {
         block.iter().zip(mask(hash)).all(|(word, bit)| word & bit != 0)
     }
 
+    /// Whether a value of this hash may be in the filter that these bytes are, which stays as it is: of 64 KiB one look-up
+    /// reads 32 bytes.
+    pub(super) fn may_contain_in(bytes: &[u8], hash: u64) -> Result<bool, Malformed> {
+        if !bytes.len().is_multiple_of(BLOCK_BYTES) || bytes.len() > FILTER_BYTES_MAX {
+            return Err(Malformed("whole blocks of a bloom filter"));
+        }
+        let at = place(hash, bytes.len() / BLOCK_BYTES) * BLOCK_BYTES;
+        let Some(block) = bytes.get(at..at + BLOCK_BYTES) else { return Ok(false) };
+        let words =
+            block.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+        Ok(words.zip(mask(hash)).all(|(word, bit)| word & bit != 0))
+    }
+
     fn set(&mut self, hash: u64) {
         let at = place(hash, self.blocks.len());
         if let Some(block) = self.blocks.get_mut(at) {

@@ -221,6 +221,10 @@ impl SegmentReader {
             return Ok(vec![true; hashes.len()]);
         };
         let bytes = self.source.read_checked(extent)?;
+        if let [Some(hash)] = hashes {
+            let found = Bloom::may_contain_in(&bytes, *hash).map_err(self.source.malformed(extent.offset))?;
+            return Ok(vec![found]);
+        }
         let filter = Bloom::decode(&bytes).map_err(self.source.malformed(extent.offset))?;
         Ok(hashes.iter().map(|hash| hash.is_none_or(|hash| filter.may_contain(hash))).collect())
     }
