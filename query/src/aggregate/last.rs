@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
-use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 use driftline_storage::{Role, TIME_COLUMN, TableSchema};
 
 use super::exec::Aggregate;
@@ -19,16 +19,19 @@ fn is_last(aggregate: &Aggregate, table: &TableSchema) -> bool {
     if aggregate.filter.is_some() || function.ignore_nulls() || function.is_reversed() {
         return false;
     }
-    let by_time = |backwards: bool| match function.order_bys().split_last() {
-        Some((last, before)) => {
-            is_time(&last.expr)
-                && last.options.descending == backwards
-                && before.iter().all(|by| is_tag(by, table))
+    // As expressions over the table: what an aggregation calls time may be another column by then.
+    let (values, order) =
+        aggregate.arguments.split_at(function.expressions().len().min(aggregate.arguments.len()));
+    let by_time = |backwards: bool| match (order.split_last(), function.order_bys().last()) {
+        (Some((last, before)), Some(by)) => {
+            is_time(last)
+                && by.options.descending == backwards
+                && before.iter().all(|expr| is_tag(expr, table))
         }
-        None => false,
+        _ => false,
     };
     match function.fun().name() {
-        "max" => function.expressions().first().is_some_and(is_time),
+        "max" => values.first().is_some_and(is_time),
         "last_value" => by_time(false),
         "first_value" => by_time(true),
         _ => false,
@@ -39,8 +42,7 @@ fn is_time(expr: &Arc<dyn PhysicalExpr>) -> bool {
     expr.downcast_ref::<ColumnExpr>().is_some_and(|column| column.name() == TIME_COLUMN)
 }
 
-fn is_tag(by: &PhysicalSortExpr, table: &TableSchema) -> bool {
-    let column = by.expr.downcast_ref::<ColumnExpr>();
+fn is_tag(expr: &Arc<dyn PhysicalExpr>, table: &TableSchema) -> bool {
     let is_it = |name: &str| table.columns.iter().any(|c| c.name == name && c.role == Role::Tag);
-    column.is_some_and(|column| is_it(column.name()))
+    expr.downcast_ref::<ColumnExpr>().is_some_and(|column| is_it(column.name()))
 }
