@@ -15,12 +15,12 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::sorts::sort::SortExec;
 use driftline_storage::distribution::Lattice;
 use driftline_storage::{Column, Role};
 
 use super::exec::{Aggregate, CellAggregateExec, Plan};
 use super::last::is_of_last_rows;
+use super::newest::Newest;
 use super::shape::{Key, Shape};
 use super::state::{CellState, summarised};
 use crate::error::QueryError;
@@ -75,39 +75,6 @@ impl PhysicalOptimizerRule for CellAggregates {
     fn schema_check(&self) -> bool {
         true
     }
-}
-
-/// How many of the newest groups are wanted, going down a plan: a sort by the first key backwards that ends after so many,
-/// with nothing between it and the aggregation but projections.
-#[derive(Debug, Default)]
-struct Newest {
-    /// How many, and the column that was sorted by, as the node looked at last gives it.
-    sought: Option<(usize, usize)>,
-}
-
-impl Newest {
-    fn look_at(&mut self, node: &Arc<dyn ExecutionPlan>) {
-        if let Some(sort) = node.downcast_ref::<SortExec>() {
-            let first = Some(sort.expr().first());
-            let column = first.filter(|by| by.options.descending).and_then(|by| column_of(&by.expr));
-            self.sought = sort.fetch().zip(column);
-        } else if let Some(projection) = node.downcast_ref::<ProjectionExec>() {
-            let through = |(count, column): (usize, usize)| {
-                Some((count, column_of(&projection.expr().get(column)?.expr)?))
-            };
-            self.sought = self.sought.and_then(through);
-        } else if node.downcast_ref::<AggregateExec>().is_none() {
-            self.sought = None;
-        }
-    }
-
-    fn wanted(&self) -> Option<usize> {
-        self.sought.filter(|(_, column)| *column == 0).map(|(count, _)| count)
-    }
-}
-
-fn column_of(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
-    expr.downcast_ref::<ColumnExpr>().map(ColumnExpr::index)
 }
 
 /// What stands in the place of a node, if it is an aggregation that we do.
