@@ -79,7 +79,9 @@ impl Shape {
 
 fn looks_at_tags(table: &TableSchema, expr: &Arc<dyn PhysicalExpr>) -> bool {
     let is_tag = |name: &str| table.columns.iter().any(|c| c.name == name && c.role == Role::Tag);
-    collect_columns(expr).iter().all(|column| is_tag(column.name())) && !is_volatile(expr)
+    let columns = collect_columns(expr);
+    // What is the same for every row is left to DataFusion: a table without tags has no series to tell it of.
+    !columns.is_empty() && columns.iter().all(|column| is_tag(column.name())) && !is_volatile(expr)
 }
 
 fn is_volatile(expr: &Arc<dyn PhysicalExpr>) -> bool {

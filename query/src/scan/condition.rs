@@ -1,6 +1,7 @@
 //! What a query asks of rows, as far as the scan does it: by time, by the tags of series, by what pages and filters of
 //! keys tell, and by looking at the rows.
 
+use std::slice;
 use std::sync::Arc;
 
 use arrow::array::BooleanArray;
@@ -8,8 +9,8 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::Session;
 use datafusion::common::cast::as_boolean_array;
-use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Column as ColumnName, DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, Operator};
 use datafusion::physical_expr::PhysicalExpr;
@@ -82,7 +83,10 @@ impl Condition {
         for filter in filters.iter().filter(|filter| time_filter::exact_range(filter).is_none()) {
             let filter = state.create_physical_expr(unqualified(filter)?, &known)?;
             for part in split_conjunction(&filter) {
-                let looks_at_tags = columns_of(part, table).iter().all(|column| column.role == Role::Tag);
+                // One of no columns is asked of each row: a table without tags has no series to ask it of.
+                let columns = columns_of_all(slice::from_ref(part), table);
+                let looks_at_tags =
+                    !columns.is_empty() && columns.iter().all(|column| column.role == Role::Tag);
                 if looks_at_tags { tags.push(Arc::clone(part)) } else { rows.push(Arc::clone(part)) }
             }
         }
@@ -139,19 +143,11 @@ fn lost(column: &Column) -> datafusion::error::DataFusionError {
 
 /// The filter on the names of the table's own schema.
 fn unqualified(filter: &Expr) -> Result<Expr> {
-    use datafusion::common::Column;
-    use datafusion::common::tree_node::{Transformed, TransformedResult};
     let strip = |expr: Expr| match expr {
-        Expr::Column(column) => Ok(Transformed::yes(Expr::Column(Column::new_unqualified(column.name)))),
+        Expr::Column(column) => Ok(Transformed::yes(Expr::Column(ColumnName::new_unqualified(column.name)))),
         other => Ok(Transformed::no(other)),
     };
     filter.clone().transform(strip).data()
-}
-
-fn columns_of(expr: &Arc<dyn PhysicalExpr>, table: &TableSchema) -> Vec<Column> {
-    let names = collect_columns(expr);
-    let is_named = |column: &&Column| names.iter().any(|name| name.name() == column.name);
-    table.columns.iter().filter(is_named).cloned().collect()
 }
 
 fn columns_of_all(exprs: &[Arc<dyn PhysicalExpr>], table: &TableSchema) -> Vec<Column> {

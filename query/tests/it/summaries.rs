@@ -114,6 +114,8 @@ fn query(dice: &mut Dice) -> String {
         "avg(CASE WHEN status <> 'ok' THEN 1.0 ELSE 0.0 END)",
         "sum(CASE WHEN status = 'late' THEN 2 END)",
         "count(status) FILTER (WHERE status LIKE 'l%')",
+        "sum(CASE WHEN status = 'late' THEN 9007199254740993 ELSE 1 END)",
+        "array_agg(id ORDER BY time DESC)",
         "max(host)",
         "max(time)",
         "last_value(id ORDER BY time)",
@@ -301,4 +303,50 @@ async fn distributions_of_cells_are_those_of_rows() {
         assert_eq!(summed, sorted(&db, sql).await, "{context}: {sql}");
     }
     assert!(from_cells >= 2, "{context}: {from_cells} of the queries were answered from cells");
+}
+
+/// Shapes that look like one of those that are answered otherwise, and are not.
+#[tokio::test]
+async fn what_only_looks_alike_is_answered_from_rows() {
+    let db = Database::open_in_memory().unwrap();
+    let columns =
+        "host TEXT TAG, region TEXT TAG, whole BIGINT, real DOUBLE, clean DOUBLE, status TEXT, id BIGINT";
+    db.sql(&format!(
+        "CREATE TABLE t (time TIMESTAMP TIME, {columns}); CREATE TABLE bare (time TIMESTAMP TIME, x BIGINT)"
+    ))
+    .await
+    .unwrap();
+    for hour in 0..4 {
+        db.write(to_table("t", written(&mut Dice(7), hour))).await.unwrap();
+        db.flush().await.unwrap();
+    }
+    db.sql("INSERT INTO bare SELECT time, whole FROM t").await.unwrap();
+    for sql in [
+        // Another column under the name of time.
+        "SELECT host, max(time) FROM (SELECT host, to_timestamp_seconds(-whole) AS time FROM {}) GROUP BY 1",
+        "SELECT host, last_value(id ORDER BY time, id)
+         FROM (SELECT host, id, to_timestamp_seconds(-whole) AS time FROM {} WHERE whole IS NOT NULL) GROUP BY 1",
+        "SELECT time, count(*) FROM (SELECT host AS time FROM {}) GROUP BY 1 ORDER BY 1 DESC LIMIT 2",
+        // The newest of groups of groups need more than the newest groups.
+        "SELECT date_bin('1 day', m), sum(c)
+         FROM (SELECT date_bin('1 minute', time) AS m, count(*) AS c FROM {} GROUP BY 1) GROUP BY 1 ORDER BY 1 DESC LIMIT 1",
+        "SELECT count(*), sum(c) FROM (SELECT date_bin('1 minute', time) AS m, count(*) AS c FROM {} GROUP BY 1)
+         ORDER BY 1 DESC LIMIT 1",
+        "SELECT c, m FROM (SELECT date_bin('1 minute', time) AS m, count(*) AS c FROM {} GROUP BY 1)
+         ORDER BY c DESC, m LIMIT 3",
+        // The same for every row.
+        "SELECT 'x', count(*) FROM {} GROUP BY 1",
+    ] {
+        for table in ["t", "bare"] {
+            if table == "bare" && (sql.contains("host") || sql.contains("id")) {
+                continue;
+            }
+            let expected = sorted(&db, &sql.replace("{}", &format!("(SELECT * FROM {table} LIMIT 1000000000)"))).await;
+            assert_eq!(sorted(&db, &sql.replace("{}", table)).await, expected, "{sql} of {table}");
+        }
+    }
+    for table in ["t", "bare"] {
+        let error = db.sql(&format!("SELECT * FROM {table} WHERE 1 = 1 / 0")).await.unwrap_err().to_string();
+        assert!(error.contains("ivide by zero"), "{table}: {error}");
+    }
 }
