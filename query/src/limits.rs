@@ -33,6 +33,9 @@ pub(crate) const AGGREGATE_GROUPS_KEPT_MAX: usize = 262_144;
 /// Bytes of states that it keeps so: 64 MiB.
 pub(crate) const AGGREGATE_BYTES_KEPT_MAX: usize = 64 << 20;
 
+/// Texts of which a partition keeps what an aggregate makes of them.
+pub(crate) const TEXTS_WEIGHED_KEPT_MAX: usize = 65_536;
+
 /// All of them, as `system.limits` shows them.
 pub(crate) const LIMITS: [Limit; 10] = [
     Limit {

@@ -21,7 +21,7 @@ use driftline_storage::{ScanPart, TableSchema, TimeRange};
 use super::shape::{Key, Shape};
 use super::state::CellState;
 use super::work::{Work, WorkMetrics};
-use crate::scan::{Reader, ScanMetrics};
+use crate::scan::{Outlet, Reader, ScanMetrics};
 
 /// Batches of states that a partition may be ahead of their reader.
 const BATCHES_AHEAD_MAX: usize = 2;
@@ -162,8 +162,8 @@ impl ExecutionPlan for CellAggregateExec {
         };
         let mut work = Work::new(Arc::clone(&self.plan), held.register(context.memory_pool()), metrics)?;
         let mut stream = RecordBatchReceiverStream::builder(self.schema(), BATCHES_AHEAD_MAX);
-        let sender = stream.tx();
-        stream.spawn_blocking(move || work.run(&parts, &|batch| sender.blocking_send(Ok(batch)).is_ok()));
+        let outlet = Outlet::new(stream.tx());
+        stream.spawn_blocking(move || work.run(&parts, &outlet));
         Ok(stream.build())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Float64Type, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::error::Result;
@@ -19,10 +19,10 @@ use super::exec::{Aggregate, Plan};
 use super::fold::{Fold, Span};
 use super::groups::{Codes, Groups};
 use super::shape::Buckets;
-use super::state::{CellState, Statistics, span_states};
+use super::state::{CellState, Number, Statistics, span_states};
 use crate::error::QueryError;
 use crate::limits::{AGGREGATE_BYTES_KEPT_MAX, AGGREGATE_GROUPS_KEPT_MAX};
-use crate::scan::{Reader, ScanMetrics};
+use crate::scan::{Outlet, Reader, ScanMetrics};
 
 /// Rows of a span on average from which on spans are summed up by themselves.
 const SPAN_ROWS_MIN: usize = 32;
@@ -71,7 +71,7 @@ impl Work {
     }
 
     /// Goes through the parts; states are handed on at the end, and before where they grow too many.
-    pub(super) fn run(&mut self, parts: &[ScanPart], send: &dyn Fn(RecordBatch) -> bool) -> Result<()> {
+    pub(super) fn run(&mut self, parts: &[ScanPart], outlet: &Outlet) -> Result<()> {
         let mut parts: Vec<&ScanPart> = parts.iter().collect();
         let newest = self.plan.newest;
         if newest.is_some() {
@@ -83,11 +83,14 @@ impl Work {
                 self.metrics.parts_passed.add(parts.len() - at);
                 break;
             }
-            self.part(part)?;
+            if !outlet.is_wanted() {
+                return Ok(());
+            }
+            self.part(part, outlet)?;
             self.held.try_resize(self.bytes())?;
             let is_full =
                 self.groups.len() >= AGGREGATE_GROUPS_KEPT_MAX || self.bytes() >= AGGREGATE_BYTES_KEPT_MAX;
-            if is_full && !self.send(send)? {
+            if is_full && !self.send(outlet)? {
                 return Ok(());
             }
         }
@@ -95,7 +98,7 @@ impl Work {
         if self.plan.shape.keys.is_empty() && !self.sent {
             self.groups.number(0, 0);
         }
-        self.send(send).map(drop)
+        self.send(outlet).map(drop)
     }
 
     fn bytes(&self) -> usize {
@@ -103,7 +106,7 @@ impl Work {
     }
 
     /// Whether more is wanted.
-    fn send(&mut self, send: &dyn Fn(RecordBatch) -> bool) -> Result<bool> {
+    fn send(&mut self, outlet: &Outlet) -> Result<bool> {
         if self.groups.len() == 0 {
             return Ok(true);
         }
@@ -120,10 +123,10 @@ impl Work {
         let batch = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options)?;
         (self.groups, self.sent) = (Groups::default(), true);
         self.held.try_resize(0)?;
-        Ok(send(batch.record_output(&self.metrics.scan.baseline)))
+        Ok(outlet.send(batch.record_output(&self.metrics.scan.baseline)))
     }
 
-    fn part(&mut self, part: &ScanPart) -> Result<()> {
+    fn part(&mut self, part: &ScanPart, outlet: &Outlet) -> Result<()> {
         let timer = self.metrics.scan.baseline.elapsed_compute().clone();
         let _timed = timer.timer();
         let plan = Arc::clone(&self.plan);
@@ -146,7 +149,7 @@ impl Work {
         reader.read(part, cells.as_deref(), &mut counts, &mut |piece| {
             from_rows += piece.runs.len();
             self.piece(&piece, reader, needs_times)?;
-            Ok(true)
+            Ok(outlet.is_wanted())
         })?;
         self.metrics.scan.add(counts);
         self.metrics.from_rows.add(from_rows);
@@ -317,7 +320,7 @@ fn value_of(
     reader: &Reader,
     column: ColumnId,
     text: Option<&str>,
-) -> Result<Option<f64>> {
+) -> Result<Option<Number>> {
     let one = |other: &Column| -> ArrayRef {
         match other.id == column {
             true => Arc::new(StringArray::from(vec![text])),
@@ -336,9 +339,12 @@ fn value_of(
     if value.is_null(0) {
         return Ok(None);
     }
-    // Of a count it only matters that there is a value.
-    let value = arrow::compute::cast(&value, &DataType::Float64)?;
-    Ok(Some(if value.is_null(0) { 0.0 } else { value.as_primitive::<Float64Type>().value(0) }))
+    Ok(Some(match value.data_type() {
+        DataType::Int64 => Number::Integer(value.as_primitive::<Int64Type>().value(0)),
+        DataType::Float64 => Number::Double(value.as_primitive::<Float64Type>().value(0)),
+        // Of a count it only matters that there is a value.
+        _ => Number::Integer(0),
+    }))
 }
 
 fn push(spans: &mut Vec<Span>, group: usize, rows: Range<usize>) {

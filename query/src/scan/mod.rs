@@ -2,6 +2,7 @@
 
 mod condition;
 mod exec;
+mod outlet;
 mod reader;
 mod sink;
 mod table;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use driftline_storage::{Column, ColumnType};
 pub(crate) use exec::{ScanExec, ScanMetrics};
+pub(crate) use outlet::Outlet;
 pub(crate) use reader::Reader;
 pub(crate) use table::Table;
 pub(crate) use tags::{TagCache, Tags};
