@@ -33,6 +33,8 @@ pub(crate) const AGGREGATE_GROUPS_KEPT_MAX: usize = 262_144;
 /// Bytes of states that it keeps so: 64 MiB.
 pub(crate) const AGGREGATE_BYTES_KEPT_MAX: usize = 64 << 20;
 
+/// Rows that one stretch of time may have for its groups to be kept until they are whole: percentiles keep eight bytes of each.
+pub(crate) const AGGREGATE_WHOLE_ROWS_MAX: u64 = 4 << 20;
 /// Texts of which a partition keeps what an aggregate makes of them.
 pub(crate) const TEXTS_WEIGHED_KEPT_MAX: usize = 65_536;
 

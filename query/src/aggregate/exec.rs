@@ -1,4 +1,4 @@
-//! The plan node: partial aggregation of a table by stretches of time and tags, straight from its parts.
+//! The plan node: aggregation of a table, partial or whole, by stretches of time and tags, straight from its parts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,7 +58,9 @@ pub(super) struct Plan {
     pub(super) is_last: bool,
     /// So many of the newest groups are enough, where each is a stretch of time.
     pub(super) newest: Option<usize>,
-    /// Keys, then states.
+    /// Whether each partition has all rows of its groups: then there are values, not states, and no other aggregation above.
+    pub(super) is_whole: bool,
+    /// Keys, then states, or values.
     pub(super) schema: SchemaRef,
 }
 
@@ -109,6 +111,9 @@ impl DisplayAs for CellAggregateExec {
         }
         if let Some(series) = &reader.series {
             write!(f, ", series={}", series.len())?;
+        }
+        if self.plan.is_whole {
+            write!(f, ", whole")?;
         }
         if let Some(newest) = self.plan.newest {
             write!(f, ", newest={newest}")?;

@@ -170,17 +170,17 @@ impl CellState {
 
 /// The column that an argument is, if it may have summaries: no label, of which some come late.
 pub(super) fn summarised<'a>(argument: &Arc<dyn PhysicalExpr>, table: &'a TableSchema) -> Option<&'a Column> {
-    let inner = match argument.downcast_ref::<CastExpr>() {
-        Some(cast) if cast.cast_type() == &DataType::Float64 => cast.expr(),
+    let (inner, is_cast) = match argument.downcast_ref::<CastExpr>() {
+        Some(cast) if cast.cast_type() == &DataType::Float64 => (cast.expr(), true),
         Some(_) => return None,
-        None => argument,
+        None => (argument, false),
     };
     let name = inner.downcast_ref::<ColumnExpr>()?.name();
     let column = table.columns.iter().find(|column| column.name == name)?;
     let is_number = matches!(column.ty, ColumnType::BigInt | ColumnType::Double);
-    // A number that is a category is summed up by its text.
-    let is_counted_so = is_number != (column.meaning == Some(Meaning::CategoricalFeature));
-    (is_counted_so && column.meaning != Some(Meaning::Label)).then_some(column)
+    let is_category = matches!(column.ty, ColumnType::Text | ColumnType::Boolean);
+    let is_text = is_category && column.role == Role::Field && !is_cast;
+    ((is_number || is_text) && column.meaning != Some(Meaning::Label)).then_some(column)
 }
 
 /// The numeric column that an argument is, and whether it is one of integers as doubles. Not a label: those that came late

@@ -49,13 +49,16 @@ pub(super) struct Work {
     sent: bool,
     /// Segments of which the last rows were added.
     last_of: HashSet<u64>,
+    /// The last time of the parts that the groups there are may have rows in.
+    reach: i64,
 }
 
 impl Work {
     pub(super) fn new(plan: Arc<Plan>, held: MemoryReservation, metrics: WorkMetrics) -> Result<Self> {
         let codes = Codes::new(&plan.table, plan.reader.tags.clone(), &plan.shape)?;
         let is_one = plan.shape.keys.is_empty();
-        let folds = plan.aggregates.iter().map(|a| Fold::new(a, is_one)).collect::<Result<_>>()?;
+        let folds =
+            plan.aggregates.iter().map(|a| Fold::new(a, is_one, plan.is_whole)).collect::<Result<_>>()?;
         let (groups, statistics) = (Groups::default(), Statistics::default());
         Ok(Self {
             plan,
@@ -67,6 +70,7 @@ impl Work {
             metrics,
             sent: false,
             last_of: HashSet::new(),
+            reach: i64::MIN,
         })
     }
 
@@ -86,11 +90,15 @@ impl Work {
             if !outlet.is_wanted() {
                 return Ok(());
             }
+            if self.plan.is_whole && self.are_done(part) && !self.send(outlet)? {
+                return Ok(());
+            }
             self.part(part, outlet)?;
+            self.reach = self.reach.max(part.time().max);
             self.held.try_resize(self.bytes())?;
             let is_full =
                 self.groups.len() >= AGGREGATE_GROUPS_KEPT_MAX || self.bytes() >= AGGREGATE_BYTES_KEPT_MAX;
-            if is_full && !self.send(outlet)? {
+            if is_full && !self.plan.is_whole && !self.send(outlet)? {
                 return Ok(());
             }
         }
@@ -99,6 +107,11 @@ impl Work {
             self.groups.number(0, 0);
         }
         self.send(outlet).map(drop)
+    }
+
+    /// Whether no group there is has rows in a part, or in those after it.
+    fn are_done(&self, part: &ScanPart) -> bool {
+        self.plan.shape.buckets.is_some_and(|buckets| buckets.start(part.time().min) > self.reach)
     }
 
     fn bytes(&self) -> usize {
@@ -113,17 +126,34 @@ impl Work {
         let plan = Arc::clone(&self.plan);
         let fields = plan.schema.fields();
         let mut columns = self.groups.columns(&plan.shape, &self.codes, fields)?;
-        let mut states: Vec<Vec<ArrayRef>> = Vec::with_capacity(self.folds.len());
-        for (fold, aggregate) in self.folds.iter_mut().zip(&plan.aggregates) {
-            let same = aggregate.same_as.and_then(|at| states.get(at)).cloned();
-            states.push(same.map_or_else(|| fold.states(self.groups.len()), Ok)?);
-        }
-        columns.extend(states.into_iter().flatten());
+        columns.extend(if plan.is_whole { self.values()? } else { self.states()? });
         let options = RecordBatchOptions::new().with_row_count(Some(self.groups.len()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options)?;
         (self.groups, self.sent) = (Groups::default(), true);
         self.held.try_resize(0)?;
         Ok(outlet.send(batch.record_output(&self.metrics.scan.baseline)))
+    }
+
+    fn states(&mut self) -> Result<Vec<ArrayRef>> {
+        let mut states: Vec<Vec<ArrayRef>> = Vec::with_capacity(self.folds.len());
+        for (fold, aggregate) in self.folds.iter_mut().zip(&self.plan.aggregates) {
+            let same = aggregate.same_as.and_then(|at| states.get(at)).cloned();
+            states.push(same.map_or_else(|| fold.states(self.groups.len()), Ok)?);
+        }
+        Ok(states.into_iter().flatten().collect())
+    }
+
+    fn values(&mut self) -> Result<Vec<ArrayRef>> {
+        let (plan, total) = (Arc::clone(&self.plan), self.groups.len());
+        let mut values = Vec::with_capacity(self.folds.len());
+        for (at, aggregate) in plan.aggregates.iter().enumerate() {
+            let of = aggregate.same_as.unwrap_or(at);
+            let (Some(fold), Some(own)) = (self.folds.get_mut(of), plan.aggregates.get(of)) else { continue };
+            let shared_by = aggregate.same_as.map(|_| aggregate.function.as_ref());
+            values.push(fold.values(total, &own.function, shared_by)?);
+        }
+        self.folds.iter_mut().for_each(Fold::clear);
+        Ok(values)
     }
 
     fn part(&mut self, part: &ScanPart, outlet: &Outlet) -> Result<()> {

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
+pub(crate) use condition::unqualified;
 use driftline_storage::{Column, ColumnType};
 pub(crate) use exec::{ScanExec, ScanMetrics};
 pub(crate) use outlet::Outlet;
