@@ -74,6 +74,15 @@ fn written(dice: &mut Dice, hour: i64) -> arrow::record_batch::RecordBatch {
     ])
 }
 
+/// Aggregates that the last row of each series is enough for.
+const OF_LAST: [&str; 5] = [
+    "max(time)",
+    "last_value(id ORDER BY time)",
+    "last_value(status ORDER BY time)",
+    "first_value(whole ORDER BY time DESC)",
+    "first_value(clean ORDER BY region, time DESC)",
+];
+
 /// A query over `{}`, the table or a stand-in for it.
 fn query(dice: &mut Dice) -> String {
     let bucket = dice.pick(&[
@@ -106,6 +115,8 @@ fn query(dice: &mut Dice) -> String {
         "sum(whole) FILTER (WHERE whole > 0)",
         "count(*) FILTER (WHERE status <> 'ok')",
         "p50(whole)",
+        "p99(whole)",
+        "percentile(clean, 0.3)",
         "sum(whole * 2)",
         "stddev(whole) IS NULL",
         "count(DISTINCT status)",
@@ -121,9 +132,10 @@ fn query(dice: &mut Dice) -> String {
         "last_value(id ORDER BY time)",
         "first_value(id ORDER BY region, time DESC)",
     ];
+    let aggregates: &[&str] = if dice.roll(5) == 0 { &OF_LAST } else { &aggregates };
     let mut wanted: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
     for _ in 0..1 + dice.roll(4) {
-        let aggregate = dice.pick(&aggregates).to_owned();
+        let aggregate = dice.pick(aggregates).to_owned();
         if !wanted.contains(&aggregate) {
             wanted.push(aggregate);
         }
@@ -155,6 +167,8 @@ fn condition(dice: &mut Dice) -> String {
         "real <= 3.0".to_owned(),
         "real = 0.0 OR whole IS NULL".to_owned(),
         "status = 'error' AND host = 'h0'".to_owned(),
+        "status = 'never'".to_owned(),
+        "status IN ('late', 'never')".to_owned(),
         "region = status".to_owned(),
         "host = 'nobody'".to_owned(),
     ];

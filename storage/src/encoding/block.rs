@@ -59,7 +59,7 @@ pub(crate) fn decode_doubles(cursor: &mut Cursor, max: usize) -> Result<Vec<f64>
     if encoding == Encoding::Dictionary {
         return Err(Malformed("an encoding of a block of doubles"));
     }
-    double::Decoder::new(encoding, cursor.bytes()?)?.decode(cursor.bytes()?, count)
+    double::Decoder::new(encoding, cursor.bytes()?)?.decode(cursor.bytes()?, count, count)
 }
 
 fn put_chunk(block: &mut Vec<u8>, chunk: &super::EncodedChunk) {

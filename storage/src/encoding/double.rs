@@ -116,15 +116,19 @@ impl Decoder {
         })
     }
 
-    /// The `count` values of a page.
-    pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<Vec<f64>, Malformed> {
+    /// The first `wanted` of the `count` values of a page.
+    pub(super) fn decode(&self, page: &[u8], count: usize, wanted: usize) -> Result<Vec<f64>, Malformed> {
         match self {
-            Self::Constant(value) if page.is_empty() => Ok(vec![*value; count]),
+            Self::Constant(value) if page.is_empty() => Ok(vec![*value; wanted]),
             Self::Constant(_) => Err(Malformed("no bytes in a page of a constant")),
-            Self::Pco(decoder) => decoder.decode(page, count),
-            Self::PcoF32(decoder) => decoder.decode_map(page, count, widen),
-            Self::Raw => decode_raw(page, count),
-            Self::Repeated(decoder) => decoder.decode(page, count),
+            Self::Pco(decoder) => decoder.decode(page, count, wanted),
+            Self::PcoF32(decoder) => decoder.decode_map(page, (count, wanted), widen),
+            Self::Raw => {
+                let mut values = decode_raw(page, count)?;
+                values.truncate(wanted);
+                Ok(values)
+            }
+            Self::Repeated(decoder) => decoder.decode(page, count, wanted),
         }
     }
 }

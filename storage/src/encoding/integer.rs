@@ -114,11 +114,11 @@ impl Decoder {
         })
     }
 
-    /// The `count` values of a page.
-    pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<Vec<i64>, Malformed> {
+    /// The first `wanted` of the `count` values of a page.
+    pub(super) fn decode(&self, page: &[u8], count: usize, wanted: usize) -> Result<Vec<i64>, Malformed> {
         match self {
-            Self::Plain(decoder) => decoder.decode(page, count),
-            Self::Repeated(decoder) => decoder.decode(page, count),
+            Self::Plain(decoder) => decoder.decode_first(page, count, wanted),
+            Self::Repeated(decoder) => decoder.decode(page, count, wanted),
         }
     }
 }
@@ -152,14 +152,28 @@ impl PlainDecoder {
 
     /// The `count` values of a page.
     pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<Vec<i64>, Malformed> {
+        self.decode_first(page, count, count)
+    }
+
+    /// The first `wanted` of the `count` values of a page.
+    pub(super) fn decode_first(
+        &self,
+        page: &[u8],
+        count: usize,
+        wanted: usize,
+    ) -> Result<Vec<i64>, Malformed> {
         match self {
-            Self::Constant(value) if page.is_empty() => Ok(vec![*value; count]),
+            Self::Constant(value) if page.is_empty() => Ok(vec![*value; wanted]),
             Self::Constant(_) => Err(Malformed("no bytes in a page of a constant")),
-            Self::Delta => delta::decode(page, count),
+            Self::Delta => {
+                let mut values = delta::decode(page, count)?;
+                values.truncate(wanted);
+                Ok(values)
+            }
             Self::Pco(_) | Self::PcoU32(..) if count == 0 => Ok(Vec::new()),
-            Self::Pco(decoder) => decoder.decode(page, count),
+            Self::Pco(decoder) => decoder.decode(page, count, wanted),
             Self::PcoU32(base, decoder) => {
-                decoder.decode_map(page, count, |offset| base.wrapping_add(i64::from(offset)))
+                decoder.decode_map(page, (count, wanted), |offset| base.wrapping_add(i64::from(offset)))
             }
         }
     }

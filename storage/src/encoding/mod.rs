@@ -39,6 +39,7 @@ mod tests;
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType};
+use arrow_buffer::NullBuffer;
 
 use crate::limits::VALUE_BYTES_MAX;
 use crate::schema::ColumnType;
@@ -250,11 +251,41 @@ impl ChunkDecoder {
             };
         }
         let (validity, page) = validity::split(page, rows, nulls)?;
+        self.decode_values((page, count), count, validity)
+    }
+
+    /// The same of the first `wanted` rows alone: numbers after them are mostly not decoded.
+    pub(crate) fn decode_first(
+        &self,
+        page: &[u8],
+        rows: usize,
+        nulls: usize,
+        wanted: usize,
+    ) -> Result<ArrayRef, Malformed> {
+        let is_number = matches!(self.values, ValueDecoder::Integer(_) | ValueDecoder::Double(_));
+        if !is_number || nulls >= rows || wanted >= rows {
+            let all = self.decode(page, rows, nulls)?;
+            return Ok(all.slice(0, wanted.min(rows)));
+        }
+        let (validity, page) = validity::split(page, rows, nulls)?;
+        let validity = validity.map(|validity| validity.slice(0, wanted));
+        let values = validity.as_ref().map_or(wanted, |validity| validity.len() - validity.null_count());
+        self.decode_values((page, rows - nulls), values, validity)
+    }
+
+    fn decode_values(
+        &self,
+        (page, count): (&[u8], usize),
+        wanted: usize,
+        validity: Option<NullBuffer>,
+    ) -> Result<ArrayRef, Malformed> {
         match &self.values {
             ValueDecoder::Null => Err(Malformed("nulls only in a chunk of nulls")),
             ValueDecoder::Boolean(d) => values::boolean_array(d.decode(page, count)?, validity),
-            ValueDecoder::Integer(d) => values::integer_array(self.ty, d.decode(page, count)?, validity),
-            ValueDecoder::Double(d) => values::double_array(d.decode(page, count)?, validity),
+            ValueDecoder::Integer(d) => {
+                values::integer_array(self.ty, d.decode(page, count, wanted)?, validity)
+            }
+            ValueDecoder::Double(d) => values::double_array(d.decode(page, count, wanted)?, validity),
             ValueDecoder::Text(d) => values::text_array(self.ty, d.decode(page, count)?, validity),
             ValueDecoder::Vector(d) => d.decode(page, count, validity),
         }

@@ -79,15 +79,16 @@ impl<T: Number> Decoder<T> {
         if rest.is_empty() { Ok(Self(chunk)) } else { Err(Malformed("no bytes after the pco meta")) }
     }
 
-    /// The `count` values of a page.
-    pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<Vec<T>, Malformed> {
-        let mut values = zeros(count);
+    /// The first `wanted` of the `count` values of a page. What comes after them is not looked at.
+    pub(super) fn decode(&self, page: &[u8], count: usize, wanted: usize) -> Result<Vec<T>, Malformed> {
+        let mut values = zeros(wanted.next_multiple_of(PIECE).min(count));
         let rest = SCRATCH.with_borrow_mut(|scratch| {
             let mut decompressor = self.0.page_decompressor_with_scratch(page, count, scratch)?;
             decompressor.read(&mut values)?;
             Ok(decompressor.into_src().len())
         });
-        ended(rest)?;
+        ended(rest, values.len() < count)?;
+        values.truncate(wanted);
         Ok(values)
     }
 
@@ -95,21 +96,23 @@ impl<T: Number> Decoder<T> {
     pub(super) fn decode_map<V>(
         &self,
         page: &[u8],
-        count: usize,
+        (count, wanted): (usize, usize),
         widen: impl Fn(T) -> V,
     ) -> Result<Vec<V>, Malformed> {
-        let mut values = Vec::with_capacity(count);
+        let read = wanted.next_multiple_of(PIECE).min(count);
+        let mut values = Vec::with_capacity(read);
         let mut piece = [T::default(); PIECE];
         let rest = SCRATCH.with_borrow_mut(|scratch| {
             let mut decompressor = self.0.page_decompressor_with_scratch(page, count, scratch)?;
-            while values.len() < count {
+            while values.len() < read {
                 decompressor.read(&mut piece)?;
-                let numbers = piece.iter().take(count - values.len());
+                let numbers = piece.iter().take(read - values.len());
                 values.extend(numbers.map(|n| widen(*n)));
             }
             Ok(decompressor.into_src().len())
         });
-        ended(rest)?;
+        ended(rest, read < count)?;
+        values.truncate(wanted);
         Ok(values)
     }
 }
@@ -122,9 +125,10 @@ fn holds_dictionary(meta: &[u8]) -> bool {
     head & 0xf != DICTIONARY || (head >> 4 & 0x1ff_ffff) as usize <= meta.len()
 }
 
-fn ended(rest: pco::errors::PcoResult<usize>) -> Result<(), Malformed> {
+fn ended(rest: pco::errors::PcoResult<usize>, is_cut: bool) -> Result<(), Malformed> {
     match rest {
         Ok(0) => Ok(()),
+        Ok(_) if is_cut => Ok(()),
         Ok(_) => Err(Malformed("no bytes after the pco page")),
         Err(_) => Err(Malformed("a pco page")),
     }

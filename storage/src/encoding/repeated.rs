@@ -82,10 +82,10 @@ impl<T: Copy> Decoder<T> {
         Ok(Self { numbers: numbers.into_iter().map(value).collect(), codes })
     }
 
-    /// The `count` values of a page.
-    pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<Vec<T>, Malformed> {
-        let mut values = Vec::with_capacity(count);
-        for code in self.codes.decode(page, count)? {
+    /// The first `wanted` of the `count` values of a page.
+    pub(super) fn decode(&self, page: &[u8], count: usize, wanted: usize) -> Result<Vec<T>, Malformed> {
+        let mut values = Vec::with_capacity(wanted);
+        for code in self.codes.decode_first(page, count, wanted)? {
             let number = usize::try_from(code).ok().and_then(|c| self.numbers.get(c));
             values.push(*number.ok_or(Malformed("a code within the dictionary"))?);
         }

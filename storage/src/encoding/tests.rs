@@ -81,6 +81,10 @@ fn round_trip_with(ty: ColumnType, array: &ArrayRef, page: usize, effort: Effort
         let found = decoder.decode(bytes, rows, expected.null_count()).unwrap();
         assert_eq!(*found.data_type(), ty.arrow());
         assert_eq!(bits(&found), bits(&expected), "{:?}", chunk.encoding);
+        for wanted in [0, 1, rows / 3, rows - rows.min(1), rows] {
+            let first = decoder.decode_first(bytes, rows, expected.null_count(), wanted).unwrap();
+            assert_eq!(bits(&first), bits(&expected.slice(0, wanted)), "the first {wanted} of {rows}");
+        }
         if let Some(texts) = array.as_string_opt::<i32>() {
             let here = expected.as_string::<i32>();
             finds(&decoder, chunk.encoding, (bytes, here), texts.iter().flatten());

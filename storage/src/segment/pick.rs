@@ -279,10 +279,13 @@ fn pick_page(
     picked: Picked,
     over: Over<'_>,
 ) -> Result<Option<Piece>> {
-    let taking = picked.taking(scan.rows(page)?);
+    // Numbers are decoded from the first of a page on, so those after the last that is wanted are spared.
+    let reach = picked.rows.last().map_or(0, |range| range.end);
+    let taking = picked.taking(reach);
+    let taking = (reach, &taking);
     let rows: usize = picked.runs.iter().map(|run| run.rows).sum();
     let Some((filter, columns)) = filter else {
-        let rows = batch(scan, page, &taking, rows, picked.times.as_ref())?;
+        let rows = batch(scan, page, taking, rows, picked.times.as_ref())?;
         return Ok(Some(Piece { rows, runs: picked.runs }));
     };
     for bound in filter.bounds.iter().filter(|bound| !is_labelled(filter, over, bound)) {
@@ -290,7 +293,7 @@ fn pick_page(
             return Ok(None);
         }
     }
-    let judged = batch(columns, page, &taking, rows, picked.times.as_ref())?;
+    let judged = batch(columns, page, taking, rows, picked.times.as_ref())?;
     let judged = Piece { rows: judged, runs: picked.runs };
     let keep = (filter.keep)(&judged)?;
     let kept = if keep.null_count() > 0 { arrow_select::filter::prep_null_mask_filter(&keep) } else { keep };
@@ -298,7 +301,7 @@ fn pick_page(
     if runs.is_empty() {
         return Ok(Some(Piece { rows: judged.rows.slice(0, 0), runs }));
     }
-    let all = batch(scan, page, &taking, rows, picked.times.as_ref())?;
+    let all = batch(scan, page, taking, rows, picked.times.as_ref())?;
     if kept.true_count() == rows {
         return Ok(Some(Piece { rows: all, runs }));
     }
@@ -314,11 +317,11 @@ fn is_labelled(filter: &Filter<'_>, over: Over<'_>, bound: &Bound) -> bool {
 fn batch(
     scan: &mut GroupScan<'_>,
     page: usize,
-    taking: &Taking,
+    (reach, taking): (usize, &Taking),
     rows: usize,
     times: Option<&ArrayRef>,
 ) -> Result<RecordBatch> {
-    let arrays = scan.arrays(page, times)?;
+    let arrays = scan.arrays(page, reach, times)?;
     let taken = |array: ArrayRef| match taking {
         Taking::All => Ok(array),
         Taking::Slice(rows) => Ok(array.slice(rows.start, rows.len())),

@@ -172,12 +172,25 @@ impl<'a> GroupScan<'a> {
         self.schema.clone()
     }
 
-    /// All rows of a page, column by column; its times where they are known already.
-    pub(super) fn arrays(&mut self, page: usize, times: Option<&ArrayRef>) -> Result<Vec<ArrayRef>> {
-        let wanted = self.wanted.clone().into_iter().enumerate();
+    /// The first `rows` of a page, column by column; its times where they are known already.
+    pub(super) fn arrays(
+        &mut self,
+        page: usize,
+        rows: usize,
+        times: Option<&ArrayRef>,
+    ) -> Result<Vec<ArrayRef>> {
+        let times = times.map(|times| times.slice(0, rows.min(times.len())));
         let mut arrays = Vec::with_capacity(self.wanted.len());
-        for (at, wanted) in wanted {
-            let array = self.array(wanted, page, times)?;
+        for (at, wanted) in self.wanted.clone().into_iter().enumerate() {
+            let array = match wanted {
+                Wanted::Tag(_) | Wanted::Absent(_) => self.array(wanted, page, None)?.slice(0, rows),
+                Wanted::Stored(column) if column == self.stored.time => match &times {
+                    Some(times) => Arc::clone(times),
+                    None => self.decode_first(column, page, rows)?,
+                },
+                Wanted::Stored(column) => self.decode_first(column, page, rows)?,
+                Wanted::Widened(column) => widen(&self.decode_first(column, page, rows)?),
+            };
             arrays.push(self.label(at, array, page)?);
         }
         Ok(arrays)
@@ -236,10 +249,15 @@ impl<'a> GroupScan<'a> {
 
     fn decode(&mut self, column: usize, page: usize) -> Result<ArrayRef> {
         let rows = self.rows(page)?;
+        self.decode_first(column, page, rows)
+    }
+
+    fn decode_first(&mut self, column: usize, page: usize, wanted: usize) -> Result<ArrayRef> {
+        let rows = self.rows(page)?;
         let place = *self.chunk(column)?.pages.get(page).ok_or_else(|| self.missing())?;
         let bytes = self.source.read_checked(place.extent)?;
         let malformed = self.source.malformed(place.extent.offset);
-        self.decoder(column)?.decode(&bytes, rows, place.nulls).map_err(malformed)
+        self.decoder(column)?.decode_first(&bytes, rows, place.nulls, wanted).map_err(malformed)
     }
 
     /// Whether a page may hold one of these texts: looked for in its encoded form, before any text of it is made.
