@@ -13,7 +13,7 @@ use datafusion::scalar::ScalarValue;
 use driftline_storage::distribution::Lattice;
 
 use super::exec::Aggregate;
-use crate::function::aggregate::{Numbers, counting_on, quantile_of};
+use crate::function::aggregate::{Numbers, approximate_quantile_of, counting_on, quantile_of};
 use crate::stats::percentile::percentile;
 
 /// Rows that lie side by side and are of one group.
@@ -36,15 +36,16 @@ pub(super) enum Fold {
 /// How the accumulator of one group is made.
 pub(super) enum Make {
     Function(Arc<AggregateFunctionExpr>),
-    /// `distribution` on the lattice of what segments have summed up: then rows and summaries are counted alike.
-    CountingOn(Lattice),
+    /// `distribution` on the lattice of what segments have summed up: then rows and summaries are counted alike; or a quantile
+    /// of it.
+    CountingOn(Lattice, Option<f64>),
 }
 
 impl Make {
     fn make(&self) -> Result<Box<dyn Accumulator>> {
         match self {
             Self::Function(function) => function.create_accumulator(),
-            Self::CountingOn(lattice) => Ok(counting_on(*lattice)),
+            Self::CountingOn(lattice, quantile) => Ok(counting_on(*lattice, *quantile)),
         }
     }
 }
@@ -54,7 +55,8 @@ impl Fold {
     pub(super) fn new(aggregate: &Aggregate, is_one: bool, is_whole: bool) -> Result<Self> {
         let function = &aggregate.function;
         if let Some(lattice) = aggregate.lattice {
-            return Ok(Self::Apart(Make::CountingOn(lattice), Vec::new()));
+            let quantile = approximate_quantile_of(function)?;
+            return Ok(Self::Apart(Make::CountingOn(lattice, quantile), Vec::new()));
         }
         if is_whole && quantile_of(function)?.is_some() {
             return Ok(Self::Numbers(Vec::new()));

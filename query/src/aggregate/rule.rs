@@ -34,6 +34,8 @@ const BEFORE: &str = "EnsureRequirements";
 
 /// Aggregates that keep all numbers of their first argument.
 const PERCENTILES: [&str; 5] = ["percentile", "p50", "p90", "p95", "p99"];
+/// Those that count numbers by bucket.
+pub(super) const COUNTED: [&str; 2] = ["distribution", "approx_percentile"];
 /// Those that count rows by what was predicted and what was true.
 const MEASURES: [&str; 3] = ["precision", "recall", "f1"];
 
@@ -192,7 +194,7 @@ fn planned(
     })
 }
 
-/// Percentiles of one column keep the same numbers, measures of one prediction the same counts.
+/// Percentiles of one column keep the same numbers or counts, measures of one prediction the same counts.
 fn share_states(aggregates: &mut [Aggregate]) {
     for at in 1..aggregates.len() {
         let (before, rest) = aggregates.split_at_mut(at);
@@ -205,7 +207,7 @@ fn share_states(aggregates: &mut [Aggregate]) {
 fn is_same_state(a: &Aggregate, b: &Aggregate) -> bool {
     let names = [a.function.fun().name(), b.function.fun().name()];
     let are_all = |family: &[&str]| names.iter().all(|name| family.contains(name));
-    let arguments = if are_all(&PERCENTILES) {
+    let arguments = if are_all(&PERCENTILES) || are_all(&COUNTED) {
         1
     } else if are_all(&MEASURES) {
         usize::MAX
@@ -222,7 +224,7 @@ fn lattice(
     arguments: &[Arc<dyn PhysicalExpr>],
 ) -> Result<Option<Lattice>> {
     let column = arguments.first().and_then(|argument| summarised(argument, scan.table()));
-    let Some(column) = column.filter(|_| function.fun().name() == "distribution") else { return Ok(None) };
+    let Some(column) = column.filter(|_| COUNTED.contains(&function.fun().name())) else { return Ok(None) };
     let mut newest: Option<(u64, Lattice)> = None;
     for segment in scan.parts().iter().flatten().filter_map(|part| part.segment()) {
         let id = segment.info().id;

@@ -21,6 +21,7 @@ use driftline_storage::{
 
 use super::exec::Aggregate;
 use super::fold::Span;
+use super::rule::COUNTED;
 use crate::error::QueryError;
 use crate::limits::TEXTS_WEIGHED_KEPT_MAX;
 
@@ -98,13 +99,13 @@ impl CellState {
             return None;
         }
         let function = &aggregate.function;
-        let [argument] = aggregate.arguments.as_slice() else { return None };
         let name = function.fun().name();
+        if COUNTED.contains(&name) {
+            return Some(Self::Distribution(summarised(aggregate.arguments.first()?, table)?.id));
+        }
+        let [argument] = aggregate.arguments.as_slice() else { return None };
         if name == "count" && argument.downcast_ref::<Literal>().is_some_and(|l| !l.value().is_null()) {
             return Some(Self::Rows);
-        }
-        if name == "distribution" {
-            return Some(Self::Distribution(summarised(argument, table)?.id));
         }
         let (column, is_cast) = column_of(argument, table)?;
         match name {

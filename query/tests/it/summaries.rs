@@ -305,6 +305,9 @@ async fn distributions_of_cells_are_those_of_rows() {
         "SELECT date_bin('1 hour', time), host, distribution(clean), distribution(status) FROM t GROUP BY 1, 2",
         "SELECT host, region, distribution(whole), distribution(real), count(*) FROM t GROUP BY 1, 2",
         "SELECT date_bin('1 day', time), distribution_quantile(distribution(clean), 0.95) FROM t GROUP BY 1",
+        "SELECT date_bin('1 day', time), approx_percentile(clean, 0.95), approx_percentile(clean, 0.5), distribution(clean)
+         FROM t GROUP BY 1",
+        "SELECT host, approx_percentile(whole, 0.9), approx_percentile(clean, 0.2) FROM t GROUP BY 1",
         "SELECT psi(distribution(clean) FILTER (WHERE host = 'h0'), distribution(clean)) FROM t",
         "SELECT region, count(truth), count(*) FILTER (WHERE truth = 'late') FROM t GROUP BY 1",
         "SELECT host, distribution(clean) FROM t WHERE time >= '2026-01-01T00:30:00Z' GROUP BY 1",

@@ -1,14 +1,17 @@
-//! `distribution(x)` and `merge_distributions(d)`.
+//! `distribution(x)`, `approx_percentile(x, q)` and `merge_distributions(d)`.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Accumulator;
 use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::expressions::Literal;
 use datafusion::scalar::ScalarValue;
 use driftline_storage::distribution::{Distribution, Lattice};
 
 use super::{Column, Definition};
+use crate::function::argument::{constant, fraction};
 use crate::function::counting::{Counter, size_of_distribution};
 use crate::function::extension::decode;
 use crate::function::parameter::{Kind, required};
@@ -24,6 +27,16 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         accumulator: count,
     },
     Definition {
+        name: "approx_percentile",
+        parameters: &[required("x", Kind::Number), required("q", Kind::Number)],
+        result: Column::Number,
+        state: STATE,
+        accumulator: |args| {
+            let q = fraction(args.name, "q", constant(args, 1, "q")?)?;
+            Ok(Box::new(Count { counter: Counter::numeric(), only: None, quantile: Some(q) }))
+        },
+    },
+    Definition {
         name: "merge_distributions",
         parameters: &[required("d", Kind::Distribution)],
         result: Column::Distribution,
@@ -37,12 +50,22 @@ fn count(args: &AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         Some(field) => Counter::for_type(field.data_type()),
         None => Counter::numeric(),
     };
-    Ok(Box::new(Count { counter, only: None }))
+    Ok(Box::new(Count { counter, only: None, quantile: None }))
 }
 
-/// What counts numbers on a lattice, as `distribution` does otherwise.
-pub(crate) fn counting_on(lattice: Lattice) -> Box<dyn Accumulator> {
-    Box::new(Count { counter: Counter::on(lattice), only: None })
+/// What counts numbers on a lattice, as `distribution` does otherwise, or `approx_percentile` where there is a quantile.
+pub(crate) fn counting_on(lattice: Lattice, quantile: Option<f64>) -> Box<dyn Accumulator> {
+    Box::new(Count { counter: Counter::on(lattice), only: None, quantile })
+}
+
+/// The share of values below what an `approx_percentile` of a session's plan gives; none of another aggregate.
+pub(crate) fn approximate_quantile_of(function: &AggregateFunctionExpr) -> Result<Option<f64>> {
+    if function.fun().name() != "approx_percentile" {
+        return Ok(None);
+    }
+    let q = function.expressions();
+    let q = q.get(1).and_then(|q| q.downcast_ref::<Literal>()).map(Literal::value);
+    fraction("approx_percentile", "q", q).map(Some)
 }
 
 /// Counts values. Of no rows it is a DISTRIBUTION of nothing, as `count` is 0.
@@ -51,6 +74,8 @@ struct Count {
     counter: Counter,
     /// All that has come so far, while that is one state: many groups come from one cell, and need not be decoded.
     only: Option<Vec<u8>>,
+    /// What is asked of the counts, where it is not the counts themselves.
+    quantile: Option<f64>,
 }
 
 impl Count {
@@ -60,6 +85,11 @@ impl Count {
             Some(bytes) => self.counter.merge(&decode("distribution", &bytes)?),
             None => Ok(()),
         }
+    }
+
+    fn encoded(&self) -> ScalarValue {
+        let encoded = self.only.clone().unwrap_or_else(|| self.counter.distribution().encode());
+        ScalarValue::Binary(Some(encoded))
     }
 
     fn is_empty(&self) -> bool {
@@ -88,14 +118,16 @@ impl Accumulator for Count {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        if let Some(only) = &self.only {
-            return Ok(ScalarValue::Binary(Some(only.clone())));
-        }
-        Ok(ScalarValue::Binary(Some(self.counter.distribution().encode())))
+        let Some(q) = self.quantile else { return Ok(self.encoded()) };
+        self.settle()?;
+        Ok(ScalarValue::Float64(match self.counter.distribution() {
+            Distribution::Numeric(numeric) => numeric.quantile(q),
+            Distribution::Categorical(_) => None,
+        }))
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![self.evaluate()?])
+        Ok(vec![self.encoded()])
     }
 
     fn size(&self) -> usize {
