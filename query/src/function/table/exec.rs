@@ -22,7 +22,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::counted::{Counts, times};
 use super::provider::Job;
-use super::report::{self, Row};
+use super::report::{self, Row, Wanted};
 use super::windows::Windows;
 
 /// Compares the windows of a model's rows with its baseline.
@@ -143,7 +143,8 @@ impl ExecutionPlan for DriftExec {
                 Some(last_row) => last_of(last_row, Arc::clone(&context)).await?,
                 None => None,
             };
-            let rows = compare(job, input, last_row, context).await?;
+            let wanted = Wanted::in_projection(projection.as_deref());
+            let rows = compare(job, input, last_row, wanted, context).await?;
             let rows = match projection {
                 Some(projection) => rows.project(&projection)?,
                 None => rows,
@@ -171,6 +172,7 @@ async fn compare(
     job: Arc<Job>,
     input: Arc<dyn ExecutionPlan>,
     last_row: Option<i64>,
+    wanted: Wanted,
     context: Arc<TaskContext>,
 ) -> Result<RecordBatch> {
     // The memory stays accounted for until the counts are gone.
@@ -186,7 +188,7 @@ async fn compare(
     for (start, end, window) in counts.reported(job.windows, last_row) {
         for (at, compared) in job.columns.iter().enumerate() {
             let current = counts.distribution(&job, window, at)?;
-            rows.push(Row::new(job.function, (start, end), compared, &current, job.bins)?);
+            rows.push(Row::new(&job, wanted, (start, end), compared, &current)?);
         }
         // Thousands of windows take a while: others get their turn between them.
         tokio::task::yield_now().await;

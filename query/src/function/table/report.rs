@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::Result;
 use driftline_storage::distribution::{Categorical, Distribution, Numeric};
 
-use super::provider::Compared;
+use super::provider::{Compared, Job};
 use crate::function::scalar::compare_bins;
 use crate::stats::js::js_distance;
 use crate::stats::ks::{ks_pvalue, ks_statistic_counts};
@@ -34,18 +34,44 @@ pub(super) struct Row {
     new_categories: Option<i64>,
 }
 
+/// Which figures are asked for. Those of the Kolmogorov-Smirnov test take many times as long as all others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    test: bool,
+    bins: bool,
+}
+
+impl Wanted {
+    /// Those in a projection of [`schema`], all without one.
+    pub(super) fn in_projection(projection: Option<&[usize]>) -> Self {
+        let schema = schema();
+        let has = |names: &[&str]| {
+            let is_one =
+                |at: &usize| schema.fields().get(*at).is_some_and(|f| names.contains(&f.name().as_str()));
+            projection.is_none_or(|projection| projection.iter().any(is_one))
+        };
+        Self { test: has(&["statistic", "p_value"]), bins: has(&["psi", "js_distance", "drifted"]) }
+    }
+}
+
 impl Row {
-    /// Compares a column in a window with its baseline.
+    /// Compares a column in a window with its baseline. Figures that are not wanted are none.
     pub(super) fn new(
-        function: &str,
+        job: &Job,
+        wanted: Wanted,
         window: (i64, i64),
         compared: &Compared,
         current: &Distribution,
-        bins: usize,
     ) -> Result<Self> {
         let reference = &compared.reference;
-        let shared = compare_bins(function, reference, current, bins)?;
-        let (statistic, p_value) = kolmogorov_smirnov(reference, current);
+        let shared = match wanted.bins {
+            true => compare_bins(job.function, reference, current, job.bins)?,
+            false => None,
+        };
+        let (statistic, p_value) = match wanted.test {
+            true => kolmogorov_smirnov(reference, current),
+            false => (None, None),
+        };
         Ok(Self {
             window,
             feature: compared.name.clone(),
