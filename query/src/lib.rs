@@ -46,6 +46,7 @@ mod duration;
 pub mod egress;
 mod error;
 mod function;
+mod govern;
 mod limits;
 mod memory;
 mod model;
@@ -63,6 +64,7 @@ mod write;
 pub use catalog::CatalogView;
 pub use database::{Access, Database, DatabaseOptions, Prepared};
 pub use error::{QueryError, Result};
+pub use govern::QueryLimits;
 pub use model::{Baseline, Model};
 pub use write::{Write, WritePart, WriteTarget, Written};
 

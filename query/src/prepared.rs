@@ -15,14 +15,16 @@ use futures::TryStreamExt;
 
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
+use crate::govern::{Query, Way};
 use crate::session::Session;
-use crate::statement::{self, Operation, Statement};
+use crate::statement::{self, Statement};
 use crate::{egress, stream};
 
 /// A planned statement.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     database: Database,
+    text: Arc<str>,
     statement: Statement,
     access: Access,
     schema: SchemaRef,
@@ -32,22 +34,27 @@ pub struct Prepared {
 
 impl Prepared {
     /// Plans a statement for its schema and parameters.
-    pub(crate) async fn new(database: Database, statement: Statement, access: Access) -> Result<Self> {
-        let none = Arc::new(Schema::empty());
+    pub(crate) async fn new(
+        database: Database,
+        text: &str,
+        statement: Statement,
+        access: Access,
+    ) -> Result<Self> {
+        let (none, text) = (Arc::new(Schema::empty()), Arc::from(text));
         if let Statement::Operate(operation) = &statement {
             operation.permit(&database, access)?;
             let schema = operation.schema();
-            return Ok(Self { database, statement, access, schema, parameters: none, is_query: true });
+            return Ok(Self { database, text, statement, access, schema, parameters: none, is_query: true });
         }
         let Statement::Sql(sql) = &statement else {
             let parameters = Arc::clone(&none);
-            return Ok(Self { database, statement, access, schema: none, parameters, is_query: false });
+            return Ok(Self { database, text, statement, access, schema: none, parameters, is_query: false });
         };
-        let plan = database.session(access).plan((**sql).clone(), access).await?;
+        let plan = database.session(access, None).plan((**sql).clone(), access).await?;
         let is_query = is_query(&plan);
         let schema = if is_query { egress::schema(plan.schema().inner()) } else { none };
         let parameters = parameters_of(&plan)?;
-        Ok(Self { database, statement, access, schema, parameters, is_query })
+        Ok(Self { database, text, statement, access, schema, parameters, is_query })
     }
 
     /// The schema of its rows as they leave; no columns where it gives none (DDL, INSERT).
@@ -70,17 +77,7 @@ impl Prepared {
     /// the stream is read.
     pub async fn execute(&self, parameters: &[ScalarValue]) -> Result<SendableRecordBatchStream> {
         let values = self.bound(parameters)?;
-        if let Statement::Operate(operation) = &self.statement {
-            return operate(&self.database, operation, self.access).await;
-        }
-        let Statement::Sql(sql) = &self.statement else {
-            let count = statement::run(&self.database, &self.statement, self.access).await?;
-            return Ok(counted(i64::try_from(count).unwrap_or(i64::MAX)));
-        };
-        let session = self.database.session(self.access);
-        let plan = session.plan((**sql).clone(), self.access).await?;
-        let plan = if values.is_empty() { plan } else { plan.with_param_values(ParamValues::from(values))? };
-        run(&session, plan).await
+        run(&self.database, &self.text, &self.statement, self.access, values).await
     }
 
     /// The values, in the types that were inferred.
@@ -101,44 +98,79 @@ impl Prepared {
 /// Plans and runs a statement without parameters; rows as they leave.
 pub(crate) async fn run_at_once(
     database: &Database,
+    text: &str,
     statement: Statement,
     access: Access,
 ) -> Result<SendableRecordBatchStream> {
-    if let Statement::Operate(operation) = &statement {
-        return operate(database, operation, access).await;
-    }
-    let Statement::Sql(sql) = statement else {
-        let count = statement::run(database, &statement, access).await?;
-        return Ok(counted(i64::try_from(count).unwrap_or(i64::MAX)));
-    };
-    let session = database.session(access);
-    let plan = session.plan(*sql, access).await?;
-    if !plan.get_parameter_names()?.is_empty() {
-        return Err(QueryError::Invalid(
-            "the statement has parameters; prepare it and give their values".into(),
-        ));
-    }
-    run(&session, plan).await
+    run(database, text, &statement, access, Vec::new()).await
 }
 
-async fn operate(
+/// Runs a statement when its turn comes: a query to its stream, all else to its end.
+async fn run(
     database: &Database,
-    operation: &Operation,
+    text: &str,
+    statement: &Statement,
     access: Access,
+    values: Vec<ScalarValue>,
 ) -> Result<SendableRecordBatchStream> {
-    let rows = operation.run(database, access).await?;
-    Ok(stream::of(rows.schema(), vec![rows]))
+    let ticket = database.admit(text, access, Way::of(statement)).await?;
+    let done = ticket.during(begin(database, ticket.query(), statement, values)).await;
+    match done.map_err(|error| ticket.fail(error))? {
+        Begun::Rows(rows) => Ok(ticket.answer(rows)),
+        Begun::Changed(count) => {
+            ticket.finish(count);
+            Ok(counted(i64::try_from(count).unwrap_or(i64::MAX)))
+        }
+    }
 }
 
-/// Runs a plan: a query to its stream, all else to its end.
-async fn run(session: &Session, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+/// What a statement comes to.
+enum Begun {
+    /// Rows that are still to be read.
+    Rows(SendableRecordBatchStream),
+    /// It is done, and changed so many.
+    Changed(u64),
+}
+
+async fn begin(
+    database: &Database,
+    query: &Arc<Query>,
+    statement: &Statement,
+    values: Vec<ScalarValue>,
+) -> Result<Begun> {
+    match statement {
+        Statement::Operate(operation) => {
+            let rows = operation.run(database, query).await?;
+            Ok(Begun::Rows(stream::of(rows.schema(), vec![rows])))
+        }
+        Statement::Sql(sql) => {
+            let session = database.session(query.access(), Some(query));
+            let plan = session.plan((**sql).clone(), query.access()).await?;
+            start(&session, bind(plan, values)?).await
+        }
+        _ => Ok(Begun::Changed(statement::run(database, statement, query).await?)),
+    }
+}
+
+/// The plan with the values of its parameters.
+fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
+    if !values.is_empty() {
+        return Ok(plan.with_param_values(ParamValues::from(values))?);
+    }
+    if plan.get_parameter_names()?.is_empty() {
+        return Ok(plan);
+    }
+    Err(QueryError::Invalid("the statement has parameters; prepare it and give their values".into()))
+}
+
+async fn start(session: &Session, plan: LogicalPlan) -> Result<Begun> {
     let is_query = is_query(&plan);
     let rows = session.start(plan).await?;
     if is_query {
-        return Ok(rows);
+        return Ok(Begun::Rows(rows));
     }
     let done: Vec<RecordBatch> = rows.try_collect().await?;
-    Ok(counted(done.iter().map(sum).sum()))
+    Ok(Begun::Changed(u64::try_from(done.iter().map(sum).sum::<i64>()).unwrap_or(0)))
 }
 
 /// A value in the type of its parameter. Where none was inferred the parameter takes any.

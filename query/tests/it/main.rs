@@ -8,6 +8,7 @@ mod delete;
 mod erase;
 mod functions;
 mod golden;
+mod govern;
 mod label;
 mod life;
 mod limit;
