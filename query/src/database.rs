@@ -13,6 +13,7 @@ use parking_lot::RwLock;
 use crate::catalog::CatalogView;
 use crate::error::Result;
 use crate::govern::{Governor, Query, QueryLimits, Ticket, Way};
+use crate::plan::PlanCache;
 pub use crate::prepared::Prepared;
 use crate::prepared::run_at_once;
 use crate::session::{Session, Sessions, spill_folder};
@@ -56,6 +57,7 @@ struct Inner {
     ingest: Arc<Ingest>,
     sessions: Sessions,
     governor: Arc<Governor>,
+    plans: PlanCache,
     settings: RwLock<Settings>,
     backup_dir: Option<PathBuf>,
     /// The folder for what queries write while they run.
@@ -97,8 +99,8 @@ impl Database {
         let sessions = Sessions::new(bytes, budget, spill.clone(), &options.functions)?;
         let governor = Arc::new(Governor::new(options.queries.within(bytes), engine.now_nanos()));
         let (ingest, settings) = (Arc::new(Ingest::new(engine)), RwLock::default());
-        let backup_dir = options.backup_dir;
-        Ok(Self(Arc::new(Inner { ingest, sessions, governor, settings, backup_dir, spill })))
+        let (plans, backup_dir) = (PlanCache::default(), options.backup_dir);
+        Ok(Self(Arc::new(Inner { ingest, sessions, governor, plans, settings, backup_dir, spill })))
     }
 
     /// The engine beneath.
@@ -111,16 +113,19 @@ impl Database {
     /// Each statement sees what those before it did. The first that fails ends the call; what those before it
     /// wrote stays.
     pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        if let Some(kept) = self.plans().get(sql, Access::Embedded) {
+            return Ok(run_at_once(self, sql, kept.statement()).await?.try_collect().await?);
+        }
         let mut rows = Vec::new();
         for (text, statement) in statement::parse(sql)? {
-            rows = run_at_once(self, text, statement, Access::Embedded).await?.try_collect().await?;
+            rows = run_at_once(self, text, &Arc::new(statement)).await?.try_collect().await?;
         }
         Ok(rows)
     }
 
     /// Plans one statement.
     pub async fn prepare(&self, sql: &str, access: Access) -> Result<Prepared> {
-        Prepared::new(self.clone(), sql, statement::parse_one(sql)?, access).await
+        Prepared::new(self.clone(), sql, access).await
     }
 
     /// Writes rows; on disk and visible to the next query when it returns.
@@ -165,6 +170,11 @@ impl Database {
         &self.0.governor
     }
 
+    /// Plans that are kept.
+    pub(crate) fn plans(&self) -> &PlanCache {
+        &self.0.plans
+    }
+
     /// Registers a statement, and waits until it may run.
     pub(crate) async fn admit(&self, sql: &str, access: Access, way: Way) -> Result<Ticket> {
         self.0.governor.admit(sql, access, way, self.0.ingest.now_nanos()).await
@@ -191,6 +201,7 @@ impl Database {
 
     /// Forgets a table over files; whether there was one.
     pub(crate) fn drop_external(&self, name: &str) -> Result<bool> {
+        self.0.plans.clear();
         Ok(self.0.sessions.external().deregister_table(&name.to_ascii_lowercase())?.is_some())
     }
 }

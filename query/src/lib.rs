@@ -50,6 +50,7 @@ mod govern;
 mod limits;
 mod memory;
 mod model;
+mod plan;
 mod prepared;
 mod scan;
 mod session;

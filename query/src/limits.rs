@@ -35,6 +35,11 @@ pub(crate) const AGGREGATE_GROUPS_KEPT_MAX: usize = 262_144;
 /// Bytes of states that it keeps so: 64 MiB.
 pub(crate) const AGGREGATE_BYTES_KEPT_MAX: usize = 64 << 20;
 
+/// Plans that are kept of statements of the embedding program, and likewise of those of the network.
+pub(crate) const PLANS_KEPT_MAX: usize = 256;
+/// Bytes of a statement whose plan is kept: what is longer brings its own rows, and does not come again.
+pub(crate) const PLAN_TEXT_BYTES_MAX: usize = 16_384;
+
 /// Statements that ended and are still shown in `system.queries`.
 pub(crate) const QUERIES_KEPT_MAX: usize = 1_000;
 /// Bytes of a statement's text that are kept of it.
@@ -58,7 +63,7 @@ pub(crate) const QUERY_QUEUED_TIME: Duration = Duration::from_secs(30);
 pub(crate) const QUERY_SLOW: Duration = Duration::from_secs(1);
 
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 12] = [
+pub(crate) const LIMITS: [Limit; 14] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
@@ -112,6 +117,18 @@ pub(crate) const LIMITS: [Limit; 12] = [
         value: JSON_DEPTH_MAX as u64,
         unit: "levels",
         what: "levels of a JSON text that a path is followed in; a deeper one counts as no JSON",
+    },
+    Limit {
+        name: "plans_kept_max",
+        value: PLANS_KEPT_MAX as u64,
+        unit: "plans",
+        what: "plans kept of statements of the network, and likewise of the embedding program",
+    },
+    Limit {
+        name: "plan_text_bytes_max",
+        value: PLAN_TEXT_BYTES_MAX as u64,
+        unit: "bytes",
+        what: "the longest statement whose plan is kept",
     },
     Limit {
         name: "queries_kept_max",

@@ -94,14 +94,16 @@ impl OfQuery {
     }
 
     fn refused(&self, consumer: &MemoryConsumer, additional: usize) -> DataFusionError {
-        DataFusionError::ResourcesExhausted(format!(
+        let why = format!(
             "{} needs {additional} more bytes, but one query may hold {} and this one holds {}; ask for a shorter time \
              range or fewer groups, or raise it: --query-memory-mb of driftline serve, QueryLimits::memory_bytes of a \
              program",
             consumer.name(),
             self.bytes_max,
             self.query.memory_bytes(),
-        ))
+        );
+        self.query.refused_memory(why.clone());
+        DataFusionError::ResourcesExhausted(why)
     }
 }
 
@@ -148,6 +150,7 @@ impl MemoryPool for OfQuery {
         }
         if let Err(error) = self.all.try_grow(reservation, additional) {
             self.own.shrink(reservation, additional);
+            self.query.refused_memory(error.strip_backtrace());
             return Err(error);
         }
         self.query.add_memory(additional);

@@ -13,9 +13,11 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 
+use crate::catalog::CatalogView;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
 use crate::govern::{Query, Way};
+use crate::plan::{Announced, Kept};
 use crate::session::Session;
 use crate::statement::{self, Statement};
 use crate::{egress, stream};
@@ -25,36 +27,68 @@ use crate::{egress, stream};
 pub struct Prepared {
     database: Database,
     text: Arc<str>,
-    statement: Statement,
+    statement: Arc<Statement>,
     access: Access,
     schema: SchemaRef,
     parameters: SchemaRef,
     is_query: bool,
+    /// Its plan, where that can be used again.
+    kept: Option<Arc<Kept>>,
 }
 
 impl Prepared {
     /// Plans a statement for its schema and parameters.
-    pub(crate) async fn new(
-        database: Database,
-        text: &str,
-        statement: Statement,
-        access: Access,
-    ) -> Result<Self> {
-        let (none, text) = (Arc::new(Schema::empty()), Arc::from(text));
-        if let Statement::Operate(operation) = &statement {
-            operation.permit(&database, access)?;
-            let schema = operation.schema();
-            return Ok(Self { database, text, statement, access, schema, parameters: none, is_query: true });
-        }
-        let Statement::Sql(sql) = &statement else {
-            let parameters = Arc::clone(&none);
-            return Ok(Self { database, text, statement, access, schema: none, parameters, is_query: false });
+    pub(crate) async fn new(database: Database, text: &str, access: Access) -> Result<Self> {
+        let plans = database.plans();
+        let statement = match plans.get(text, access) {
+            Some(kept) if kept.holds_in(database.session(access, None).view()) => {
+                return Ok(Self::kept(&database, text, access, kept));
+            }
+            Some(kept) => Arc::clone(kept.statement()),
+            None => Arc::new(statement::parse_one(text)?),
         };
-        let plan = database.session(access, None).plan((**sql).clone(), access).await?;
-        let is_query = is_query(&plan);
-        let schema = if is_query { egress::schema(plan.schema().inner()) } else { none };
-        let parameters = parameters_of(&plan)?;
-        Ok(Self { database, text, statement, access, schema, parameters, is_query })
+        if let Statement::Sql(sql) = &*statement {
+            let session = database.session(access, None);
+            let plan = session.plan((**sql).clone(), access).await?;
+            return Self::planned(&database, text, access, &statement, session.view(), &plan);
+        }
+        let none = Arc::new(Schema::empty());
+        let (schema, is_query) = match &*statement {
+            Statement::Operate(operation) => {
+                operation.permit(&database, access)?;
+                (operation.schema(), true)
+            }
+            _ => (Arc::clone(&none), false),
+        };
+        let text = Arc::from(text);
+        Ok(Self { database, text, statement, access, schema, parameters: none, is_query, kept: None })
+    }
+
+    fn kept(database: &Database, text: &str, access: Access, kept: Arc<Kept>) -> Self {
+        Self {
+            database: database.clone(),
+            text: Arc::from(text),
+            statement: Arc::clone(kept.statement()),
+            access,
+            schema: Arc::clone(&kept.schema),
+            parameters: Arc::clone(&kept.parameters),
+            is_query: kept.is_query,
+            kept: Some(kept),
+        }
+    }
+
+    fn planned(
+        database: &Database,
+        text: &str,
+        access: Access,
+        statement: &Arc<Statement>,
+        view: &CatalogView,
+        plan: &LogicalPlan,
+    ) -> Result<Self> {
+        let Announced { schema, parameters, is_query } = announced(plan)?;
+        let kept = keep(database, text, access, statement, view, plan)?;
+        let (database, text, statement) = (database.clone(), Arc::from(text), Arc::clone(statement));
+        Ok(Self { database, text, statement, access, schema, parameters, is_query, kept })
     }
 
     /// The schema of its rows as they leave; no columns where it gives none (DDL, INSERT).
@@ -77,7 +111,14 @@ impl Prepared {
     /// the stream is read.
     pub async fn execute(&self, parameters: &[ScalarValue]) -> Result<SendableRecordBatchStream> {
         let values = self.bound(parameters)?;
-        run(&self.database, &self.text, &self.statement, self.access, values).await
+        let asked = Asked {
+            text: &self.text,
+            statement: &self.statement,
+            access: self.access,
+            kept: self.kept.as_ref(),
+            values,
+        };
+        run(&self.database, asked).await
     }
 
     /// The values, in the types that were inferred.
@@ -95,26 +136,56 @@ impl Prepared {
     }
 }
 
-/// Plans and runs a statement without parameters; rows as they leave.
+/// What a plan gives and takes.
+fn announced(plan: &LogicalPlan) -> Result<Announced> {
+    let is_query = is_query(plan);
+    let schema = if is_query { egress::schema(plan.schema().inner()) } else { Arc::new(Schema::empty()) };
+    Ok(Announced { schema, parameters: parameters_of(plan)?, is_query })
+}
+
+/// Keeps a plan for the next time, where it can be used then.
+fn keep(
+    database: &Database,
+    text: &str,
+    access: Access,
+    statement: &Arc<Statement>,
+    view: &CatalogView,
+    plan: &LogicalPlan,
+) -> Result<Option<Arc<Kept>>> {
+    let kept = Kept::of(view, statement, plan, announced(plan)?).map(Arc::new);
+    // What changes rows and brings them along does not come again.
+    if let Some(kept) = &kept
+        && (kept.is_query || !kept.parameters.fields().is_empty())
+    {
+        database.plans().put(text, access, Arc::clone(kept));
+    }
+    Ok(kept)
+}
+
+/// A statement to run.
+struct Asked<'a> {
+    text: &'a str,
+    statement: &'a Arc<Statement>,
+    access: Access,
+    /// A plan of before.
+    kept: Option<&'a Arc<Kept>>,
+    values: Vec<ScalarValue>,
+}
+
+/// Plans and runs a statement of the embedding program, without parameters; rows as they leave.
 pub(crate) async fn run_at_once(
     database: &Database,
     text: &str,
-    statement: Statement,
-    access: Access,
+    statement: &Arc<Statement>,
 ) -> Result<SendableRecordBatchStream> {
-    run(database, text, &statement, access, Vec::new()).await
+    let (access, values) = (Access::Embedded, Vec::new());
+    run(database, Asked { text, statement, access, kept: None, values }).await
 }
 
 /// Runs a statement when its turn comes: a query to its stream, all else to its end.
-async fn run(
-    database: &Database,
-    text: &str,
-    statement: &Statement,
-    access: Access,
-    values: Vec<ScalarValue>,
-) -> Result<SendableRecordBatchStream> {
-    let ticket = database.admit(text, access, Way::of(statement)).await?;
-    let done = ticket.during(begin(database, ticket.query(), statement, values)).await;
+async fn run(database: &Database, asked: Asked<'_>) -> Result<SendableRecordBatchStream> {
+    let ticket = database.admit(asked.text, asked.access, Way::of(asked.statement)).await?;
+    let done = ticket.during(begin(database, ticket.query(), asked)).await;
     match done.map_err(|error| ticket.fail(error))? {
         Begun::Rows(rows) => Ok(ticket.answer(rows)),
         Begun::Changed(count) => {
@@ -132,24 +203,43 @@ enum Begun {
     Changed(u64),
 }
 
-async fn begin(
-    database: &Database,
-    query: &Arc<Query>,
-    statement: &Statement,
-    values: Vec<ScalarValue>,
-) -> Result<Begun> {
-    match statement {
+async fn begin(database: &Database, query: &Arc<Query>, asked: Asked<'_>) -> Result<Begun> {
+    match &**asked.statement {
         Statement::Operate(operation) => {
             let rows = operation.run(database, query).await?;
             Ok(Begun::Rows(stream::of(rows.schema(), vec![rows])))
         }
         Statement::Sql(sql) => {
-            let session = database.session(query.access(), Some(query));
-            let plan = session.plan((**sql).clone(), query.access()).await?;
-            start(&session, bind(plan, values)?).await
+            let session = database.session(asked.access, Some(query));
+            let last = asked.kept.cloned().filter(|kept| kept.holds_in(session.view()));
+            let found = || database.plans().get(asked.text, asked.access);
+            let kept = last.or_else(|| found().filter(|kept| kept.holds_in(session.view())));
+            if let Some(kept) = kept {
+                query.set_plan_reused();
+                return again(&session, &kept, asked.values).await;
+            }
+            let plan = session.plan((**sql).clone(), asked.access).await?;
+            keep(database, asked.text, asked.access, asked.statement, session.view(), &plan)?;
+            let declares = matches!(plan, LogicalPlan::Ddl(_));
+            let begun = start(&session, bind(plan, asked.values)?).await;
+            if declares {
+                // A table over files: names may mean something else from here on.
+                database.plans().clear();
+            }
+            begun
         }
-        _ => Ok(Begun::Changed(statement::run(database, statement, query).await?)),
+        statement => Ok(Begun::Changed(statement::run(database, statement, query).await?)),
     }
+}
+
+/// Runs a plan of before.
+async fn again(session: &Session, kept: &Kept, values: Vec<ScalarValue>) -> Result<Begun> {
+    if values.is_empty()
+        && let Some(rows) = session.start_kept(kept).await?
+    {
+        return Ok(Begun::Rows(rows));
+    }
+    start(session, bind(kept.plan(session.view())?, values)?).await
 }
 
 /// The plan with the values of its parameters.

@@ -35,6 +35,7 @@ use crate::error::{QueryError, Result};
 use crate::govern::Query;
 use crate::limits::SPILL_BYTES_MAX;
 use crate::memory::{Budgeted, OfQuery};
+use crate::plan::Kept;
 use crate::settings::Settings;
 use crate::update::Update;
 use crate::{egress, function, statement, stream};
@@ -154,6 +155,15 @@ impl Session {
         }
         let physical = guarded(self.state.create_physical_plan(&plan)).await?;
         Ok(egress::stream(self.execute(physical, self.context())?))
+    }
+
+    /// Starts a plan of a query that was kept; its rows as they leave.
+    pub(crate) async fn start_kept(&self, kept: &Kept) -> Result<Option<SendableRecordBatchStream>> {
+        let optimize = async { kept.optimized(&self.view, |plan| self.state.optimize(plan)) };
+        let Some(plan) = guarded(optimize).await? else { return Ok(None) };
+        let physical = self.state.query_planner().create_physical_plan(&plan, &self.state);
+        let physical = guarded(physical).await?;
+        Ok(Some(egress::stream(self.execute(physical, self.context())?)))
     }
 
     /// Runs a plan within the limits of the statement.

@@ -11,8 +11,7 @@ use crate::limits::{
 
 /// What one statement may take, and how many run at once. 0 sets no limit, unless it says something else.
 ///
-/// A query that reaches one ends with [`QueryError::Limit`], or, of memory, with DataFusion's `ResourcesExhausted`;
-/// never with fewer rows than there are.
+/// A query that reaches one ends with [`QueryError::Limit`], never with fewer rows than there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueryLimits {
     /// Bytes that one query may hold in memory. What can go to disk does so before; what cannot is an error. 0 is

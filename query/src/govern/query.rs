@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::task::AtomicWaker;
@@ -108,6 +109,8 @@ struct Life {
     cost: Cost,
     place: Option<Place>,
     timer: Option<AbortHandle>,
+    /// Why it was refused memory last.
+    refused: Option<String>,
 }
 
 #[derive(Debug)]
@@ -146,6 +149,7 @@ impl Query {
             cost: Cost::default(),
             place: None,
             timer: None,
+            refused: None,
         };
         Self {
             number,
@@ -295,6 +299,22 @@ impl Query {
 
     pub(crate) fn give_memory(&self, bytes: usize) {
         self.memory.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// It was refused memory; why. It may still go on, with what it has and with files.
+    pub(crate) fn refused_memory(&self, why: String) {
+        self.life.lock().refused = Some(why);
+    }
+
+    /// The error with which it fails. Operators that were refused memory say so in words that name no limit.
+    pub(super) fn explain(&self, error: QueryError) -> QueryError {
+        let QueryError::DataFusion(inner) = &error else { return error };
+        let DataFusionError::ResourcesExhausted(text) = inner.find_root() else { return error };
+        match self.life.lock().refused.take() {
+            Some(why) if why.ends_with(text.as_str()) => QueryError::Limit(text.clone()),
+            Some(why) => QueryError::Limit(format!("{why} ({text})")),
+            None => error,
+        }
     }
 
     /// It as it is now.

@@ -42,6 +42,7 @@ impl Ticket {
 
     /// The statement failed; the error to tell.
     pub(crate) fn fail(&self, error: QueryError) -> QueryError {
+        let error = self.query.explain(error);
         self.end(End::Failed(error.to_string()));
         error
     }

@@ -14,6 +14,7 @@ mod life;
 mod limit;
 mod name;
 mod plan;
+mod plan_cache;
 mod prepared;
 mod reject;
 mod safety;
