@@ -41,7 +41,7 @@ impl Prepared {
     pub(crate) async fn new(database: Database, text: &str, access: Access) -> Result<Self> {
         let plans = database.plans();
         let statement = match plans.get(text, access) {
-            Some(kept) if kept.holds_in(database.session(access, None).view()) => {
+            Some(kept) if kept.holds_in(&database.engine().snapshot()) => {
                 return Ok(Self::kept(&database, text, access, kept));
             }
             Some(kept) => Arc::clone(kept.statement()),
@@ -211,9 +211,9 @@ async fn begin(database: &Database, query: &Arc<Query>, asked: Asked<'_>) -> Res
         }
         Statement::Sql(sql) => {
             let session = database.session(asked.access, Some(query));
-            let last = asked.kept.cloned().filter(|kept| kept.holds_in(session.view()));
+            let last = asked.kept.cloned().filter(|kept| kept.holds_in(session.view().snapshot()));
             let found = || database.plans().get(asked.text, asked.access);
-            let kept = last.or_else(|| found().filter(|kept| kept.holds_in(session.view())));
+            let kept = last.or_else(|| found().filter(|kept| kept.holds_in(session.view().snapshot())));
             if let Some(kept) = kept {
                 query.set_plan_reused();
                 return again(&session, &kept, asked.values).await;

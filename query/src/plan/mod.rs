@@ -15,7 +15,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
-use driftline_storage::CatalogStamp;
+use driftline_storage::{CatalogStamp, Snapshot};
 
 pub(crate) use cache::PlanCache;
 
@@ -76,8 +76,8 @@ impl Kept {
     }
 
     /// Whether it can be used there: nothing that it names has changed.
-    pub(crate) fn holds_in(&self, view: &CatalogView) -> bool {
-        self.stamp == view.snapshot().catalog_stamp()
+    pub(crate) fn holds_in(&self, snapshot: &Snapshot) -> bool {
+        self.stamp == snapshot.catalog_stamp()
     }
 
     /// The plan over the tables of `view`.

@@ -1,7 +1,6 @@
 //! Plans that are kept answer as plans made anew.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use driftline_query::datafusion::scalar::ScalarValue;
 use driftline_query::storage::{EngineOptions, ManualClock};
@@ -192,27 +191,4 @@ async fn plans_that_are_kept_hold_no_files() {
     db.flush().await.unwrap();
     db.sql("SELECT 1").await.unwrap();
     assert!(before.iter().all(|segment| segment.upgrade().is_none()), "a dropped table's segment is held");
-}
-
-#[tokio::test]
-#[ignore = "prints times, for whoever wants to know"]
-async fn how_long_planning_takes() {
-    let db = fraud().await;
-    db.flush().await.unwrap();
-    for sql in [
-        "SELECT 1",
-        "SELECT date_bin(INTERVAL '1 minute', time), max(score) FROM fraud WHERE country = 'FR' AND time >= '2026-01-01' AND time < '2026-01-02' GROUP BY 1",
-        "SELECT * FROM fraud WHERE id = 'a'",
-    ] {
-        let mut times = [0.0; 2];
-        for round in 0..60 {
-            for (at, text) in [format!("{sql} -- {round}"), sql.to_owned()].iter().enumerate() {
-                let from = Instant::now();
-                let prepared = db.prepare(text, Access::Network).await.unwrap();
-                run(&prepared, &[]).await.unwrap();
-                times[at] += from.elapsed().as_secs_f64() * 1e3 / 60.0;
-            }
-        }
-        println!("{:.2} ms anew, {:.2} ms kept: {sql}", times[0], times[1]);
-    }
 }
