@@ -21,7 +21,7 @@ pub(crate) fn parse(sql: &str) -> Result<Vec<(&str, Statement)>> {
         let from = cursor.go_to(sql, parser.peek().span.start);
         let statement = parser.statement()?;
         let to = cursor.go_to(sql, parser.inner.parser.get_current_token().span.end);
-        statements.push((sql.get(from..to).unwrap_or(sql), statement));
+        statements.push((sql.get(from..to).unwrap_or(sql).trim_end(), statement));
         if !matches!(parser.peek().token, Token::SemiColon | Token::EOF) {
             return Err(parser.expected("; or the end of the statement"));
         }

@@ -166,6 +166,11 @@ async fn a_plan_is_made_once_until_the_catalog_changes() {
     );
     db.sql(sql).await.unwrap();
     assert_eq!(reuse(&db, sql).await, ["true", "true", "false"], "the network's is not the program's");
+    db.sql("UPDATE fraud SET label = 'ok' WHERE id = 'a'").await.unwrap();
+    let known = "SELECT count(label) FROM as_of('fraud', at => '2026-01-02')";
+    for _ in 0..3 {
+        assert_eq!(rows(&db, known).await, [["0"]]);
+    }
     let system = "SELECT name FROM system.tables";
     db.sql(system).await.unwrap();
     db.sql(system).await.unwrap();
