@@ -1,4 +1,4 @@
-//! The plan node: partial aggregation of a table by stretches of time and tags, straight from its parts.
+//! The plan node: aggregation of a table, partial or whole, by stretches of time and tags, straight from its parts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use driftline_storage::{ScanPart, TableSchema, TimeRange};
 use super::shape::{Key, Shape};
 use super::state::CellState;
 use super::work::{Work, WorkMetrics};
-use crate::scan::{Reader, ScanMetrics};
+use crate::scan::{Outlet, Reader, ScanMetrics};
 
 /// Batches of states that a partition may be ahead of their reader.
 const BATCHES_AHEAD_MAX: usize = 2;
@@ -58,7 +58,9 @@ pub(super) struct Plan {
     pub(super) is_last: bool,
     /// So many of the newest groups are enough, where each is a stretch of time.
     pub(super) newest: Option<usize>,
-    /// Keys, then states.
+    /// Whether each partition has all rows of its groups: then there are values, not states, and no other aggregation above.
+    pub(super) is_whole: bool,
+    /// Keys, then states, or values.
     pub(super) schema: SchemaRef,
 }
 
@@ -109,6 +111,9 @@ impl DisplayAs for CellAggregateExec {
         }
         if let Some(series) = &reader.series {
             write!(f, ", series={}", series.len())?;
+        }
+        if self.plan.is_whole {
+            write!(f, ", whole")?;
         }
         if let Some(newest) = self.plan.newest {
             write!(f, ", newest={newest}")?;
@@ -162,8 +167,8 @@ impl ExecutionPlan for CellAggregateExec {
         };
         let mut work = Work::new(Arc::clone(&self.plan), held.register(context.memory_pool()), metrics)?;
         let mut stream = RecordBatchReceiverStream::builder(self.schema(), BATCHES_AHEAD_MAX);
-        let sender = stream.tx();
-        stream.spawn_blocking(move || work.run(&parts, &|batch| sender.blocking_send(Ok(batch)).is_ok()));
+        let outlet = Outlet::new(stream.tx());
+        stream.spawn_blocking(move || work.run(&parts, &outlet));
         Ok(stream.build())
     }
 }

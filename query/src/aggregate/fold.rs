@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array};
 use arrow::compute::filter;
+use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -12,7 +13,8 @@ use datafusion::scalar::ScalarValue;
 use driftline_storage::distribution::Lattice;
 
 use super::exec::Aggregate;
-use crate::function::aggregate::counting_on;
+use crate::function::aggregate::{Numbers, counting_on, quantile_of};
+use crate::stats::percentile::percentile;
 
 /// Rows that lie side by side and are of one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(super) enum Fold {
     Together(Box<dyn GroupsAccumulator>),
     /// One for each group, of an aggregate that knows no better.
     Apart(Make, Vec<Box<dyn Accumulator>>),
+    /// Of percentiles of a partition that has all rows of its groups: the numbers of each, never moved.
+    Numbers(Vec<Numbers>),
 }
 
 /// How the accumulator of one group is made.
@@ -47,10 +51,13 @@ impl Make {
 
 impl Fold {
     /// Of one group only, `is_one`, it is as DataFusion does that: NaNs are compared otherwise where there are many.
-    pub(super) fn new(aggregate: &Aggregate, is_one: bool) -> Result<Self> {
+    pub(super) fn new(aggregate: &Aggregate, is_one: bool, is_whole: bool) -> Result<Self> {
         let function = &aggregate.function;
         if let Some(lattice) = aggregate.lattice {
             return Ok(Self::Apart(Make::CountingOn(lattice), Vec::new()));
+        }
+        if is_whole && quantile_of(function)?.is_some() {
+            return Ok(Self::Numbers(Vec::new()));
         }
         Ok(match function.groups_accumulator_supported() && !is_one {
             true => Self::Together(function.create_groups_accumulator()?),
@@ -78,6 +85,14 @@ impl Fold {
                 }
                 Ok(())
             }
+            Self::Numbers(apart) => {
+                let Some(values) = values.first() else { return internal_err!("a percentile of nothing") };
+                for span in spans {
+                    let Some(one) = apart.get_mut(span.group) else { continue };
+                    one.extend(cut(values, &span.rows, kept)?.as_primitive());
+                }
+                Ok(())
+            }
         }
     }
 
@@ -94,6 +109,7 @@ impl Fold {
                 }
                 Ok(())
             }
+            Self::Numbers(_) => internal_err!("a percentile of states in a partition that has the rows"),
         }
     }
 
@@ -113,6 +129,44 @@ impl Fold {
                 };
                 (0..columns).map(column).collect()
             }
+            Self::Numbers(_) => internal_err!("states of a percentile in a partition that has the rows"),
+        }
+    }
+
+    /// The values of all `total` groups, at least one; of `shared_by` where that is given, which has the same state.
+    pub(super) fn values(
+        &mut self,
+        total: usize,
+        own: &AggregateFunctionExpr,
+        shared_by: Option<&AggregateFunctionExpr>,
+    ) -> Result<ArrayRef> {
+        self.grow(total)?;
+        match self {
+            Self::Together(all) => all.evaluate(EmitTo::All),
+            Self::Apart(_, apart) => {
+                let values = apart.iter_mut().map(|one| match shared_by {
+                    Some(other) => evaluated(other, one.as_mut()),
+                    None => one.evaluate(),
+                });
+                ScalarValue::iter_to_array(values.collect::<Result<Vec<_>>>()?)
+            }
+            Self::Numbers(apart) => {
+                let Some(q) = quantile_of(shared_by.unwrap_or(own))? else {
+                    return internal_err!("a percentile without its share");
+                };
+                let value = |one: &mut Numbers| percentile(one.unsorted(), q);
+                Ok(Arc::new(apart.iter_mut().map(value).collect::<Float64Array>()))
+            }
+        }
+    }
+
+    /// Leaves no group, after their values were taken.
+    pub(super) fn clear(&mut self) {
+        match self {
+            // Taking the values has done that.
+            Self::Together(_) => {}
+            Self::Apart(_, apart) => apart.clear(),
+            Self::Numbers(apart) => apart.clear(),
         }
     }
 
@@ -121,17 +175,30 @@ impl Fold {
         match self {
             Self::Together(all) => all.size(),
             Self::Apart(_, apart) => apart.iter().map(|one| one.size()).sum(),
+            Self::Numbers(apart) => apart.iter().map(|one| size_of::<Numbers>() + one.size()).sum(),
         }
     }
 
     fn grow(&mut self, total: usize) -> Result<()> {
-        if let Self::Apart(make, apart) = self {
-            while apart.len() < total {
-                apart.push(make.make()?);
+        match self {
+            Self::Together(_) => {}
+            Self::Apart(make, apart) => {
+                while apart.len() < total {
+                    apart.push(make.make()?);
+                }
             }
+            Self::Numbers(apart) => apart.resize_with(total.max(apart.len()), Numbers::default),
         }
         Ok(())
     }
+}
+
+/// What another aggregate makes of the same state.
+fn evaluated(other: &AggregateFunctionExpr, one: &mut dyn Accumulator) -> Result<ScalarValue> {
+    let state = one.state()?.iter().map(|part| part.to_array()).collect::<Result<Vec<_>>>()?;
+    let mut other = other.create_accumulator()?;
+    other.merge_batch(&state)?;
+    other.evaluate()
 }
 
 fn cut(values: &ArrayRef, rows: &Range<usize>, kept: Option<&BooleanArray>) -> Result<ArrayRef> {

@@ -13,6 +13,7 @@ mod newest;
 mod rule;
 mod shape;
 mod state;
+mod whole;
 mod work;
 
 pub(crate) use rule::CellAggregates;

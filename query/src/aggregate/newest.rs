@@ -38,9 +38,9 @@ impl Newest {
         };
     }
 
-    /// How many, where the node is the partial aggregation that the sort is of.
+    /// How many, where the node is the aggregation that the sort is of.
     pub(super) fn wanted(&self) -> Option<usize> {
-        let sought = self.0.filter(|sought| sought.at == Stage::AtPartial && sought.column == 0);
+        let sought = self.0.filter(|sought| sought.at != Stage::AboveAggregation && sought.column == 0);
         sought.map(|sought| sought.count)
     }
 }

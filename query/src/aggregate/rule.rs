@@ -23,6 +23,7 @@ use super::last::is_of_last_rows;
 use super::newest::Newest;
 use super::shape::{Key, Shape};
 use super::state::{CellState, summarised};
+use super::whole::dealt;
 use crate::error::QueryError;
 use crate::scan::ScanExec;
 use crate::settings::Settings;
@@ -77,19 +78,47 @@ impl PhysicalOptimizerRule for CellAggregates {
     }
 }
 
-/// What stands in the place of a node, if it is an aggregation that we do.
+/// What stands in the place of a node, if it is an aggregation that we do: a partial one, or one of its states where
+/// partitions have all rows of their groups.
 fn replaced(
     node: &Arc<dyn ExecutionPlan>,
     summaries: bool,
     newest: Option<usize>,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(aggregation) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
+    let (partial, is_whole) = match aggregation.mode() {
+        AggregateMode::Partial => (aggregation, false),
+        AggregateMode::Final | AggregateMode::FinalPartitioned => {
+            let partial = aggregation.input().downcast_ref::<AggregateExec>();
+            let partial = partial.filter(|partial| *partial.mode() == AggregateMode::Partial);
+            // Of the newest groups alone the rows of others are not even looked at.
+            let is_better_whole = aggregation.limit_options().is_none() && newest.is_none();
+            let Some(partial) = partial.filter(|_| is_better_whole) else {
+                return Ok(None);
+            };
+            (partial, true)
+        }
+        _ => return Ok(None),
+    };
+    let Some((scan, mut plan)) = plan_of(partial, summaries, is_whole)? else { return Ok(None) };
+    if !is_whole {
+        plan.newest = newest.filter(|_| matches!(plan.shape.keys.as_slice(), [Key::Bucket]));
+        return Ok(Some(Arc::new(CellAggregateExec::new(plan, scan.parts().to_vec()))));
+    }
+    plan.schema = aggregation.schema();
+    let parts = if plan.shape.keys.is_empty() { None } else { dealt(scan.parts(), plan.shape.buckets) };
+    Ok(parts.map(|parts| Arc::new(CellAggregateExec::new(plan, parts)) as Arc<dyn ExecutionPlan>))
+}
+
+/// How a partial aggregation over a scan is done, if it is one that we do.
+fn plan_of(
+    aggregation: &AggregateExec,
+    summaries: bool,
+    is_whole: bool,
+) -> Result<Option<(&ScanExec, Plan)>> {
     let keys = aggregation.group_expr();
     let is_plain = keys.is_true_no_grouping() || (keys.is_single() && !keys.has_grouping_set());
-    if *aggregation.mode() != AggregateMode::Partial
-        || !is_plain
-        || !aggregation.aggr_expr().iter().all(is_done)
-    {
+    if !is_plain || !aggregation.aggr_expr().iter().all(is_done) {
         return Ok(None);
     }
     let Some((scan, below)) = below(aggregation.input()) else { return Ok(None) };
@@ -111,8 +140,10 @@ fn replaced(
             Ok(Aggregate { function: Arc::clone(function), arguments, filter, lattice, same_as: None })
         })
         .collect::<Result<_>>()?;
-    let newest = newest.filter(|_| matches!(shape.keys.as_slice(), [Key::Bucket]));
-    planned(scan, shape, aggregates, aggregation.schema(), (summaries, newest)).map(Some)
+    let mut plan = planned(scan, shape, aggregates, aggregation.schema(), summaries)?;
+    plan.is_whole = is_whole;
+    share_states(&mut plan.aggregates);
+    Ok(Some((scan, plan)))
 }
 
 fn planned(
@@ -120,8 +151,8 @@ fn planned(
     shape: Shape,
     mut aggregates: Vec<Aggregate>,
     schema: SchemaRef,
-    (summaries, newest): (bool, Option<usize>),
-) -> Result<Arc<dyn ExecutionPlan>> {
+    summaries: bool,
+) -> Result<Plan> {
     let table = scan.table();
     let is_unconditional = scan.reader().condition.rows.is_none() && scan.reader().as_of.is_none();
     let states =
@@ -137,12 +168,10 @@ fn planned(
             *expr = reassign_expr_columns(Arc::clone(expr), &reader.schema)?;
         }
     }
-    share_states(&mut aggregates);
     let is_last =
         summaries && is_unconditional && shape.buckets.is_none() && is_of_last_rows(&aggregates, table);
-    let table = Arc::clone(table);
-    let plan = Plan { table, reader, timed, shape, aggregates, states, of_spans, is_last, newest, schema };
-    Ok(Arc::new(CellAggregateExec::new(plan, scan.parts().to_vec())))
+    let (table, is_whole, newest) = (Arc::clone(table), false, None);
+    Ok(Plan { table, reader, timed, shape, aggregates, states, of_spans, is_last, newest, is_whole, schema })
 }
 
 /// Percentiles of one column keep the same numbers, measures of one prediction the same counts.

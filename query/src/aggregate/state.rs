@@ -22,6 +22,7 @@ use driftline_storage::{
 use super::exec::Aggregate;
 use super::fold::Span;
 use crate::error::QueryError;
+use crate::limits::TEXTS_WEIGHED_KEPT_MAX;
 
 /// How the state of an aggregate follows from the statistics of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,34 @@ pub(super) enum CellState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weight {
     Count,
-    Sum,
+    IntegerSum,
+    DoubleSum,
     Avg,
+}
+
+/// What is made of one text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Number {
+    Integer(i64),
+    Double(f64),
+}
+
+/// The sum of what is made of texts, each as often as it is there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Total {
+    rows: u64,
+    integer: i128,
+    double: f64,
+}
+
+impl Total {
+    fn add(&mut self, value: Number, rows: u64) {
+        self.rows += rows;
+        match value {
+            Number::Integer(value) => self.integer += i128::from(value) * i128::from(rows),
+            Number::Double(value) => self.double += value * rows as f64,
+        }
+    }
 }
 
 impl CellState {
@@ -123,7 +150,8 @@ impl CellState {
             aggregate.function.state_fields().ok()?.iter().map(|field| field.data_type().clone()).collect();
         let weight = match (aggregate.function.fun().name(), types.as_slice()) {
             ("count", [DataType::Int64]) => Weight::Count,
-            ("sum", [DataType::Int64 | DataType::Float64]) => Weight::Sum,
+            ("sum", [DataType::Int64]) => Weight::IntegerSum,
+            ("sum", [DataType::Float64]) => Weight::DoubleSum,
             ("avg" | "mean", [DataType::UInt64, DataType::Float64]) => Weight::Avg,
             _ => return None,
         };
@@ -142,17 +170,17 @@ impl CellState {
 
 /// The column that an argument is, if it may have summaries: no label, of which some come late.
 pub(super) fn summarised<'a>(argument: &Arc<dyn PhysicalExpr>, table: &'a TableSchema) -> Option<&'a Column> {
-    let inner = match argument.downcast_ref::<CastExpr>() {
-        Some(cast) if cast.cast_type() == &DataType::Float64 => cast.expr(),
+    let (inner, is_cast) = match argument.downcast_ref::<CastExpr>() {
+        Some(cast) if cast.cast_type() == &DataType::Float64 => (cast.expr(), true),
         Some(_) => return None,
-        None => argument,
+        None => (argument, false),
     };
     let name = inner.downcast_ref::<ColumnExpr>()?.name();
     let column = table.columns.iter().find(|column| column.name == name)?;
     let is_number = matches!(column.ty, ColumnType::BigInt | ColumnType::Double);
-    // A number that is a category is summed up by its text.
-    let is_counted_so = is_number != (column.meaning == Some(Meaning::CategoricalFeature));
-    (is_counted_so && column.meaning != Some(Meaning::Label)).then_some(column)
+    let is_category = matches!(column.ty, ColumnType::Text | ColumnType::Boolean);
+    let is_text = is_category && column.role == Role::Field && !is_cast;
+    ((is_number || is_text) && column.meaning != Some(Meaning::Label)).then_some(column)
 }
 
 /// The numeric column that an argument is, and whether it is one of integers as doubles. Not a label: those that came late
@@ -176,7 +204,7 @@ pub(super) struct Statistics {
     columns: HashMap<ColumnId, CellStatistics>,
     summaries: HashMap<ColumnId, CellSummaries>,
     /// What an aggregate, by its place, makes of each text.
-    values: HashMap<(usize, String), Option<f64>>,
+    values: HashMap<(usize, String), Option<Number>>,
 }
 
 impl Statistics {
@@ -332,29 +360,31 @@ impl Statistics {
         at: usize,
         cells: &[usize],
         function: &AggregateFunctionExpr,
-        of: &dyn Fn(Option<&str>) -> Result<Option<f64>>,
+        of: &dyn Fn(Option<&str>) -> Result<Option<Number>>,
     ) -> Result<Vec<ArrayRef>> {
-        let (mut counts, mut sums) = (Vec::with_capacity(cells.len()), Vec::with_capacity(cells.len()));
+        let mut totals = Vec::with_capacity(cells.len());
         for cell in cells {
             let texts = self.texts(column, *cell)?;
-            let (mut count, mut sum) = (0_u64, 0.0);
+            let mut total = Total::default();
             let missing = (texts.null_count() > 0).then_some((None, texts.null_count()));
             for (text, rows) in texts.counts().iter().map(|(text, rows)| (Some(text), *rows)).chain(missing) {
                 if let Some(value) = self.value(at, text, of)? {
-                    count += rows;
-                    sum += value * rows as f64;
+                    total.add(value, rows);
                 }
             }
-            counts.push(count as i64);
-            sums.push((count > 0).then_some(sum));
+            totals.push(total);
         }
-        let (counts, sums): (ArrayRef, ArrayRef) =
-            (Arc::new(Int64Array::from(counts)), Arc::new(Float64Array::from(sums)));
+        let some = || totals.iter().map(|total| (total.rows > 0).then_some(total));
+        let counts: ArrayRef = Arc::new(totals.iter().map(|total| total.rows as i64).collect::<Int64Array>());
+        let doubles = || Arc::new(some().map(|total| Some(total?.double)).collect::<Float64Array>());
+        // Beyond its type a sum goes round, as one of rows does.
+        let integers = || Arc::new(some().map(|total| Some(total?.integer as i64)).collect::<Int64Array>());
         typed(
             match weight {
                 Weight::Count => vec![counts],
-                Weight::Sum => vec![sums],
-                Weight::Avg => vec![of_some(&counts)?, sums],
+                Weight::IntegerSum => vec![integers()],
+                Weight::DoubleSum => vec![doubles()],
+                Weight::Avg => vec![of_some(&counts)?, doubles()],
             },
             function,
         )
@@ -372,11 +402,14 @@ impl Statistics {
         &mut self,
         at: usize,
         text: Option<&String>,
-        of: &dyn Fn(Option<&str>) -> Result<Option<f64>>,
-    ) -> Result<Option<f64>> {
+        of: &dyn Fn(Option<&str>) -> Result<Option<Number>>,
+    ) -> Result<Option<Number>> {
         let Some(text) = text else { return of(None) };
         if let Some(known) = self.values.get(&(at, text.clone())) {
             return Ok(*known);
+        }
+        if self.values.len() >= TEXTS_WEIGHED_KEPT_MAX {
+            self.values.clear();
         }
         let value = of(Some(text))?;
         self.values.insert((at, text.clone()), value);

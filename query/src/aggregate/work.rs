@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Float64Type, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::error::Result;
@@ -19,10 +19,10 @@ use super::exec::{Aggregate, Plan};
 use super::fold::{Fold, Span};
 use super::groups::{Codes, Groups};
 use super::shape::Buckets;
-use super::state::{CellState, Statistics, span_states};
+use super::state::{CellState, Number, Statistics, span_states};
 use crate::error::QueryError;
 use crate::limits::{AGGREGATE_BYTES_KEPT_MAX, AGGREGATE_GROUPS_KEPT_MAX};
-use crate::scan::{Reader, ScanMetrics};
+use crate::scan::{Outlet, Reader, ScanMetrics};
 
 /// Rows of a span on average from which on spans are summed up by themselves.
 const SPAN_ROWS_MIN: usize = 32;
@@ -49,13 +49,16 @@ pub(super) struct Work {
     sent: bool,
     /// Segments of which the last rows were added.
     last_of: HashSet<u64>,
+    /// The last time of the parts that the groups there are may have rows in.
+    reach: i64,
 }
 
 impl Work {
     pub(super) fn new(plan: Arc<Plan>, held: MemoryReservation, metrics: WorkMetrics) -> Result<Self> {
         let codes = Codes::new(&plan.table, plan.reader.tags.clone(), &plan.shape)?;
         let is_one = plan.shape.keys.is_empty();
-        let folds = plan.aggregates.iter().map(|a| Fold::new(a, is_one)).collect::<Result<_>>()?;
+        let folds =
+            plan.aggregates.iter().map(|a| Fold::new(a, is_one, plan.is_whole)).collect::<Result<_>>()?;
         let (groups, statistics) = (Groups::default(), Statistics::default());
         Ok(Self {
             plan,
@@ -67,11 +70,12 @@ impl Work {
             metrics,
             sent: false,
             last_of: HashSet::new(),
+            reach: i64::MIN,
         })
     }
 
     /// Goes through the parts; states are handed on at the end, and before where they grow too many.
-    pub(super) fn run(&mut self, parts: &[ScanPart], send: &dyn Fn(RecordBatch) -> bool) -> Result<()> {
+    pub(super) fn run(&mut self, parts: &[ScanPart], outlet: &Outlet) -> Result<()> {
         let mut parts: Vec<&ScanPart> = parts.iter().collect();
         let newest = self.plan.newest;
         if newest.is_some() {
@@ -83,11 +87,18 @@ impl Work {
                 self.metrics.parts_passed.add(parts.len() - at);
                 break;
             }
-            self.part(part)?;
+            if !outlet.is_wanted() {
+                return Ok(());
+            }
+            if self.plan.is_whole && self.are_done(part) && !self.send(outlet)? {
+                return Ok(());
+            }
+            self.part(part, outlet)?;
+            self.reach = self.reach.max(part.time().max);
             self.held.try_resize(self.bytes())?;
             let is_full =
                 self.groups.len() >= AGGREGATE_GROUPS_KEPT_MAX || self.bytes() >= AGGREGATE_BYTES_KEPT_MAX;
-            if is_full && !self.send(send)? {
+            if is_full && !self.plan.is_whole && !self.send(outlet)? {
                 return Ok(());
             }
         }
@@ -95,7 +106,12 @@ impl Work {
         if self.plan.shape.keys.is_empty() && !self.sent {
             self.groups.number(0, 0);
         }
-        self.send(send).map(drop)
+        self.send(outlet).map(drop)
+    }
+
+    /// Whether no group there is has rows in a part, or in those after it.
+    fn are_done(&self, part: &ScanPart) -> bool {
+        self.plan.shape.buckets.is_some_and(|buckets| buckets.start(part.time().min) > self.reach)
     }
 
     fn bytes(&self) -> usize {
@@ -103,27 +119,44 @@ impl Work {
     }
 
     /// Whether more is wanted.
-    fn send(&mut self, send: &dyn Fn(RecordBatch) -> bool) -> Result<bool> {
+    fn send(&mut self, outlet: &Outlet) -> Result<bool> {
         if self.groups.len() == 0 {
             return Ok(true);
         }
         let plan = Arc::clone(&self.plan);
         let fields = plan.schema.fields();
         let mut columns = self.groups.columns(&plan.shape, &self.codes, fields)?;
-        let mut states: Vec<Vec<ArrayRef>> = Vec::with_capacity(self.folds.len());
-        for (fold, aggregate) in self.folds.iter_mut().zip(&plan.aggregates) {
-            let same = aggregate.same_as.and_then(|at| states.get(at)).cloned();
-            states.push(same.map_or_else(|| fold.states(self.groups.len()), Ok)?);
-        }
-        columns.extend(states.into_iter().flatten());
+        columns.extend(if plan.is_whole { self.values()? } else { self.states()? });
         let options = RecordBatchOptions::new().with_row_count(Some(self.groups.len()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options)?;
         (self.groups, self.sent) = (Groups::default(), true);
         self.held.try_resize(0)?;
-        Ok(send(batch.record_output(&self.metrics.scan.baseline)))
+        Ok(outlet.send(batch.record_output(&self.metrics.scan.baseline)))
     }
 
-    fn part(&mut self, part: &ScanPart) -> Result<()> {
+    fn states(&mut self) -> Result<Vec<ArrayRef>> {
+        let mut states: Vec<Vec<ArrayRef>> = Vec::with_capacity(self.folds.len());
+        for (fold, aggregate) in self.folds.iter_mut().zip(&self.plan.aggregates) {
+            let same = aggregate.same_as.and_then(|at| states.get(at)).cloned();
+            states.push(same.map_or_else(|| fold.states(self.groups.len()), Ok)?);
+        }
+        Ok(states.into_iter().flatten().collect())
+    }
+
+    fn values(&mut self) -> Result<Vec<ArrayRef>> {
+        let (plan, total) = (Arc::clone(&self.plan), self.groups.len());
+        let mut values = Vec::with_capacity(self.folds.len());
+        for (at, aggregate) in plan.aggregates.iter().enumerate() {
+            let of = aggregate.same_as.unwrap_or(at);
+            let (Some(fold), Some(own)) = (self.folds.get_mut(of), plan.aggregates.get(of)) else { continue };
+            let shared_by = aggregate.same_as.map(|_| aggregate.function.as_ref());
+            values.push(fold.values(total, &own.function, shared_by)?);
+        }
+        self.folds.iter_mut().for_each(Fold::clear);
+        Ok(values)
+    }
+
+    fn part(&mut self, part: &ScanPart, outlet: &Outlet) -> Result<()> {
         let timer = self.metrics.scan.baseline.elapsed_compute().clone();
         let _timed = timer.timer();
         let plan = Arc::clone(&self.plan);
@@ -146,7 +179,7 @@ impl Work {
         reader.read(part, cells.as_deref(), &mut counts, &mut |piece| {
             from_rows += piece.runs.len();
             self.piece(&piece, reader, needs_times)?;
-            Ok(true)
+            Ok(outlet.is_wanted())
         })?;
         self.metrics.scan.add(counts);
         self.metrics.from_rows.add(from_rows);
@@ -317,7 +350,7 @@ fn value_of(
     reader: &Reader,
     column: ColumnId,
     text: Option<&str>,
-) -> Result<Option<f64>> {
+) -> Result<Option<Number>> {
     let one = |other: &Column| -> ArrayRef {
         match other.id == column {
             true => Arc::new(StringArray::from(vec![text])),
@@ -336,9 +369,12 @@ fn value_of(
     if value.is_null(0) {
         return Ok(None);
     }
-    // Of a count it only matters that there is a value.
-    let value = arrow::compute::cast(&value, &DataType::Float64)?;
-    Ok(Some(if value.is_null(0) { 0.0 } else { value.as_primitive::<Float64Type>().value(0) }))
+    Ok(Some(match value.data_type() {
+        DataType::Int64 => Number::Integer(value.as_primitive::<Int64Type>().value(0)),
+        DataType::Float64 => Number::Double(value.as_primitive::<Float64Type>().value(0)),
+        // Of a count it only matters that there is a value.
+        _ => Number::Integer(0),
+    }))
 }
 
 fn push(spans: &mut Vec<Span>, group: usize, rows: Range<usize>) {

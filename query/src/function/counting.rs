@@ -1,9 +1,8 @@
 //! From Arrow columns to distributions: one pass, no text copied per row.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float64Array, StringArray};
+use arrow::array::{Array, AsArray, BooleanArray, DictionaryArray, Float64Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{ArrowDictionaryKeyType, ArrowNativeType, DataType, UInt32Type};
 use datafusion::common::{Result, exec_err};
@@ -44,30 +43,6 @@ impl Counter {
             ty if ty.is_string() || ty == &DataType::Boolean => Self::categorical(),
             _ => Self::numeric(),
         }
-    }
-
-    /// Of the same kind as a distribution.
-    pub(crate) fn like(other: &Distribution) -> Self {
-        match other {
-            Distribution::Numeric(_) => Self::numeric(),
-            Distribution::Categorical(_) => Self::categorical(),
-        }
-    }
-
-    /// A column in a type that [`add`](Self::add) takes for this kind. Categories of numbers are their text as SQL's
-    /// CAST writes it; text that is no number is NULL where numbers are counted.
-    pub(crate) fn prepare(&self, column: &ArrayRef) -> Result<ArrayRef> {
-        let wanted = match (&self.counts, column.data_type()) {
-            (Distribution::Numeric(_), _) => DataType::Float64,
-            (Distribution::Categorical(_), DataType::Boolean) => DataType::Boolean,
-            (Distribution::Categorical(_), DataType::Dictionary(key, value))
-                if value.as_ref() == &DataType::Utf8 && key.as_ref() == &DataType::UInt32 =>
-            {
-                return Ok(Arc::clone(column));
-            }
-            (Distribution::Categorical(_), _) => DataType::Utf8,
-        };
-        if column.data_type() == &wanted { Ok(Arc::clone(column)) } else { Ok(cast(column, &wanted)?) }
     }
 
     /// Counts the values of a column: DOUBLE where numbers are counted; TEXT, BOOLEAN or a dictionary of texts where

@@ -16,6 +16,20 @@ pub(super) enum Value<T> {
     Text(T),
 }
 
+/// What a row says of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Nothing: it is NULL or NaN.
+    Nothing,
+    /// Another class.
+    No,
+    /// This class.
+    Yes,
+}
+
+/// How many different texts of a column are remembered: labels have few.
+const TEXTS_KNOWN_MAX: usize = 8;
+
 /// 2^63: from here on a float is no i64.
 const INTEGER_END: f64 = 9_223_372_036_854_775_808.0;
 
@@ -100,6 +114,44 @@ impl<'a> Values<'a> {
             Self::Text(a) => a.is_valid(row).then(|| Value::parse(a.value(row))),
         }
     }
+
+    /// What each row says of a class.
+    pub(super) fn of_class(&self, class: &Value<String>) -> Vec<Said> {
+        let said = |row: usize| self.get(row).map_or(Said::Nothing, |value| Said::of(*class == value));
+        match self {
+            Self::Boolean(a) => {
+                let flags =
+                    [false, true].map(|flag| Said::of(*class == Value::<&str>::Integer(i64::from(flag))));
+                a.iter().map(|flag| flag.map_or(Said::Nothing, |flag| flags[usize::from(flag)])).collect()
+            }
+            Self::Integer(a) => (0..a.len()).map(said).collect(),
+            Self::Number(a) => (0..a.len()).map(said).collect(),
+            Self::Text(a) => {
+                let mut known: Vec<(&str, Said)> = Vec::with_capacity(TEXTS_KNOWN_MAX);
+                a.iter()
+                    .map(|text| text.map_or(Said::Nothing, |text| remembered(text, class, &mut known)))
+                    .collect()
+            }
+        }
+    }
+}
+
+impl Said {
+    fn of(is_it: bool) -> Self {
+        if is_it { Self::Yes } else { Self::No }
+    }
+}
+
+/// What a text says, read only where it was not read before.
+fn remembered<'a>(text: &'a str, class: &Value<String>, known: &mut Vec<(&'a str, Said)>) -> Said {
+    if let Some((_, said)) = known.iter().find(|(other, _)| *other == text) {
+        return *said;
+    }
+    let said = Said::of(*class == Value::parse(text));
+    if known.len() < TEXTS_KNOWN_MAX {
+        known.push((text, said));
+    }
+    said
 }
 
 #[cfg(test)]
@@ -153,6 +205,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_row_says_of_a_class_what_its_value_does(texts in prop::collection::vec(prop::option::of("[01tx]{0,2}|1\\.0|true"), 0..60)) {
+            let texts: ArrayRef = Arc::new(StringArray::from(texts));
+            let numbers = arrow::compute::cast(&texts, &DataType::Float64).unwrap();
+            let flags = arrow::compute::cast(&texts, &DataType::Boolean).unwrap();
+            for (array, class) in [&texts, &numbers, &flags].into_iter().zip([Value::Integer(1), Value::Integer(1), Value::Integer(0)]) {
+                let values = Values::new(array).unwrap();
+                let each = |row| values.get(row).map_or(Said::Nothing, |value| Said::of(class == value));
+                let expected: Vec<Said> = (0..array.len()).map(each).collect();
+                prop_assert_eq!(values.of_class(&class), expected);
+            }
+        }
+
         #[test]
         fn numbers_and_their_texts_are_equal(x in any::<i64>(), y in -1e9f64..1e9) {
             let (whole, other) = (x.to_string(), y.to_string());

@@ -142,7 +142,7 @@ fn lost(column: &Column) -> datafusion::error::DataFusionError {
 }
 
 /// The filter on the names of the table's own schema.
-fn unqualified(filter: &Expr) -> Result<Expr> {
+pub(crate) fn unqualified(filter: &Expr) -> Result<Expr> {
     let strip = |expr: Expr| match expr {
         Expr::Column(column) => Ok(Transformed::yes(Expr::Column(ColumnName::new_unqualified(column.name)))),
         other => Ok(Transformed::no(other)),

@@ -21,6 +21,7 @@ use datafusion::physical_plan::{
 };
 use driftline_storage::{ReadCounts, ScanPart, Snapshot, TableSchema, TimeRange};
 
+use super::outlet::Outlet;
 use super::reader::Reader;
 use super::time_filter;
 use crate::limits::ROWS_OF_PARTITION_MIN;
@@ -202,9 +203,8 @@ impl ExecutionPlan for ScanExec {
             metrics: ScanMetrics::new(&self.metrics, partition),
         };
         let mut stream = RecordBatchReceiverStream::builder(self.schema(), BATCHES_AHEAD_MAX);
-        let sender = stream.tx();
-        // A blocking thread cannot be aborted: the refused send is its sign to stop.
-        stream.spawn_blocking(move || work.run(&|batch| sender.blocking_send(Ok(batch)).is_ok()));
+        let outlet = Outlet::new(stream.tx());
+        stream.spawn_blocking(move || work.run(&outlet));
         Ok(stream.build())
     }
 }
@@ -245,26 +245,27 @@ struct Work {
 }
 
 impl Work {
-    /// Reads part after part until `send` refuses or there are enough rows.
-    fn run(&mut self, send: &dyn Fn(RecordBatch) -> bool) -> Result<()> {
+    /// Reads part after part until nobody wants more or there are enough rows.
+    fn run(&mut self, outlet: &Outlet) -> Result<()> {
         for part in std::mem::take(&mut self.parts) {
-            if self.left == 0 || !self.read(&part, send)? {
+            if self.left == 0 || !outlet.is_wanted() || !self.read(&part, outlet)? {
                 break;
             }
         }
         self.out.finish_buffered_batch()?;
-        self.send_completed(send);
+        self.send_completed(outlet);
         Ok(())
     }
 
     /// Whether more may be read.
-    fn read(&mut self, part: &ScanPart, send: &dyn Fn(RecordBatch) -> bool) -> Result<bool> {
+    fn read(&mut self, part: &ScanPart, outlet: &Outlet) -> Result<bool> {
         if self.reader.columns.is_empty() && self.reader.takes_all(part) {
-            return self.take(self.counted(part.rows())?, send);
+            return self.take(self.counted(part.rows())?, outlet);
         }
         let mut counts = ReadCounts::default();
         let reader = self.reader.clone();
-        let done = reader.read(part, None, &mut counts, &mut |piece| self.take(reader.batch(&piece)?, send));
+        let done =
+            reader.read(part, None, &mut counts, &mut |piece| self.take(reader.batch(&piece)?, outlet));
         self.metrics.add(counts);
         done
     }
@@ -276,20 +277,20 @@ impl Work {
     }
 
     /// Whether more is wanted.
-    fn take(&mut self, batch: RecordBatch, send: &dyn Fn(RecordBatch) -> bool) -> Result<bool> {
+    fn take(&mut self, batch: RecordBatch, outlet: &Outlet) -> Result<bool> {
         let batch = batch.slice(0, batch.num_rows().min(self.left));
         self.left -= batch.num_rows();
         // Batches of no columns are only counted, and large ones need no copy.
         if self.reader.columns.is_empty() || (self.out.is_empty() && batch.num_rows() >= BATCH_ROWS / 2) {
-            return Ok(send(batch.record_output(&self.metrics.baseline)) && self.left > 0);
+            return Ok(outlet.send(batch.record_output(&self.metrics.baseline)) && self.left > 0);
         }
         self.out.push_batch(batch)?;
-        Ok(self.send_completed(send) && self.left > 0)
+        Ok(self.send_completed(outlet) && self.left > 0)
     }
 
-    fn send_completed(&mut self, send: &dyn Fn(RecordBatch) -> bool) -> bool {
+    fn send_completed(&mut self, outlet: &Outlet) -> bool {
         while let Some(batch) = self.out.next_completed_batch() {
-            if !send(batch.record_output(&self.metrics.baseline)) {
+            if !outlet.send(batch.record_output(&self.metrics.baseline)) {
                 return false;
             }
         }

@@ -2,6 +2,7 @@
 
 mod condition;
 mod exec;
+mod outlet;
 mod reader;
 mod sink;
 mod table;
@@ -12,8 +13,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
+pub(crate) use condition::unqualified;
 use driftline_storage::{Column, ColumnType};
 pub(crate) use exec::{ScanExec, ScanMetrics};
+pub(crate) use outlet::Outlet;
 pub(crate) use reader::Reader;
 pub(crate) use table::{Table, pushdown};
 pub(crate) use tags::{TagCache, Tags};

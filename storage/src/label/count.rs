@@ -62,9 +62,10 @@ impl<'a> Counter<'a> {
             let rows = group.first_row as u32..(group.first_row + group.rows as u64) as u32;
             let fresh = fresh.within(&rows);
             if !fresh.rows.is_empty() {
-                counts.merge(self.change_in_group(index, rows, before, fresh)?);
+                counts.absorb(self.change_in_group(index, rows, before, fresh)?);
             }
         }
+        counts.settle();
         Ok(counts)
     }
 

@@ -3,8 +3,8 @@
 
 mod codec;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::distribution::Lattice;
 use crate::limits::LABEL_CLASSES_MAX;
@@ -93,7 +93,13 @@ impl LabelCounts {
     }
 
     /// Adds what was counted of other labels of the segment. What the two do not tell apart alike is told apart no more.
-    pub(crate) fn merge(&mut self, mut other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.absorb(other);
+        self.settle();
+    }
+
+    /// The same, to be settled once all are in: that looks at every class.
+    pub(super) fn absorb(&mut self, mut other: Self) {
         if other.is_empty() {
             return;
         }
@@ -108,7 +114,6 @@ impl LabelCounts {
                 known.entry(label).or_default().add(&class);
             }
         }
-        self.settle();
     }
 
     /// Gives up what one of two does not tell apart, or otherwise.
@@ -140,13 +145,8 @@ impl LabelCounts {
 
     fn has_too_many(&self) -> bool {
         let classes = || self.units.values().flatten();
-        let mut labels: Vec<_> = classes().map(|(label, _)| label).collect();
-        let mut predictions: Vec<_> = classes().flat_map(|(_, class)| class.predictions.keys()).collect();
-        [&mut labels, &mut predictions].into_iter().any(|texts| {
-            texts.sort_unstable();
-            texts.dedup();
-            texts.len() > LABEL_CLASSES_MAX + 1
-        })
+        more_than_enough(classes().map(|(label, _)| label))
+            || more_than_enough(classes().flat_map(|(_, class)| class.predictions.keys()))
     }
 
     /// Counts labels without telling them apart.
@@ -165,4 +165,10 @@ impl LabelCounts {
             class.scores.clear();
         }
     }
+}
+
+/// Whether there are more different texts than are told apart, not counting the text that is missing.
+fn more_than_enough<'a>(mut texts: impl Iterator<Item = &'a Option<String>>) -> bool {
+    let mut different = BTreeSet::new();
+    texts.any(|text| different.insert(text) && different.len() > LABEL_CLASSES_MAX + 1)
 }

@@ -9,6 +9,8 @@ mod quality;
 mod two_samples;
 
 pub(crate) use self::distribution::counting_on;
+pub(crate) use self::numbers::Numbers;
+pub(crate) use self::percentile::quantile_of;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 /// Numbers, never NaN.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Numbers(pub Vec<f64>);
+pub(crate) struct Numbers(pub Vec<f64>);
 
 impl Numbers {
     /// Adds the numbers of a column; NULL and NaN are left out.
-    pub(super) fn extend(&mut self, array: &Float64Array) {
+    pub(crate) fn extend(&mut self, array: &Float64Array) {
         if array.null_count() == 0 {
             self.0.extend(array.values().iter().filter(|x| !x.is_nan()));
         } else {
@@ -28,7 +28,7 @@ impl Numbers {
     }
 
     /// The numbers, to be put in any order.
-    pub(super) fn unsorted(&mut self) -> &mut [f64] {
+    pub(crate) fn unsorted(&mut self) -> &mut [f64] {
         &mut self.0
     }
 
@@ -50,7 +50,7 @@ impl Numbers {
     }
 
     /// Bytes held.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.0.capacity() * size_of::<f64>()
     }
 }

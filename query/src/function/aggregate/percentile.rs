@@ -5,6 +5,8 @@ use arrow::datatypes::Float64Type;
 use datafusion::common::Result;
 use datafusion::logical_expr::Accumulator;
 use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::expressions::Literal;
 use datafusion::scalar::ScalarValue;
 
 use super::numbers::Numbers;
@@ -41,6 +43,22 @@ const fn define(
 
 fn fixed(q: f64) -> Result<Box<dyn Accumulator>> {
     Ok(Box::new(Percentile { q, numbers: Numbers::default() }))
+}
+
+/// The share of values below what a percentile of a session's plan gives; none of another aggregate.
+pub(crate) fn quantile_of(function: &AggregateFunctionExpr) -> Result<Option<f64>> {
+    Ok(match function.fun().name() {
+        "p50" => Some(0.5),
+        "p90" => Some(0.9),
+        "p95" => Some(0.95),
+        "p99" => Some(0.99),
+        "percentile" => {
+            let q = function.expressions();
+            let q = q.get(1).and_then(|q| q.downcast_ref::<Literal>()).map(Literal::value);
+            q.map(|q| fraction("percentile", "q", Some(q))).transpose()?
+        }
+        _ => None,
+    })
 }
 
 #[derive(Debug)]

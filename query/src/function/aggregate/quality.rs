@@ -11,7 +11,7 @@ use datafusion::scalar::ScalarValue;
 use super::{Column, Definition};
 use crate::function::argument::constant;
 use crate::function::parameter::{Kind, Parameter, optional, required};
-use crate::function::value::{Value, Values};
+use crate::function::value::{Said, Value, Values};
 use crate::stats::quality::Confusion;
 
 const PARAMETERS: &[Parameter] =
@@ -69,16 +69,33 @@ impl Quality {
     fn count(&self, columns: &[ArrayRef]) -> Result<Confusion> {
         let [labels, predictions, ..] = columns else { return exec_err!("label and prediction are missing") };
         let (labels, predictions) = (Values::new(labels)?, Values::new(predictions)?);
-        let mut counts = Confusion::default();
-        for row in 0..columns.first().map_or(0, |c| c.len()) {
-            if let (Some(label), Some(prediction)) = (labels.get(row), predictions.get(row)) {
-                match &self.positive {
-                    Some(positive) => counts.add(*positive == label, *positive == prediction),
-                    None => counts.add(true, label == prediction),
+        match &self.positive {
+            Some(positive) => Ok(confusion(&labels.of_class(positive), &predictions.of_class(positive))),
+            None => {
+                let mut counts = Confusion::default();
+                for row in 0..columns.first().map_or(0, |c| c.len()) {
+                    if let (Some(label), Some(prediction)) = (labels.get(row), predictions.get(row)) {
+                        counts.add(true, label == prediction);
+                    }
                 }
+                Ok(counts)
             }
         }
-        Ok(counts)
+    }
+}
+
+/// Counts rows of which both the label and the prediction say something.
+fn confusion(labels: &[Said], predictions: &[Said]) -> Confusion {
+    let mut rows = [[0_u64; 3]; 3];
+    for (label, prediction) in labels.iter().zip(predictions) {
+        rows[*label as usize][*prediction as usize] += 1;
+    }
+    let of = |label: Said, prediction: Said| rows[label as usize][prediction as usize];
+    Confusion {
+        true_positive: of(Said::Yes, Said::Yes),
+        false_positive: of(Said::No, Said::Yes),
+        false_negative: of(Said::Yes, Said::No),
+        true_negative: of(Said::No, Said::No),
     }
 }
 

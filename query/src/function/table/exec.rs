@@ -1,14 +1,13 @@
-//! The plan node over the inner scan: counts all its partitions at once, then compares.
+//! The plan node over what was counted of the windows: compares them.
 
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::runtime::JoinSet;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, exec_err, internal_err, project_schema};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::common::{Result, internal_err, project_schema};
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
@@ -17,31 +16,33 @@ use datafusion::physical_plan::metrics::{
 };
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, execute_stream,
 };
 use futures::{StreamExt, TryStreamExt};
 
+use super::counted::{Counts, times};
 use super::provider::Job;
 use super::report::{self, Row};
-use super::tally::Tally;
 use super::windows::Windows;
 
-/// Compares the windows of a model's rows with its baseline. One pass over the input, whatever the number of windows
-/// and columns.
+/// Compares the windows of a model's rows with its baseline.
 #[derive(Debug)]
 pub(super) struct DriftExec {
     job: Arc<Job>,
     input: Arc<dyn ExecutionPlan>,
+    /// Gives the time of the last row, where that is needed.
+    last_row: Option<Arc<dyn ExecutionPlan>>,
     projection: Option<Vec<usize>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl DriftExec {
-    /// Over a scan of `time` and the compared columns.
+    /// Over the rows of [`counted`](super::counted::counted).
     pub(super) fn try_new(
         job: Arc<Job>,
         input: Arc<dyn ExecutionPlan>,
+        last_row: Option<Arc<dyn ExecutionPlan>>,
         projection: Option<Vec<usize>>,
     ) -> Result<Self> {
         let schema = project_schema(&report::schema(), projection.as_ref())?;
@@ -51,14 +52,23 @@ impl DriftExec {
             EmissionType::Final,
             Boundedness::Bounded,
         );
-        Ok(Self { job, input, projection, properties: Arc::new(properties), metrics: Default::default() })
+        Ok(Self {
+            job,
+            input,
+            last_row,
+            projection,
+            properties: Arc::new(properties),
+            metrics: Default::default(),
+        })
     }
 
-    fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        let (Some(input), true) = (children.pop(), children.is_empty()) else {
-            return internal_err!("DriftExec has one input");
+    fn over(&self, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut children = children.into_iter();
+        let (Some(input), last_row, None) = (children.next(), children.next(), children.next()) else {
+            return internal_err!("DriftExec has one input, and one that gives the time of the last row");
         };
-        Ok(Arc::new(Self::try_new(Arc::clone(&self.job), input, self.projection.clone())?))
+        let (job, projection) = (Arc::clone(&self.job), self.projection.clone());
+        Ok(Arc::new(Self::try_new(job, input, last_row, projection)?))
     }
 }
 
@@ -87,12 +97,12 @@ impl ExecutionPlan for DriftExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
+        std::iter::once(&self.input).chain(&self.last_row).collect()
     }
 
-    /// It counts each partition where it comes from; spreading rows over more would only copy them.
+    /// There is a row a window, and none is looked at twice.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
+        vec![false; 1 + usize::from(self.last_row.is_some())]
     }
 
     fn apply_expressions(
@@ -126,10 +136,14 @@ impl ExecutionPlan for DriftExec {
             return internal_err!("DriftExec has one partition, not {}", partition + 1);
         }
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let (job, input, projection) =
-            (Arc::clone(&self.job), Arc::clone(&self.input), self.projection.clone());
+        let (job, projection) = (Arc::clone(&self.job), self.projection.clone());
+        let (input, last_row) = (Arc::clone(&self.input), self.last_row.clone());
         let rows = async move {
-            let rows = compare(job, input, context).await?;
+            let last_row = match last_row {
+                Some(last_row) => last_of(last_row, Arc::clone(&context)).await?,
+                None => None,
+            };
+            let rows = compare(job, input, last_row, context).await?;
             let rows = match projection {
                 Some(projection) => rows.project(&projection)?,
                 None => rows,
@@ -142,60 +156,40 @@ impl ExecutionPlan for DriftExec {
     }
 }
 
-/// Counts, then compares.
+/// The time of the last row; none of no rows.
+async fn last_of(last_row: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<Option<i64>> {
+    let mut rows = execute_stream(last_row, context)?;
+    let mut last = None;
+    while let Some(batch) = rows.try_next().await? {
+        last = last.max(times(&batch)?.into_iter().max());
+    }
+    Ok(last)
+}
+
+/// Compares what was counted.
 async fn compare(
     job: Arc<Job>,
     input: Arc<dyn ExecutionPlan>,
+    last_row: Option<i64>,
     context: Arc<TaskContext>,
 ) -> Result<RecordBatch> {
     // The memory stays accounted for until the counts are gone.
-    let (mut tally, _memory) = count_all(&job, &input, &context).await?;
+    let memory = MemoryConsumer::new(job.function).register(context.memory_pool());
+    let mut batches = Vec::new();
+    let mut counted = execute_stream(input, context)?;
+    while let Some(batch) = counted.try_next().await? {
+        memory.try_grow(batch.get_array_memory_size())?;
+        batches.push(batch);
+    }
+    let counts = Counts::new(&job, batches)?;
     let mut rows = Vec::new();
-    for (start, end, counters) in tally.reported()? {
-        for (compared, counter) in job.columns.iter().zip(counters) {
-            rows.push(Row::new(job.function, (start, end), compared, counter.distribution(), job.bins)?);
+    for (start, end, window) in counts.reported(job.windows, last_row) {
+        for (at, compared) in job.columns.iter().enumerate() {
+            let current = counts.distribution(&job, window, at)?;
+            rows.push(Row::new(job.function, (start, end), compared, &current, job.bins)?);
         }
         // Thousands of windows take a while: others get their turn between them.
         tokio::task::yield_now().await;
     }
     report::batch(&rows)
-}
-
-/// Counts each partition in a task of its own. Dropping the stream ends them.
-async fn count_all(
-    job: &Arc<Job>,
-    input: &Arc<dyn ExecutionPlan>,
-    context: &Arc<TaskContext>,
-) -> Result<(Tally, Vec<MemoryReservation>)> {
-    let mut parts = JoinSet::new();
-    for partition in 0..input.output_partitioning().partition_count() {
-        let rows = input.execute(partition, Arc::clone(context))?;
-        parts.spawn(count(Arc::clone(job), rows, Arc::clone(context)));
-    }
-    let (mut total, mut reserved) = (Tally::new(Arc::clone(job)), Vec::new());
-    while let Some(part) = parts.join_next().await {
-        match part {
-            Ok(part) => {
-                let (tally, memory) = part?;
-                total.merge(tally)?;
-                reserved.push(memory);
-            }
-            Err(error) => return exec_err!("{}: counting was stopped: {error}", job.function),
-        }
-    }
-    Ok((total, reserved))
-}
-
-async fn count(
-    job: Arc<Job>,
-    mut rows: SendableRecordBatchStream,
-    context: Arc<TaskContext>,
-) -> Result<(Tally, MemoryReservation)> {
-    let memory = MemoryConsumer::new(job.function).register(context.memory_pool());
-    let mut tally = Tally::new(job);
-    while let Some(batch) = rows.try_next().await? {
-        tally.add(&batch)?;
-        memory.try_resize(tally.size())?;
-    }
-    Ok((tally, memory))
 }

@@ -2,13 +2,13 @@
 
 mod arguments;
 mod as_of;
+mod counted;
 mod definition;
 mod drift;
 mod exec;
 mod planner;
 mod provider;
 mod report;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod windows;

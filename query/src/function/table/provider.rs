@@ -3,18 +3,20 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Column, Result, TableReference, plan_datafusion_err, plan_err};
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::{DFSchema, Result, TableReference, internal_err, plan_datafusion_err, plan_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableType, lit};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::scalar::ScalarValue;
 use driftline_storage::distribution::Distribution;
-use driftline_storage::{ColumnType, Meaning, TIME_COLUMN};
+use driftline_storage::{ColumnType, Meaning};
 
+use super::counted::{counted, last_row};
 use super::drift::When;
 use super::exec::DriftExec;
 use super::report;
@@ -22,6 +24,7 @@ use super::windows::Windows;
 use crate::catalog::CatalogView;
 use crate::error::QueryError;
 use crate::function::counting::Counter;
+use crate::scan::unqualified;
 
 /// What a call asks for.
 #[derive(Clone, Debug)]
@@ -124,28 +127,57 @@ fn nothing(meaning: Meaning, ty: ColumnType) -> Option<Distribution> {
 }
 
 impl Job {
-    /// Reads `time` and the compared columns of the rows in range; no label column, so that no labels are joined.
-    fn rows(&self, view: &CatalogView) -> Result<LogicalPlan> {
+    /// The node over its inputs; reads no label column, so that no labels are joined.
+    async fn planned(
+        self,
+        view: &CatalogView,
+        state: &dyn Session,
+        projection: Option<Vec<usize>>,
+    ) -> Result<DriftExec> {
+        let Some(distribution) = state.aggregate_functions().get("distribution") else {
+            return internal_err!("{}: this session has no function distribution", self.function);
+        };
         let source = provider_as_source(view.provider(&self.model).map_err(external)?);
-        let mut plan = LogicalPlanBuilder::scan(TableReference::bare(self.model.as_str()), source, None)?;
-        let (from, to) = self.windows.range();
-        if let Some(from) = from {
-            plan = plan.filter(column(TIME_COLUMN).gt_eq(moment(from)))?;
+        let rows = LogicalPlanBuilder::scan(TableReference::bare(self.model.as_str()), source, None)?;
+        let rows = rows.build()?;
+        let input = state.create_physical_plan(&counted(&self, rows.clone(), distribution)?).await?;
+        let last_row = match last_row(&self, rows)? {
+            Some(plan) => Some(state.create_physical_plan(&plan).await?),
+            None => None,
+        };
+        DriftExec::try_new(Arc::new(self), input, last_row, projection)
+    }
+
+    /// Without the columns that `filters` leave out: what one of them says of a name alone.
+    fn only(mut self, filters: &[Expr], state: &dyn Session) -> Result<Self> {
+        let (names, schema) = (self.columns.iter().map(|compared| compared.name.as_str()), names_schema());
+        let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![names])?;
+        let known = DFSchema::try_from(schema)?;
+        let mut kept = vec![true; batch.num_rows()];
+        for filter in filters.iter().filter(|filter| is_of_names(filter)) {
+            let filter = state.create_physical_expr(unqualified(filter)?, &known)?;
+            let met = filter.evaluate(&batch)?.into_array(batch.num_rows())?;
+            let met = as_boolean_array(&met)?;
+            kept.iter_mut().zip(met).for_each(|(kept, met)| *kept &= met == Some(true));
         }
-        if let Some(to) = to {
-            plan = plan.filter(column(TIME_COLUMN).lt(moment(to)))?;
-        }
-        let names = self.columns.iter().map(|compared| compared.name.as_str());
-        plan.project(std::iter::once(TIME_COLUMN).chain(names).map(column))?.build()
+        let mut kept = kept.into_iter();
+        self.columns.retain(|_| kept.next().unwrap_or(true));
+        Ok(self)
     }
 }
 
-fn column(name: &str) -> Expr {
-    Expr::Column(Column::from_name(name))
+/// The column of the answer that names what was compared.
+const FEATURE: &str = "feature";
+
+fn names_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new(FEATURE, DataType::Utf8, false)]))
 }
 
-fn moment(nanos: i64) -> Expr {
-    lit(ScalarValue::TimestampNanosecond(Some(nanos), Some("UTC".into())))
+/// Whether a filter looks at names alone, and says the same whenever it is asked.
+fn is_of_names(filter: &Expr) -> bool {
+    let columns = filter.column_refs();
+    !columns.is_empty() && columns.iter().all(|column| column.name == FEATURE) && !filter.is_volatile()
 }
 
 /// The result of a call, as a table.
@@ -171,16 +203,24 @@ impl TableProvider for DriftTable {
         TableType::Temporary
     }
 
+    /// What is asked of names is taken as a hint which columns need not be counted.
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match is_of_names(filter) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
     async fn scan(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let view = catalog(self.request.function, state)?;
-        let job = self.request.resolve(&view)?;
-        let input = state.create_physical_plan(&job.rows(&view)?).await?;
-        Ok(Arc::new(DriftExec::try_new(Arc::new(job), input, projection.cloned())?))
+        let job = self.request.resolve(&view)?.only(filters, state)?;
+        Ok(Arc::new(job.planned(&view, state, projection.cloned()).await?))
     }
 }

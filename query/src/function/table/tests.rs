@@ -10,6 +10,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
 use datafusion::prelude::SessionContext;
 use driftline_storage::distribution::Distribution;
 
+use super::counted::{counted, last_row};
 use super::definition::DEFINITIONS;
 use super::drift::When;
 use super::exec::DriftExec;
@@ -66,16 +67,35 @@ fn job(windows: Windows, baseline: &RecordBatch) -> Job {
     }
 }
 
-async fn scan_of(context: &SessionContext, rows: &RecordBatch) -> Arc<dyn ExecutionPlan> {
+fn register(context: &SessionContext, rows: &RecordBatch) {
     let table = MemTable::try_new(rows.schema(), dealt(rows, 3)).unwrap();
     context.deregister_table("t").unwrap();
     context.register_table("t", Arc::new(table)).unwrap();
-    context.table("t").await.unwrap().create_physical_plan().await.unwrap()
+}
+
+/// The job's node over rows in three partitions.
+async fn planned(
+    context: &SessionContext,
+    job: Job,
+    rows: &RecordBatch,
+    projection: Option<Vec<usize>>,
+) -> DriftExec {
+    register(context, rows);
+    let rows = context.table("t").await.unwrap().into_unoptimized_plan();
+    let state = context.state();
+    let distribution = state.aggregate_functions().get("distribution").unwrap();
+    let plan = counted(&job, rows.clone(), distribution).unwrap();
+    let input = state.create_physical_plan(&plan).await.unwrap();
+    let last = match last_row(&job, rows).unwrap() {
+        Some(plan) => Some(state.create_physical_plan(&plan).await.unwrap()),
+        None => None,
+    };
+    DriftExec::try_new(Arc::new(job), input, last, projection).unwrap()
 }
 
 async fn run(job: Job, rows: &RecordBatch, projection: Option<Vec<usize>>) -> RecordBatch {
     let context = context();
-    let plan = DriftExec::try_new(Arc::new(job), scan_of(&context, rows).await, projection).unwrap();
+    let plan = planned(&context, job, rows, projection).await;
     let schema = plan.schema();
     let batches = collect(Arc::new(plan), context.task_ctx()).await.unwrap();
     concat_batches(&schema, &batches).unwrap()
@@ -99,7 +119,7 @@ async fn each_window_is_compared_as_sql_would_compare_it() {
     let baseline = all.slice(0, 700);
     let found = run(job(weeks(), &baseline), &all, None).await;
     let context = context();
-    scan_of(&context, &all).await;
+    register(&context, &all);
     context.register_batch("baseline", baseline).unwrap();
     let sql = "
         WITH w AS (SELECT date_bin(INTERVAL '7 days', time) s, * FROM t)
@@ -211,8 +231,7 @@ async fn only_the_columns_asked_for_are_made_in_their_order() {
 async fn the_scan_below_is_shown() {
     let all = month(50);
     let context = context();
-    let input = scan_of(&context, &all).await;
-    let plan = DriftExec::try_new(Arc::new(job(weeks(), &all)), input, None).unwrap();
+    let plan = planned(&context, job(weeks(), &all), &all, None).await;
     let shown = displayable(&plan).indent(false).to_string();
     assert!(
         shown.contains("DriftExec: model=m, baseline=b, windows=every 604800s, columns=[x, c]"),
@@ -226,7 +245,7 @@ async fn windows_without_end_are_refused() {
     let all = month(150_000);
     let job = job(Windows::Every { width: 1, from: None, to: None }, &all.slice(0, 10));
     let context = context();
-    let plan = DriftExec::try_new(Arc::new(job), scan_of(&context, &all).await, None).unwrap();
+    let plan = planned(&context, job, &all, None).await;
     let error = collect(Arc::new(plan), context.task_ctx()).await.unwrap_err();
     assert!(error.to_string().contains("make `window` longer"), "{error}");
 }
