@@ -34,6 +34,10 @@ pub(crate) const ROWS_OF_PARTITION_MIN: u64 = 131_072;
 pub(crate) const AGGREGATE_GROUPS_KEPT_MAX: usize = 262_144;
 /// Bytes of states that it keeps so: 64 MiB.
 pub(crate) const AGGREGATE_BYTES_KEPT_MAX: usize = 64 << 20;
+/// Rows that one stretch of time may have for its groups to be kept until they are whole: percentiles keep eight bytes of each.
+pub(crate) const AGGREGATE_WHOLE_ROWS_MAX: u64 = 4 << 20;
+/// Texts of which a partition keeps what an aggregate makes of them.
+pub(crate) const TEXTS_WEIGHED_KEPT_MAX: usize = 65_536;
 
 /// Plans that are kept of statements of the embedding program, and likewise of those of the network.
 pub(crate) const PLANS_KEPT_MAX: usize = 256;
@@ -61,10 +65,6 @@ pub(crate) const QUERIES_QUEUED: usize = 256;
 pub(crate) const QUERY_QUEUED_TIME: Duration = Duration::from_secs(30);
 /// From when on a query is slow.
 pub(crate) const QUERY_SLOW: Duration = Duration::from_secs(1);
-/// Rows that one stretch of time may have for its groups to be kept until they are whole: percentiles keep eight bytes of each.
-pub(crate) const AGGREGATE_WHOLE_ROWS_MAX: u64 = 4 << 20;
-/// Texts of which a partition keeps what an aggregate makes of them.
-pub(crate) const TEXTS_WEIGHED_KEPT_MAX: usize = 65_536;
 
 /// All of them, as `system.limits` shows them.
 pub(crate) const LIMITS: [Limit; 14] = [

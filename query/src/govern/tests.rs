@@ -73,6 +73,21 @@ async fn a_place_is_free_again_however_its_statement_ended() {
     assert_eq!(states, ["running", "cancelled", "failed", "killed", "failed", "finished"]);
 }
 
+#[tokio::test]
+async fn who_leaves_the_queue_leaves_no_place_taken_in_it() {
+    let governor = governor(QueryLimits { queued: 1, ..one_place() });
+    let first = admit(&governor, Way::Limited).await.unwrap();
+    for _ in 0..3 {
+        let mut waits = Box::pin(admit(&governor, Way::Limited));
+        assert!(futures::poll!(&mut waits).is_pending());
+        assert!(matches!(admit(&governor, Way::Limited).await, Err(QueryError::Limit(_))), "one may wait");
+    }
+    let states: Vec<&str> = governor.records().iter().map(|record| record.state.name()).collect();
+    assert_eq!(states, ["running", "cancelled", "failed", "cancelled", "failed", "cancelled", "failed"]);
+    drop(first);
+    admit(&governor, Way::Limited).await.unwrap().finish(0);
+}
+
 #[test]
 fn texts_are_bounded_and_those_of_erasures_not_kept() {
     let long = "ä".repeat(crate::limits::QUERY_TEXT_BYTES_MAX);

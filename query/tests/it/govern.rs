@@ -1,13 +1,15 @@
 //! Limits of one query, its end by others, and what is known of it.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array};
 use arrow::datatypes::DataType;
 use driftline_query::datafusion::execution::SendableRecordBatchStream;
 use driftline_query::datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use driftline_query::storage::{Clock, EngineOptions};
 use driftline_query::{Access, Database, DatabaseOptions, QueryError, QueryLimits};
 use futures::TryStreamExt;
 
@@ -165,6 +167,60 @@ async fn a_kill_ends_what_computes_what_waits_and_what_would_have_written() {
         assert!(matches!(ended, Err(QueryError::Killed(_))), "{ended:?}");
     }
     assert_eq!(one(&db, "SELECT count(*) FROM t").await, "0");
+}
+
+/// A clock at which threads of tokio's, on which rows are written, stand still while they may not go on.
+#[derive(Debug, Default)]
+struct Gate {
+    is_shut: Mutex<bool>,
+    waits: AtomicBool,
+    opened: Condvar,
+}
+
+impl Clock for Gate {
+    fn now_nanos(&self) -> i64 {
+        let is_writer = std::thread::current().name().is_some_and(|name| name.starts_with("tokio"));
+        let mut is_shut = self.is_shut.lock().unwrap();
+        while is_writer && *is_shut {
+            self.waits.store(true, Ordering::SeqCst);
+            is_shut = self.opened.wait(is_shut).unwrap();
+        }
+        3_600_000_000_000
+    }
+}
+
+// On the test's own thread, which the gate lets pass.
+#[tokio::test]
+async fn what_is_being_written_is_not_ended() {
+    for sql in
+        ["INSERT INTO fraud (time, id) VALUES (now(), 'z')", "UPDATE fraud SET label = 'ok' WHERE id = 'z'"]
+    {
+        let gate = Arc::new(Gate::default());
+        let engine = EngineOptions { clock: Arc::clone(&gate) as _, ..EngineOptions::default() };
+        let queries = QueryLimits { running: 1, queued: 0, ..QueryLimits::default() };
+        let options = DatabaseOptions { engine, queries, ..DatabaseOptions::default() };
+        let db = Database::open_in_memory_with(options).unwrap();
+        db.sql(FRAUD.split(';').next().unwrap()).await.unwrap();
+        db.sql("INSERT INTO fraud (time, id) VALUES (now(), 'z')").await.unwrap();
+        *gate.is_shut.lock().unwrap() = true;
+        let writes = tokio::spawn({
+            let db = db.clone();
+            async move { one(&db, sql).await }
+        });
+        let until = Instant::now() + PATIENCE;
+        while !gate.waits.load(Ordering::SeqCst) {
+            assert!(Instant::now() < until, "{sql}: nothing was written");
+            tokio::task::yield_now().await;
+        }
+        let id = seen(&db, &with_state("running", &sql[..6])).await;
+        let refused = error(&db, &format!("KILL QUERY '{id}'")).await.to_string();
+        assert!(refused.contains("never cut in the middle"), "{refused}");
+        *gate.is_shut.lock().unwrap() = false;
+        gate.opened.notify_all();
+        assert_eq!(writes.await.unwrap(), "1");
+        let state = format!("SELECT state FROM system.queries WHERE id = '{id}'");
+        assert_eq!(one(&db, &state).await, "finished");
+    }
 }
 
 #[tokio::test]

@@ -113,12 +113,17 @@ async fn kept_plans_answer_as_plans_made_anew_whatever_happens_between() {
         let prepared = db.prepare(sql, Access::Embedded).await.unwrap();
         let write = "INSERT INTO t (time, host, x) VALUES (now(), 'prepared', $1)";
         let write = db.prepare(write, Access::Embedded).await.unwrap();
+        let delete = db.prepare("DELETE FROM t WHERE x = $1", Access::Embedded).await.unwrap();
+        let label = "UPDATE m SET label = $1 WHERE score < 0.9";
+        let label = db.prepare(label, Access::Embedded).await.unwrap();
         for step in 0..STEPS {
             let at = format!("DRIFTLINE_SEED={seed}, life {life}, step {step}");
-            match dice.roll(4) {
+            match dice.roll(6) {
                 0 => drop(db.sql(CHANGES[dice.roll(CHANGES.len())]).await),
                 1 => drop(db.flush().await),
                 2 => clock.advance(dice.roll(3_600) as i64 * 1_000_000_000),
+                3 => drop(run(&delete, &[ScalarValue::from(dice.roll(20) as i64)]).await),
+                4 => drop(run(&label, &[ScalarValue::from(["yes", "no"][dice.roll(2)])]).await),
                 _ => drop(run(&write, &[ScalarValue::from(dice.roll(100) as i64)]).await),
             }
             for _ in 0..6 {
@@ -136,6 +141,21 @@ async fn kept_plans_answer_as_plans_made_anew_whatever_happens_between() {
         reused += rows(&db, count).await[0][0].parse::<i64>().unwrap();
     }
     assert!(reused > 100, "{reused} plans were used again");
+}
+
+#[tokio::test]
+async fn prepared_changes_change_what_is_there_each_time() {
+    let db = fraud().await;
+    let label = db.prepare("UPDATE fraud SET label = $1 WHERE score > $2", Access::Network).await.unwrap();
+    let delete = db.prepare("DELETE FROM fraud WHERE id = $1", Access::Network).await.unwrap();
+    let set = |label: &str, above: f64| [ScalarValue::from(label), ScalarValue::from(above)];
+    assert_eq!(run(&label, &set("fraud", 0.5)).await.unwrap(), [["1"]]);
+    assert_eq!(run(&delete, &[ScalarValue::from("a")]).await.unwrap(), [["1"]]);
+    db.sql("INSERT INTO fraud (time, id, score) VALUES ('2026-01-02', 'd', 0.7)").await.unwrap();
+    assert_eq!(run(&label, &set("ok", 0.5)).await.unwrap(), [["2"]]);
+    assert_eq!(run(&delete, &[ScalarValue::from("a")]).await.unwrap(), [["0"]]);
+    let labels = "SELECT id, label FROM fraud ORDER BY id";
+    assert_eq!(rows(&db, labels).await, [["b", "ok"], ["c", "null"], ["d", "ok"]]);
 }
 
 async fn reuse(db: &Database, sql: &str) -> Vec<String> {
