@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 
 use crate::error::{Result, StorageError};
 use crate::schema::{Column, ColumnId, SeriesId};
-use crate::segment::TimeRange;
+use crate::segment::{TimeRange, hash_text};
 
 /// What is wanted of a part of a table.
 #[derive(Clone, Copy)]
@@ -59,12 +59,19 @@ pub enum Bound {
         /// The greatest, if there is one.
         max: Option<f64>,
     },
-    /// One of some values, by their hashes ([`crate::hash_text`] and its like).
+    /// One of some BIGINTs, by their hashes ([`crate::hash_integer`]).
     Hashes {
         /// Of this column.
         column: ColumnId,
         /// Of each value.
         hashes: Vec<u64>,
+    },
+    /// One of some texts.
+    Texts {
+        /// Of this column.
+        column: ColumnId,
+        /// The texts.
+        texts: Vec<String>,
     },
 }
 
@@ -72,9 +79,19 @@ impl Bound {
     /// The column it is about.
     pub fn column(&self) -> ColumnId {
         match self {
-            Self::Integers { column, .. } | Self::Doubles { column, .. } | Self::Hashes { column, .. } => {
-                *column
-            }
+            Self::Integers { column, .. }
+            | Self::Doubles { column, .. }
+            | Self::Hashes { column, .. }
+            | Self::Texts { column, .. } => *column,
+        }
+    }
+
+    /// The hashes that filters of a row group are asked for; none where it is not one of some values.
+    pub(crate) fn hashes(&self) -> Option<Vec<Option<u64>>> {
+        match self {
+            Self::Hashes { hashes, .. } => Some(hashes.iter().copied().map(Some).collect()),
+            Self::Texts { texts, .. } => Some(texts.iter().map(|text| Some(hash_text(text))).collect()),
+            Self::Integers { .. } | Self::Doubles { .. } => None,
         }
     }
 }

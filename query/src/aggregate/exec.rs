@@ -56,6 +56,8 @@ pub(super) struct Plan {
     pub(super) of_spans: Vec<Option<CellState>>,
     /// Whether the last row of each series is enough.
     pub(super) is_last: bool,
+    /// Whether of each group nothing but its newest row is wanted.
+    pub(super) is_latest: bool,
     /// So many of the newest groups are enough, where each is a stretch of time.
     pub(super) newest: Option<usize>,
     /// Whether each partition has all rows of its groups: then there are values, not states, and no other aggregation above.

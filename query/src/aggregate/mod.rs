@@ -9,6 +9,7 @@ mod exec;
 mod fold;
 mod groups;
 mod last;
+mod latest;
 mod newest;
 mod rule;
 mod shape;

@@ -20,10 +20,11 @@ use driftline_storage::{Column, Role};
 
 use super::exec::{Aggregate, CellAggregateExec, Plan};
 use super::last::is_of_last_rows;
+use super::latest::is_of_newest;
 use super::newest::Newest;
 use super::shape::{Key, Shape};
 use super::state::{CellState, summarised};
-use super::whole::dealt;
+use super::whole::{dealt, together};
 use crate::error::QueryError;
 use crate::scan::ScanExec;
 use crate::settings::Settings;
@@ -106,7 +107,12 @@ fn replaced(
         return Ok(Some(Arc::new(CellAggregateExec::new(plan, scan.parts().to_vec()))));
     }
     plan.schema = aggregation.schema();
-    let parts = if plan.shape.keys.is_empty() { None } else { dealt(scan.parts(), plan.shape.buckets) };
+    plan.is_latest = plan.is_last && is_of_newest(&plan.aggregates, &plan.shape);
+    let parts = match (plan.is_latest, plan.shape.keys.is_empty()) {
+        (_, true) => None,
+        (true, false) => together(scan.parts()),
+        (false, false) => dealt(scan.parts(), plan.shape.buckets),
+    };
     Ok(parts.map(|parts| Arc::new(CellAggregateExec::new(plan, parts)) as Arc<dyn ExecutionPlan>))
 }
 
@@ -170,8 +176,20 @@ fn planned(
     }
     let is_last =
         summaries && is_unconditional && shape.buckets.is_none() && is_of_last_rows(&aggregates, table);
-    let (table, is_whole, newest) = (Arc::clone(table), false, None);
-    Ok(Plan { table, reader, timed, shape, aggregates, states, of_spans, is_last, newest, is_whole, schema })
+    Ok(Plan {
+        table: Arc::clone(table),
+        reader,
+        timed,
+        shape,
+        aggregates,
+        states,
+        of_spans,
+        is_last,
+        is_latest: false,
+        newest: None,
+        is_whole: false,
+        schema,
+    })
 }
 
 /// Percentiles of one column keep the same numbers, measures of one prediction the same counts.

@@ -18,6 +18,7 @@ use driftline_storage::{Column, ColumnId, Meaning, Piece, ReadCounts, Role, Run,
 use super::exec::{Aggregate, Plan};
 use super::fold::{Fold, Span};
 use super::groups::{Codes, Groups};
+use super::latest::Latest;
 use super::shape::Buckets;
 use super::state::{CellState, Number, Statistics, span_states};
 use crate::error::QueryError;
@@ -47,6 +48,8 @@ pub(super) struct Work {
     held: MemoryReservation,
     metrics: WorkMetrics,
     sent: bool,
+    /// In place of folds where only the newest rows are wanted.
+    latest: Option<Latest>,
     /// Segments of which the last rows were added.
     last_of: HashSet<u64>,
     /// The last time of the parts that the groups there are may have rows in.
@@ -60,6 +63,7 @@ impl Work {
         let folds =
             plan.aggregates.iter().map(|a| Fold::new(a, is_one, plan.is_whole)).collect::<Result<_>>()?;
         let (groups, statistics) = (Groups::default(), Statistics::default());
+        let latest = plan.is_latest.then(Latest::default);
         Ok(Self {
             plan,
             codes,
@@ -69,6 +73,7 @@ impl Work {
             held,
             metrics,
             sent: false,
+            latest,
             last_of: HashSet::new(),
             reach: i64::MIN,
         })
@@ -115,7 +120,8 @@ impl Work {
     }
 
     fn bytes(&self) -> usize {
-        self.groups.bytes() + self.folds.iter().map(Fold::bytes).sum::<usize>()
+        let latest = self.latest.as_ref().map_or(0, Latest::bytes);
+        latest + self.groups.bytes() + self.folds.iter().map(Fold::bytes).sum::<usize>()
     }
 
     /// Whether more is wanted.
@@ -145,6 +151,9 @@ impl Work {
 
     fn values(&mut self) -> Result<Vec<ArrayRef>> {
         let (plan, total) = (Arc::clone(&self.plan), self.groups.len());
+        if let Some(latest) = &mut self.latest {
+            return latest.values(&plan.aggregates);
+        }
         let mut values = Vec::with_capacity(self.folds.len());
         for (at, aggregate) in plan.aggregates.iter().enumerate() {
             let of = aggregate.same_as.unwrap_or(at);
@@ -170,6 +179,7 @@ impl Work {
             return Ok(());
         }
         let cells = if needs_times { None } else { self.cells(part)? };
+        let needs_times = needs_times || plan.is_latest;
         let reader = if needs_times { &plan.timed } else { &plan.reader };
         if cells.as_ref().is_some_and(Vec::is_empty) {
             return Ok(());
@@ -213,12 +223,15 @@ impl Work {
                 && reader.series.as_ref().is_none_or(|wanted| wanted.contains(*series))
         };
         let keep: BooleanArray = last.series.iter().enumerate().map(|row| Some(is_wanted(row))).collect();
-        let rows =
-            filter_record_batch(&last.batch.project(&(0..columns.len() - 1).collect::<Vec<_>>())?, &keep)?;
+        let (reader, kept_columns) = match plan.is_latest {
+            true => (&plan.timed, columns.len()),
+            false => (reader, columns.len() - 1),
+        };
+        let rows = filter_record_batch(&last.batch.project(&(0..kept_columns).collect::<Vec<_>>())?, &keep)?;
         let kept = last.series.iter().zip(keep.values()).filter(|(_, kept)| *kept);
         let runs = kept.map(|(series, _)| Run { series: *series, rows: 1, interval: None }).collect();
         self.last_of.insert(info.id);
-        self.piece(&Piece { rows, runs }, reader, false)?;
+        self.piece(&Piece { rows, runs }, reader, plan.is_latest)?;
         Ok(true)
     }
 
@@ -288,7 +301,10 @@ impl Work {
             first += run.rows;
         }
         let batch = reader.batch(piece)?;
-        self.add(&batch, &spans)
+        match (&mut self.latest, times) {
+            (Some(latest), Some(times)) => latest.add(&batch, times, &spans, self.groups.len()),
+            _ => self.add(&batch, &spans),
+        }
     }
 
     /// The groups of the rows of a run.

@@ -19,7 +19,7 @@ use datafusion::physical_expr::utils::{
     collect_columns, conjunction, reassign_expr_columns, split_conjunction,
 };
 use driftline_storage::{
-    Bound, Column, ColumnType, Piece, Role, TIME_COLUMN, TableSchema, TimeRange, hash_integer, hash_text,
+    Bound, Column, ColumnType, Piece, Role, TIME_COLUMN, TableSchema, TimeRange, hash_integer,
 };
 
 use super::schema_of;
@@ -160,9 +160,8 @@ fn columns_of_all(exprs: &[Arc<dyn PhysicalExpr>], table: &TableSchema) -> Vec<C
 fn bound_of(expr: &Arc<dyn PhysicalExpr>, columns: &[Column]) -> Option<Bound> {
     if let Some(list) = expr.downcast_ref::<InListExpr>().filter(|list| !list.negated()) {
         let column = column_of(list.expr(), columns)?;
-        let hashes =
-            list.list().iter().map(|value| hash_of(column, literal(value)?)).collect::<Option<_>>()?;
-        return Some(Bound::Hashes { column: column.id, hashes });
+        let values = list.list().iter().map(literal).collect::<Option<Vec<_>>>()?;
+        return one_of(column, &values);
     }
     let binary = expr.downcast_ref::<BinaryExpr>()?;
     let (column, op, value) = match (column_of(binary.left(), columns), column_of(binary.right(), columns)) {
@@ -174,8 +173,9 @@ fn bound_of(expr: &Arc<dyn PhysicalExpr>, columns: &[Column]) -> Option<Bound> {
 }
 
 fn compared(column: &Column, op: Operator, value: &ScalarValue) -> Option<Bound> {
-    if op == Operator::Eq && (column.role == Role::Key || column.index) {
-        return Some(Bound::Hashes { column: column.id, hashes: vec![hash_of(column, value)?] });
+    let has_filters = column.role == Role::Key || column.index;
+    if op == Operator::Eq && (has_filters || column.ty == ColumnType::Text) {
+        return one_of(column, &[value]);
     }
     match (column.ty, value) {
         (ColumnType::BigInt, ScalarValue::Int64(Some(value))) => {
@@ -215,10 +215,22 @@ fn literal(expr: &Arc<dyn PhysicalExpr>) -> Option<&ScalarValue> {
     expr.downcast_ref::<Literal>().map(Literal::value)
 }
 
-fn hash_of(column: &Column, value: &ScalarValue) -> Option<u64> {
-    match (column.ty, value) {
-        (ColumnType::Text, value) => value.try_as_str()?.map(hash_text),
-        (ColumnType::BigInt, ScalarValue::Int64(Some(value))) => Some(hash_integer(*value)),
+/// That the values of a column are among these; none where one of them is of another type.
+fn one_of(column: &Column, values: &[&ScalarValue]) -> Option<Bound> {
+    let id = column.id;
+    match column.ty {
+        ColumnType::Text => {
+            let texts =
+                values.iter().map(|value| Some(value.try_as_str()??.to_owned())).collect::<Option<_>>()?;
+            Some(Bound::Texts { column: id, texts })
+        }
+        ColumnType::BigInt => {
+            let hash = |value: &&ScalarValue| match value {
+                ScalarValue::Int64(Some(value)) => Some(hash_integer(*value)),
+                _ => None,
+            };
+            Some(Bound::Hashes { column: id, hashes: values.iter().map(hash).collect::<Option<_>>()? })
+        }
         _ => None,
     }
 }

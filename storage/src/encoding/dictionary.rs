@@ -73,6 +73,11 @@ impl Decoder {
         Ok(Self { texts, short, codes: integer::PlainDecoder::new(encoding, cursor.rest())? })
     }
 
+    /// Whether a text is in the dictionary.
+    pub(super) fn has(&self, text: &[u8]) -> bool {
+        self.texts.iter().any(|other| other == text)
+    }
+
     /// The `count` values of a page.
     pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<ByteStrings, Malformed> {
         let codes = self.codes.decode(page, count)?;

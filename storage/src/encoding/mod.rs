@@ -24,6 +24,7 @@ mod pcodec;
 mod prefixed;
 mod repeated;
 mod sample;
+mod sought;
 mod squeeze;
 mod text;
 mod uuid;
@@ -43,6 +44,7 @@ use crate::limits::VALUE_BYTES_MAX;
 use crate::schema::ColumnType;
 pub(crate) use block::{decode_doubles, decode_integers, encode_doubles, encode_integers};
 pub(crate) use cursor::{Cursor, put_bytes, put_signed, put_varint};
+pub(crate) use sought::Sought;
 pub(crate) use squeeze::{squeeze, unsqueeze};
 
 /// How a chunk is encoded. The numbers are on disk.

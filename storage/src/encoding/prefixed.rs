@@ -68,6 +68,21 @@ impl Decoder {
         Ok(Self { width, prefix, numbers: integer::PlainDecoder::new(encoding, cursor.rest())? })
     }
 
+    /// The integer that stands for a text; none where it has another shape, hence is in no page.
+    pub(super) fn number(&self, text: &[u8]) -> Option<i64> {
+        let digits = text.strip_prefix(self.prefix.as_slice())?;
+        let is_so_wide = match self.width {
+            0 => digits.len() == 1 || digits.first() != Some(&b'0'),
+            width => digits.len() == width,
+        };
+        number(digits).filter(|_| is_so_wide)
+    }
+
+    /// The `count` integers of a page.
+    pub(super) fn numbers(&self, page: &[u8], count: usize) -> Result<Vec<i64>, Malformed> {
+        self.numbers.decode(page, count)
+    }
+
     /// The `count` values of a page.
     pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<ByteStrings, Malformed> {
         let mut values = ByteStrings::with_capacity(count);

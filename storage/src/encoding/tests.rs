@@ -81,9 +81,33 @@ fn round_trip_with(ty: ColumnType, array: &ArrayRef, page: usize, effort: Effort
         let found = decoder.decode(bytes, rows, expected.null_count()).unwrap();
         assert_eq!(*found.data_type(), ty.arrow());
         assert_eq!(bits(&found), bits(&expected), "{:?}", chunk.encoding);
+        if let Some(texts) = array.as_string_opt::<i32>() {
+            let here = expected.as_string::<i32>();
+            finds(&decoder, chunk.encoding, (bytes, here), texts.iter().flatten());
+        }
         start += rows;
     }
     chunk.encoding
+}
+
+/// Texts of a chunk, and some that nearly are, are looked for in one of its pages.
+fn finds<'a>(
+    decoder: &ChunkDecoder,
+    encoding: Encoding,
+    (page, here): (&[u8], &StringArray),
+    texts: impl Iterator<Item = &'a str>,
+) {
+    for text in texts.step_by(37).flat_map(|text| [text.to_owned(), format!("{text}0"), format!("0{text}")]) {
+        let may_be = match decoder.seek(std::slice::from_ref(&text)) {
+            Sought::Nowhere => false,
+            Sought::Anywhere => true,
+            Sought::InPages(sought) => sought.is_in(page, here.len(), here.null_count()).unwrap(),
+        };
+        let is_here = here.iter().flatten().any(|other| other == text);
+        assert!(may_be || !is_here, "{text:?} is in a page of {encoding:?}");
+        let is_exact = matches!(encoding, Encoding::Prefixed | Encoding::AllNull);
+        assert!(is_here || !may_be || !is_exact, "{text:?} is in no page of {encoding:?}");
+    }
 }
 
 fn optional<T: Clone + std::fmt::Debug + 'static>(

@@ -89,6 +89,16 @@ impl Decoder {
         Ok(Self { high, low: integer::PlainDecoder::new(low, cursor.rest())? })
     }
 
+    /// The high half of a text; none where it is no UUID in lower case, hence in no page.
+    pub(super) fn high(&self, text: &[u8]) -> Option<i64> {
+        parse(text).map(|(high, _)| high)
+    }
+
+    /// The high halves of the `count` values of a page.
+    pub(super) fn highs(&self, page: &[u8], count: usize) -> Result<Vec<i64>, Malformed> {
+        self.high.decode(Cursor::new(page).bytes()?, count)
+    }
+
     /// The `count` values of a page.
     pub(super) fn decode(&self, page: &[u8], count: usize) -> Result<ByteStrings, Malformed> {
         let mut cursor = Cursor::new(page);

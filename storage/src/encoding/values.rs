@@ -85,6 +85,10 @@ impl ByteStrings {
         Ok(())
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.offsets.len().saturating_sub(1)).filter_map(|index| self.get(index))
+    }
+
     pub(super) fn get(&self, index: usize) -> Option<&[u8]> {
         let (start, end) = (self.offsets.get(index)?, self.offsets.get(index + 1)?);
         self.data.get(*start as usize..*end as usize)

@@ -115,12 +115,8 @@ impl SegmentReader {
     fn may_match(&self, row_group: usize, filter: Option<&Filter<'_>>, over: Over<'_>) -> Result<bool> {
         let Some(filter) = filter else { return Ok(true) };
         for bound in filter.bounds {
-            let Bound::Hashes { column, hashes } = bound else { continue };
-            if is_labelled(filter, over, bound) {
-                continue;
-            }
-            let hashes: Vec<Option<u64>> = hashes.iter().copied().map(Some).collect();
-            if !self.may_contain_each(row_group, *column, &hashes)?.contains(&true) {
+            let Some(hashes) = bound.hashes().filter(|_| !is_labelled(filter, over, bound)) else { continue };
+            if !self.may_contain_each(row_group, bound.column(), &hashes)?.contains(&true) {
                 return Ok(false);
             }
         }
@@ -289,8 +285,10 @@ fn pick_page(
         let rows = batch(scan, page, &taking, rows, picked.times.as_ref())?;
         return Ok(Some(Piece { rows, runs: picked.runs }));
     };
-    if !filter.bounds.iter().all(|bound| is_labelled(filter, over, bound) || columns.may_meet(page, bound)) {
-        return Ok(None);
+    for bound in filter.bounds.iter().filter(|bound| !is_labelled(filter, over, bound)) {
+        if !columns.may_meet(page, bound)? {
+            return Ok(None);
+        }
     }
     let judged = batch(columns, page, &taking, rows, picked.times.as_ref())?;
     let judged = Piece { rows: judged, runs: picked.runs };
@@ -334,9 +332,12 @@ fn batch(
 
 impl GroupScan<'_> {
     /// Whether values of a page may be within a bound.
-    fn may_meet(&self, page: usize, bound: &Bound) -> bool {
+    fn may_meet(&mut self, page: usize, bound: &Bound) -> Result<bool> {
+        if let Bound::Texts { column, texts } = bound {
+            return self.may_hold(page, *column, texts);
+        }
         let range = self.range_of(page, bound.column());
-        match (bound, range) {
+        Ok(match (bound, range) {
             (Bound::Integers { min, max, .. }, Some(ValueRange::Integer { min: least, max: most })) => {
                 least <= *max && *min <= most
             }
@@ -345,7 +346,7 @@ impl GroupScan<'_> {
                     && min.is_none_or(|min| min.total_cmp(&most).is_le())
             }
             _ => true,
-        }
+        })
     }
 }
 

@@ -20,7 +20,7 @@ use super::last::{EncodedLast, LastRows};
 use super::source::Source;
 use super::value_range::ValueRange;
 use super::{SegmentReader, TimeRange};
-use crate::encoding::ChunkDecoder;
+use crate::encoding::{ChunkDecoder, Sought};
 use crate::error::{Result, StorageError};
 use crate::label::Laid;
 use crate::limits::ROW_GROUP_ROWS_MAX;
@@ -240,6 +240,24 @@ impl<'a> GroupScan<'a> {
         let bytes = self.source.read_checked(place.extent)?;
         let malformed = self.source.malformed(place.extent.offset);
         self.decoder(column)?.decode(&bytes, rows, place.nulls).map_err(malformed)
+    }
+
+    /// Whether a page may hold one of these texts: looked for in its encoded form, before any text of it is made.
+    pub(super) fn may_hold(&mut self, page: usize, column: ColumnId, texts: &[String]) -> Result<bool> {
+        let Some(at) = self.stored.list.iter().position(|stored| stored.id == column) else {
+            return Ok(true);
+        };
+        let rows = self.rows(page)?;
+        let place = *self.chunk(at)?.pages.get(page).ok_or_else(|| self.missing())?;
+        let malformed = self.source.malformed(place.extent.offset);
+        let source = self.source;
+        match self.decoder(at)?.seek(texts) {
+            Sought::Nowhere => Ok(false),
+            Sought::Anywhere => Ok(true),
+            Sought::InPages(sought) => {
+                sought.is_in(&source.read_checked(place.extent)?, rows, place.nulls).map_err(malformed)
+            }
+        }
     }
 
     fn decoder(&mut self, column: usize) -> Result<&ChunkDecoder> {
