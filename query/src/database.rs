@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::SchemaProvider;
+use datafusion::logical_expr::ScalarUDF;
 use driftline_storage::{Disk, Engine, EngineOptions, OsDisk, SimDisk, StorageError};
 use futures::TryStreamExt;
 use parking_lot::RwLock;
 
+use crate::catalog::CatalogView;
 use crate::error::Result;
+use crate::govern::{Governor, Query, QueryLimits, Ticket, Way};
+use crate::plan::PlanCache;
 pub use crate::prepared::Prepared;
 use crate::prepared::run_at_once;
 use crate::session::{Session, Sessions, spill_folder};
@@ -25,6 +29,10 @@ pub struct DatabaseOptions {
     /// Bytes all queries together may hold, of those that the engine's `memory_bytes_max` gives them and the rows in
     /// memory together; 0 sets no other limit than that.
     pub query_memory_bytes: usize,
+    /// What one query may take, and how many run at once.
+    pub queries: QueryLimits,
+    /// Functions of the embedding program, for all who ask. One with the name of a function of ours does not stand.
+    pub functions: Vec<Arc<ScalarUDF>>,
     /// The directory below which `BACKUP` may write for somebody on the network; without it, nowhere.
     pub backup_dir: Option<PathBuf>,
 }
@@ -48,6 +56,8 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     ingest: Arc<Ingest>,
     sessions: Sessions,
+    governor: Arc<Governor>,
+    plans: PlanCache,
     settings: RwLock<Settings>,
     backup_dir: Option<PathBuf>,
     /// The folder for what queries write while they run.
@@ -65,28 +75,32 @@ impl Database {
         let path: PathBuf = path.as_ref().to_owned();
         let disk = OsDisk::new(&path)
             .map_err(|error| StorageError::io("open directory", path.display().to_string(), error))?;
-        let engine = Engine::open(Arc::new(disk), options.engine)?;
+        let engine = Engine::open(Arc::new(disk), options.engine.clone())?;
         // Only now: the lock is ours, so nobody else's query writes there.
-        Self::over(engine, options.query_memory_bytes, Some(spill_folder(&path)?), options.backup_dir)
+        Self::over(engine, options, Some(spill_folder(&path)?))
     }
 
     /// Opens a database that lives in memory and goes with it.
     pub fn open_in_memory() -> Result<Self> {
-        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(0));
-        let engine = EngineOptions { reserve_bytes: 0, ..EngineOptions::default() };
-        let options = DatabaseOptions { engine, ..DatabaseOptions::default() };
-        Self::over(Engine::open(disk, options.engine)?, options.query_memory_bytes, None, None)
+        Self::open_in_memory_with(DatabaseOptions::default())
     }
 
-    fn over(
-        engine: Arc<Engine>,
-        memory_bytes: usize,
-        spill: Option<PathBuf>,
-        backup_dir: Option<PathBuf>,
-    ) -> Result<Self> {
-        let sessions = Sessions::new(memory_bytes, Arc::clone(engine.budget()), spill.clone())?;
+    /// Opens a database that lives in memory with options; its memory is the only disk there is, hence none of it is
+    /// kept free.
+    pub fn open_in_memory_with(options: DatabaseOptions) -> Result<Self> {
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(0));
+        let engine = EngineOptions { reserve_bytes: 0, ..options.engine.clone() };
+        Self::over(Engine::open(disk, engine)?, options, None)
+    }
+
+    fn over(engine: Arc<Engine>, options: DatabaseOptions, spill: Option<PathBuf>) -> Result<Self> {
+        let budget = Arc::clone(engine.budget());
+        let bytes = if options.query_memory_bytes == 0 { budget.limit() } else { options.query_memory_bytes };
+        let sessions = Sessions::new(bytes, budget, spill.clone(), &options.functions)?;
+        let governor = Arc::new(Governor::new(options.queries.within(bytes), engine.now_nanos()));
         let (ingest, settings) = (Arc::new(Ingest::new(engine)), RwLock::default());
-        Ok(Self(Arc::new(Inner { ingest, sessions, settings, backup_dir, spill })))
+        let (plans, backup_dir) = (PlanCache::default(), options.backup_dir);
+        Ok(Self(Arc::new(Inner { ingest, sessions, governor, plans, settings, backup_dir, spill })))
     }
 
     /// The engine beneath.
@@ -99,16 +113,19 @@ impl Database {
     /// Each statement sees what those before it did. The first that fails ends the call; what those before it
     /// wrote stays.
     pub async fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        if let Some(kept) = self.plans().get(sql, Access::Embedded) {
+            return Ok(run_at_once(self, sql, kept.statement()).await?.try_collect().await?);
+        }
         let mut rows = Vec::new();
-        for statement in statement::parse(sql)? {
-            rows = run_at_once(self, statement, Access::Embedded).await?.try_collect().await?;
+        for (text, statement) in statement::parse(sql)? {
+            rows = run_at_once(self, text, &Arc::new(statement)).await?.try_collect().await?;
         }
         Ok(rows)
     }
 
     /// Plans one statement.
     pub async fn prepare(&self, sql: &str, access: Access) -> Result<Prepared> {
-        Prepared::new(self.clone(), statement::parse_one(sql)?, access).await
+        Prepared::new(self.clone(), sql, access).await
     }
 
     /// Writes rows; on disk and visible to the next query when it returns.
@@ -148,13 +165,29 @@ impl Database {
         self.0.spill.as_deref()
     }
 
-    /// A session that sees this moment.
-    pub(crate) fn session(&self, access: Access) -> Session {
+    /// All statements.
+    pub(crate) fn governor(&self) -> &Arc<Governor> {
+        &self.0.governor
+    }
+
+    /// Plans that are kept.
+    pub(crate) fn plans(&self) -> &PlanCache {
+        &self.0.plans
+    }
+
+    /// Registers a statement, and waits until it may run.
+    pub(crate) async fn admit(&self, sql: &str, access: Access, way: Way) -> Result<Ticket> {
+        self.0.governor.admit(sql, access, way, self.0.ingest.now_nanos()).await
+    }
+
+    /// A session that sees this moment, for a statement that runs or, without one, to plan.
+    pub(crate) fn session(&self, access: Access, query: Option<&Arc<Query>>) -> Session {
         let settings = match access {
             Access::Embedded => self.0.settings.read().clone(),
             Access::Network => Settings::default(),
         };
-        self.0.sessions.session(Arc::clone(&self.0.ingest), access, settings)
+        let view = CatalogView::new(Arc::clone(&self.0.ingest), Arc::clone(&self.0.governor));
+        self.0.sessions.session(view, access, settings, query.map(Arc::clone))
     }
 
     /// Runs what waits for the disk on a thread where waiting is allowed.
@@ -168,6 +201,7 @@ impl Database {
 
     /// Forgets a table over files; whether there was one.
     pub(crate) fn drop_external(&self, name: &str) -> Result<bool> {
+        self.0.plans.clear();
         Ok(self.0.sessions.external().deregister_table(&name.to_ascii_lowercase())?.is_some())
     }
 }

@@ -26,6 +26,12 @@ pub enum QueryError {
     /// The caller may not do this.
     #[error("{0}")]
     Denied(String),
+    /// A limit of queries was reached: the text says which, its value, and how to change it.
+    #[error("{0}")]
+    Limit(String),
+    /// Somebody ended the query; the text says who.
+    #[error("{0}")]
+    Killed(String),
     /// The storage engine failed or refused.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -122,6 +128,8 @@ fn same_kind(error: &QueryError) -> QueryError {
         QueryError::Exists(_) => QueryError::Exists(text),
         QueryError::Denied(_) => QueryError::Denied(text),
         QueryError::Invalid(_) => QueryError::Invalid(text),
+        QueryError::Limit(_) => QueryError::Limit(text),
+        QueryError::Killed(_) => QueryError::Killed(text),
         QueryError::Storage(_) | QueryError::DataFusion(_) => {
             QueryError::DataFusion(DataFusionError::Execution(text))
         }

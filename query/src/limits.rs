@@ -1,5 +1,7 @@
 //! Every limit of the query layer, by name. Those of the engine are in [`driftline_storage::limits`].
 
+use std::time::Duration;
+
 use driftline_storage::limits::Limit;
 
 use crate::stats::binning::BINS_MAX;
@@ -32,14 +34,40 @@ pub(crate) const ROWS_OF_PARTITION_MIN: u64 = 131_072;
 pub(crate) const AGGREGATE_GROUPS_KEPT_MAX: usize = 262_144;
 /// Bytes of states that it keeps so: 64 MiB.
 pub(crate) const AGGREGATE_BYTES_KEPT_MAX: usize = 64 << 20;
-
 /// Rows that one stretch of time may have for its groups to be kept until they are whole: percentiles keep eight bytes of each.
 pub(crate) const AGGREGATE_WHOLE_ROWS_MAX: u64 = 4 << 20;
 /// Texts of which a partition keeps what an aggregate makes of them.
 pub(crate) const TEXTS_WEIGHED_KEPT_MAX: usize = 65_536;
 
+/// Plans that are kept of statements of the embedding program, and likewise of those of the network.
+pub(crate) const PLANS_KEPT_MAX: usize = 256;
+/// Bytes of a statement whose plan is kept: what is longer brings its own rows, and does not come again.
+pub(crate) const PLAN_TEXT_BYTES_MAX: usize = 16_384;
+
+/// Statements that ended and are still shown in `system.queries`.
+pub(crate) const QUERIES_KEPT_MAX: usize = 1_000;
+/// Bytes of a statement's text that are kept of it.
+pub(crate) const QUERY_TEXT_BYTES_MAX: usize = 4_096;
+/// Bytes of it that the log of slow queries shows.
+pub(crate) const QUERY_LOG_TEXT_BYTES_MAX: usize = 512;
+
+/// Unless `QueryLimits` says otherwise: what one query may hold at least, of what all may.
+pub(crate) const QUERY_MEMORY_BYTES_LEAST: usize = 64 << 20;
+/// How long one query may take.
+pub(crate) const QUERY_TIME: Duration = Duration::from_secs(600);
+/// Rows that one query may answer: a mistake more often than a wish.
+pub(crate) const QUERY_ROWS: u64 = 100_000_000;
+/// Queries that may run at once on however few processors.
+pub(crate) const QUERIES_RUNNING_LEAST: usize = 16;
+/// Queries that may wait.
+pub(crate) const QUERIES_QUEUED: usize = 256;
+/// How long each may.
+pub(crate) const QUERY_QUEUED_TIME: Duration = Duration::from_secs(30);
+/// From when on a query is slow.
+pub(crate) const QUERY_SLOW: Duration = Duration::from_secs(1);
+
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 10] = [
+pub(crate) const LIMITS: [Limit; 14] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
@@ -93,6 +121,30 @@ pub(crate) const LIMITS: [Limit; 10] = [
         value: JSON_DEPTH_MAX as u64,
         unit: "levels",
         what: "levels of a JSON text that a path is followed in; a deeper one counts as no JSON",
+    },
+    Limit {
+        name: "plans_kept_max",
+        value: PLANS_KEPT_MAX as u64,
+        unit: "plans",
+        what: "plans kept of statements of the network, and likewise of the embedding program",
+    },
+    Limit {
+        name: "plan_text_bytes_max",
+        value: PLAN_TEXT_BYTES_MAX as u64,
+        unit: "bytes",
+        what: "the longest statement whose plan is kept",
+    },
+    Limit {
+        name: "queries_kept_max",
+        value: QUERIES_KEPT_MAX as u64,
+        unit: "statements",
+        what: "statements that ended and are still shown in system.queries",
+    },
+    Limit {
+        name: "query_text_bytes_max",
+        value: QUERY_TEXT_BYTES_MAX as u64,
+        unit: "bytes",
+        what: "how much of a statement's text system.queries shows",
     },
     Limit { name: "bins_max", value: BINS_MAX as u64, unit: "bins", what: "bins of a comparison" },
 ];

@@ -13,41 +13,82 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 
+use crate::catalog::CatalogView;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
+use crate::govern::{Query, Way};
+use crate::plan::{Announced, Kept};
 use crate::session::Session;
-use crate::statement::{self, Operation, Statement};
+use crate::statement::{self, Statement};
 use crate::{egress, stream};
 
 /// A planned statement.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     database: Database,
-    statement: Statement,
+    text: Arc<str>,
+    statement: Arc<Statement>,
     access: Access,
     schema: SchemaRef,
     parameters: SchemaRef,
     is_query: bool,
+    /// Its plan, where that can be used again.
+    kept: Option<Arc<Kept>>,
 }
 
 impl Prepared {
     /// Plans a statement for its schema and parameters.
-    pub(crate) async fn new(database: Database, statement: Statement, access: Access) -> Result<Self> {
-        let none = Arc::new(Schema::empty());
-        if let Statement::Operate(operation) = &statement {
-            operation.permit(&database, access)?;
-            let schema = operation.schema();
-            return Ok(Self { database, statement, access, schema, parameters: none, is_query: true });
-        }
-        let Statement::Sql(sql) = &statement else {
-            let parameters = Arc::clone(&none);
-            return Ok(Self { database, statement, access, schema: none, parameters, is_query: false });
+    pub(crate) async fn new(database: Database, text: &str, access: Access) -> Result<Self> {
+        let plans = database.plans();
+        let statement = match plans.get(text, access) {
+            Some(kept) if kept.holds_in(&database.engine().snapshot()) => {
+                return Ok(Self::kept(&database, text, access, kept));
+            }
+            Some(kept) => Arc::clone(kept.statement()),
+            None => Arc::new(statement::parse_one(text)?),
         };
-        let plan = database.session(access).plan((**sql).clone(), access).await?;
-        let is_query = is_query(&plan);
-        let schema = if is_query { egress::schema(plan.schema().inner()) } else { none };
-        let parameters = parameters_of(&plan)?;
-        Ok(Self { database, statement, access, schema, parameters, is_query })
+        if let Statement::Sql(sql) = &*statement {
+            let session = database.session(access, None);
+            let plan = session.plan((**sql).clone(), access).await?;
+            return Self::planned(&database, text, access, &statement, session.view(), &plan);
+        }
+        let none = Arc::new(Schema::empty());
+        let (schema, is_query) = match &*statement {
+            Statement::Operate(operation) => {
+                operation.permit(&database, access)?;
+                (operation.schema(), true)
+            }
+            _ => (Arc::clone(&none), false),
+        };
+        let text = Arc::from(text);
+        Ok(Self { database, text, statement, access, schema, parameters: none, is_query, kept: None })
+    }
+
+    fn kept(database: &Database, text: &str, access: Access, kept: Arc<Kept>) -> Self {
+        Self {
+            database: database.clone(),
+            text: Arc::from(text),
+            statement: Arc::clone(kept.statement()),
+            access,
+            schema: Arc::clone(&kept.schema),
+            parameters: Arc::clone(&kept.parameters),
+            is_query: kept.is_query,
+            kept: Some(kept),
+        }
+    }
+
+    fn planned(
+        database: &Database,
+        text: &str,
+        access: Access,
+        statement: &Arc<Statement>,
+        view: &CatalogView,
+        plan: &LogicalPlan,
+    ) -> Result<Self> {
+        let Announced { schema, parameters, is_query } = announced(plan)?;
+        let kept = keep(database, text, access, statement, view, plan)?;
+        let (database, text, statement) = (database.clone(), Arc::from(text), Arc::clone(statement));
+        Ok(Self { database, text, statement, access, schema, parameters, is_query, kept })
     }
 
     /// The schema of its rows as they leave; no columns where it gives none (DDL, INSERT).
@@ -70,17 +111,14 @@ impl Prepared {
     /// the stream is read.
     pub async fn execute(&self, parameters: &[ScalarValue]) -> Result<SendableRecordBatchStream> {
         let values = self.bound(parameters)?;
-        if let Statement::Operate(operation) = &self.statement {
-            return operate(&self.database, operation, self.access).await;
-        }
-        let Statement::Sql(sql) = &self.statement else {
-            let count = statement::run(&self.database, &self.statement, self.access).await?;
-            return Ok(counted(i64::try_from(count).unwrap_or(i64::MAX)));
+        let asked = Asked {
+            text: &self.text,
+            statement: &self.statement,
+            access: self.access,
+            kept: self.kept.as_ref(),
+            values,
         };
-        let session = self.database.session(self.access);
-        let plan = session.plan((**sql).clone(), self.access).await?;
-        let plan = if values.is_empty() { plan } else { plan.with_param_values(ParamValues::from(values))? };
-        run(&session, plan).await
+        run(&self.database, asked).await
     }
 
     /// The values, in the types that were inferred.
@@ -98,47 +136,131 @@ impl Prepared {
     }
 }
 
-/// Plans and runs a statement without parameters; rows as they leave.
+/// What a plan gives and takes.
+fn announced(plan: &LogicalPlan) -> Result<Announced> {
+    let is_query = is_query(plan);
+    let schema = if is_query { egress::schema(plan.schema().inner()) } else { Arc::new(Schema::empty()) };
+    Ok(Announced { schema, parameters: parameters_of(plan)?, is_query })
+}
+
+/// Keeps a plan for the next time, where it can be used then.
+fn keep(
+    database: &Database,
+    text: &str,
+    access: Access,
+    statement: &Arc<Statement>,
+    view: &CatalogView,
+    plan: &LogicalPlan,
+) -> Result<Option<Arc<Kept>>> {
+    let kept = Kept::of(view, statement, plan, announced(plan)?).map(Arc::new);
+    // What changes rows and brings them along does not come again.
+    if let Some(kept) = &kept
+        && (kept.is_query || !kept.parameters.fields().is_empty())
+    {
+        database.plans().put(text, access, Arc::clone(kept));
+    }
+    Ok(kept)
+}
+
+/// A statement to run.
+struct Asked<'a> {
+    text: &'a str,
+    statement: &'a Arc<Statement>,
+    access: Access,
+    /// A plan of before.
+    kept: Option<&'a Arc<Kept>>,
+    values: Vec<ScalarValue>,
+}
+
+/// Plans and runs a statement of the embedding program, without parameters; rows as they leave.
 pub(crate) async fn run_at_once(
     database: &Database,
-    statement: Statement,
-    access: Access,
+    text: &str,
+    statement: &Arc<Statement>,
 ) -> Result<SendableRecordBatchStream> {
-    if let Statement::Operate(operation) = &statement {
-        return operate(database, operation, access).await;
-    }
-    let Statement::Sql(sql) = statement else {
-        let count = statement::run(database, &statement, access).await?;
-        return Ok(counted(i64::try_from(count).unwrap_or(i64::MAX)));
-    };
-    let session = database.session(access);
-    let plan = session.plan(*sql, access).await?;
-    if !plan.get_parameter_names()?.is_empty() {
-        return Err(QueryError::Invalid(
-            "the statement has parameters; prepare it and give their values".into(),
-        ));
-    }
-    run(&session, plan).await
+    let (access, values) = (Access::Embedded, Vec::new());
+    run(database, Asked { text, statement, access, kept: None, values }).await
 }
 
-async fn operate(
-    database: &Database,
-    operation: &Operation,
-    access: Access,
-) -> Result<SendableRecordBatchStream> {
-    let rows = operation.run(database, access).await?;
-    Ok(stream::of(rows.schema(), vec![rows]))
+/// Runs a statement when its turn comes: a query to its stream, all else to its end.
+async fn run(database: &Database, asked: Asked<'_>) -> Result<SendableRecordBatchStream> {
+    let ticket = database.admit(asked.text, asked.access, Way::of(asked.statement)).await?;
+    let done = ticket.during(begin(database, ticket.query(), asked)).await;
+    match done.map_err(|error| ticket.fail(error))? {
+        Begun::Rows(rows) => Ok(ticket.answer(rows)),
+        Begun::Changed(count) => {
+            ticket.finish(count);
+            Ok(counted(i64::try_from(count).unwrap_or(i64::MAX)))
+        }
+    }
 }
 
-/// Runs a plan: a query to its stream, all else to its end.
-async fn run(session: &Session, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+/// What a statement comes to.
+enum Begun {
+    /// Rows that are still to be read.
+    Rows(SendableRecordBatchStream),
+    /// It is done, and changed so many.
+    Changed(u64),
+}
+
+async fn begin(database: &Database, query: &Arc<Query>, asked: Asked<'_>) -> Result<Begun> {
+    match &**asked.statement {
+        Statement::Operate(operation) => {
+            let rows = operation.run(database, query).await?;
+            Ok(Begun::Rows(stream::of(rows.schema(), vec![rows])))
+        }
+        Statement::Sql(sql) => {
+            let session = database.session(asked.access, Some(query));
+            let last = asked.kept.cloned().filter(|kept| kept.holds_in(session.view().snapshot()));
+            let found = || database.plans().get(asked.text, asked.access);
+            let kept = last.or_else(|| found().filter(|kept| kept.holds_in(session.view().snapshot())));
+            if let Some(kept) = kept {
+                query.set_plan_reused();
+                return again(&session, &kept, asked.values).await;
+            }
+            let plan = session.plan((**sql).clone(), asked.access).await?;
+            keep(database, asked.text, asked.access, asked.statement, session.view(), &plan)?;
+            let declares = matches!(plan, LogicalPlan::Ddl(_));
+            let begun = start(&session, bind(plan, asked.values)?).await;
+            if declares {
+                // A table over files: names may mean something else from here on.
+                database.plans().clear();
+            }
+            begun
+        }
+        statement => Ok(Begun::Changed(statement::run(database, statement, query).await?)),
+    }
+}
+
+/// Runs a plan of before.
+async fn again(session: &Session, kept: &Kept, values: Vec<ScalarValue>) -> Result<Begun> {
+    if values.is_empty()
+        && let Some(rows) = session.start_kept(kept).await?
+    {
+        return Ok(Begun::Rows(rows));
+    }
+    start(session, bind(kept.plan(session.view())?, values)?).await
+}
+
+/// The plan with the values of its parameters.
+fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
+    if !values.is_empty() {
+        return Ok(plan.with_param_values(ParamValues::from(values))?);
+    }
+    if plan.get_parameter_names()?.is_empty() {
+        return Ok(plan);
+    }
+    Err(QueryError::Invalid("the statement has parameters; prepare it and give their values".into()))
+}
+
+async fn start(session: &Session, plan: LogicalPlan) -> Result<Begun> {
     let is_query = is_query(&plan);
     let rows = session.start(plan).await?;
     if is_query {
-        return Ok(rows);
+        return Ok(Begun::Rows(rows));
     }
     let done: Vec<RecordBatch> = rows.try_collect().await?;
-    Ok(counted(done.iter().map(sum).sum()))
+    Ok(Begun::Changed(u64::try_from(done.iter().map(sum).sum::<i64>()).unwrap_or(0)))
 }
 
 /// A value in the type of its parameter. Where none was inferred the parameter takes any.

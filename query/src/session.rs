@@ -16,8 +16,8 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, TrackConsumersPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{DdlStatement, DmlStatement, LogicalPlan, WriteOp};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
+use datafusion::logical_expr::{DdlStatement, DmlStatement, LogicalPlan, ScalarUDF, WriteOp};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::coop::CooperativeExec;
@@ -32,11 +32,12 @@ use crate::catalog::{CATALOG, CatalogView, PUBLIC, catalogs};
 use crate::database::Access;
 use crate::delete::Delete;
 use crate::error::{QueryError, Result};
+use crate::govern::Query;
 use crate::limits::SPILL_BYTES_MAX;
-use crate::memory::Budgeted;
+use crate::memory::{Budgeted, OfQuery};
+use crate::plan::Kept;
 use crate::settings::Settings;
 use crate::update::Update;
-use crate::write::Ingest;
 use crate::{egress, function, statement, stream};
 
 /// How many of the greatest holders of memory an error names.
@@ -56,36 +57,45 @@ impl fmt::Debug for Sessions {
 }
 
 impl Sessions {
-    /// Sets up; queries hold at most `memory_bytes` (0: the whole budget) together, and what the budget leaves them.
-    /// `spill` is a folder for what does not fit, none fails such queries.
+    /// Sets up; queries hold at most `memory_bytes` together, and what the budget leaves them.
+    /// `spill` is a folder for what does not fit, none fails such queries. `functions` are the embedding program's.
     pub(crate) fn new(
         memory_bytes: usize,
         budget: Arc<MemoryBudget>,
         spill: Option<PathBuf>,
+        functions: &[Arc<ScalarUDF>],
     ) -> Result<Self> {
-        let bytes = if memory_bytes == 0 { budget.limit() } else { memory_bytes };
-        let runtime = runtime(bytes, budget, spill)?;
+        let runtime = runtime(memory_bytes, budget, spill)?;
         Ok(Self {
-            network: template(without_files(&runtime)?),
-            embedded: template(runtime),
+            network: template(without_files(&runtime)?, functions),
+            embedded: template(runtime, functions),
             external: Arc::new(MemorySchemaProvider::new()),
         })
     }
 
-    /// A session that sees this moment.
-    pub(crate) fn session(&self, ingest: Arc<Ingest>, access: Access, settings: Settings) -> Session {
-        let view = Arc::new(CatalogView::new(ingest));
+    /// A session that sees this moment, for a statement that runs or, without one, to plan.
+    pub(crate) fn session(
+        &self,
+        view: CatalogView,
+        access: Access,
+        settings: Settings,
+        query: Option<Arc<Query>>,
+    ) -> Session {
+        let view = Arc::new(view);
         let (template, external) = match access {
             Access::Embedded => (&self.embedded, Some(Arc::clone(&self.external))),
             Access::Network => (&self.network, None),
         };
         let mut state = template.clone();
         state.config_mut().set_extension(Arc::clone(&view));
+        if let Some(query) = &query {
+            state.config_mut().set_extension(Arc::clone(query));
+        }
         state.config_mut().options_mut().extensions.insert(settings);
         state.register_catalog_list(catalogs(&view, external.clone()));
         let now = timestamp_ns_to_datetime(view.now_nanos()).map(|now| now.and_utc());
         state.execution_props_mut().query_execution_start_time = now;
-        Session { state, view, external }
+        Session { state, view, external, query }
     }
 
     /// The tables over files.
@@ -99,6 +109,7 @@ pub(crate) struct Session {
     state: SessionState,
     view: Arc<CatalogView>,
     external: Option<Arc<MemorySchemaProvider>>,
+    query: Option<Arc<Query>>,
 }
 
 impl Session {
@@ -143,8 +154,42 @@ impl Session {
             return self.update(dml).await;
         }
         let physical = guarded(self.state.create_physical_plan(&plan)).await?;
-        let rows = execute_stream(physical, self.state.task_ctx())?;
-        Ok(egress::stream(stream::guard(rows)))
+        Ok(egress::stream(self.execute(physical, self.context())?))
+    }
+
+    /// Starts a plan of a query that was kept; its rows as they leave.
+    pub(crate) async fn start_kept(&self, kept: &Kept) -> Result<Option<SendableRecordBatchStream>> {
+        let optimize = async { kept.optimized(&self.view, |plan| self.state.optimize(plan)) };
+        let Some(plan) = guarded(optimize).await? else { return Ok(None) };
+        let physical = self.state.query_planner().create_physical_plan(&plan, &self.state);
+        let physical = guarded(physical).await?;
+        Ok(Some(egress::stream(self.execute(physical, self.context())?)))
+    }
+
+    /// Runs a plan within the limits of the statement.
+    fn execute(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        if let Some(query) = &self.query {
+            query.set_plan(&plan);
+        }
+        Ok(stream::guard(execute_stream(plan, context)?))
+    }
+
+    fn context(&self) -> Arc<TaskContext> {
+        let context = TaskContext::from(&self.state);
+        let Some(query) = &self.query else { return Arc::new(context) };
+        let runtime = RuntimeEnv::clone(self.state.runtime_env());
+        let bytes_max = self.view.governor().limits().memory_bytes;
+        let memory_pool = Arc::new(OfQuery::new(Arc::clone(query), bytes_max, runtime.memory_pool.clone()));
+        Arc::new(context.with_runtime(Arc::new(RuntimeEnv { memory_pool, ..runtime })))
+    }
+
+    /// From here on the statement changes something, and is not ended before it is done.
+    pub(crate) fn begin_write(&self) -> Result<()> {
+        self.query.as_ref().map_or(Ok(()), |query| query.begin_write())
     }
 
     /// Deletes rows; how many.
@@ -154,6 +199,7 @@ impl Session {
             _ => Delete::all(&self.view, dml)?,
         };
         let ingest = Arc::clone(self.view.ingest());
+        self.begin_write()?;
         let count = tokio::task::spawn_blocking(move || ingest.delete(&delete)).await??;
         counted(count)
     }
@@ -162,9 +208,9 @@ impl Session {
     async fn update(&self, dml: &DmlStatement) -> Result<SendableRecordBatchStream> {
         let update = Update::of(&self.view, dml)?;
         let physical = guarded(self.state.create_physical_plan(&update.rows(dml)?)).await?;
-        let context = self.state.task_ctx();
+        let context = self.context();
         let held = MemoryConsumer::new(format!("UPDATE {}", dml.table_name)).register(context.memory_pool());
-        let mut rows = stream::guard(execute_stream(physical, context)?);
+        let mut rows = self.execute(physical, context)?;
         let mut batches = Vec::new();
         while let Some(batch) = rows.next().await {
             let batch = batch?;
@@ -173,6 +219,7 @@ impl Session {
         }
         let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let ingest = Arc::clone(self.view.ingest());
+        self.begin_write()?;
         let write = move || update.write(&batches)?.map(|write| ingest.write(&write)).transpose();
         let written = tokio::task::spawn_blocking(write).await??;
         counted((count as u64).saturating_sub(written.map_or(0, |written| written.diverted)))
@@ -233,12 +280,13 @@ pub(crate) fn spill_folder(data: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn template(runtime: Arc<RuntimeEnv>) -> SessionState {
-    let builder = SessionStateBuilder::new_with_default_features()
+fn template(runtime: Arc<RuntimeEnv>, functions: &[Arc<ScalarUDF>]) -> SessionState {
+    let mut builder = SessionStateBuilder::new_with_default_features()
         .with_config(config())
         .with_runtime_env(runtime)
         .with_physical_optimizer_rules(CellAggregates::among(PhysicalOptimizer::new().rules))
         .with_physical_optimizer_rule(Arc::new(YieldingJoins));
+    builder.scalar_functions().get_or_insert_with(Vec::new).extend_from_slice(functions);
     function::register(builder).build()
 }
 

@@ -13,6 +13,7 @@ use crate::limits::STATUS_BYTES_MAX;
 ///
 /// - `InvalidArgument`, `NotFound`, `AlreadyExists`, `PermissionDenied`, `OutOfRange`: the same call fails again.
 /// - `ResourceExhausted`: a limit; the text says which and what to do.
+/// - `Cancelled`: somebody ended the query.
 /// - `Aborted`: the outcome is unknown; the same batch may be sent again.
 /// - `Unavailable`: not now. `DataLoss`: damage on disk. `Internal`: a bug or a failing system.
 pub fn status(error: &QueryError) -> Status {
@@ -42,6 +43,8 @@ fn code(error: &QueryError) -> Code {
         QueryError::NotFound(_) => Code::NotFound,
         QueryError::Exists(_) => Code::AlreadyExists,
         QueryError::Denied(_) => Code::PermissionDenied,
+        QueryError::Limit(_) => Code::ResourceExhausted,
+        QueryError::Killed(_) => Code::Cancelled,
         QueryError::Storage(error) => storage_code(error),
         QueryError::DataFusion(error) => datafusion_code(error),
         _ => Code::Internal,

@@ -127,4 +127,4 @@ pub use segment::{
     SegmentReader, SegmentTags, Summaries, TimeRange, Unit, hash_boolean, hash_double, hash_integer,
     hash_text, hash_time,
 };
-pub use snapshot::{ScanPart, SeriesDirectory, Snapshot, TableSize};
+pub use snapshot::{CatalogStamp, ScanPart, SeriesDirectory, Snapshot, TableSize};

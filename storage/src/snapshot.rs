@@ -106,6 +106,21 @@ impl SeriesDirectory {
     }
 }
 
+/// All tables and entries as they were at one moment. It equals that of another moment as long as none of them was
+/// made, changed or dropped between; rows are not looked at. Holds no rows.
+#[derive(Clone, Debug)]
+pub struct CatalogStamp {
+    tables: Arc<BTreeMap<String, Arc<TableSchema>>>,
+    entries: Arc<BTreeMap<String, Arc<[u8]>>>,
+}
+
+impl PartialEq for CatalogStamp {
+    /// By place: a map that somebody holds is copied before it changes.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.tables, &other.tables) && Arc::ptr_eq(&self.entries, &other.entries)
+    }
+}
+
 impl Snapshot {
     pub(crate) fn new(
         seq: u64,
@@ -129,6 +144,12 @@ impl Snapshot {
     /// The entries that `CatalogChange::PutEntry` set.
     pub fn entries(&self) -> &BTreeMap<String, Arc<[u8]>> {
         &self.0.catalog.entries
+    }
+
+    /// What tells whether the catalog is still the same at another moment.
+    pub fn catalog_stamp(&self) -> CatalogStamp {
+        let catalog = &self.0.catalog;
+        CatalogStamp { tables: Arc::clone(&catalog.tables), entries: Arc::clone(&catalog.entries) }
     }
 
     /// The sequence of the last write it sees; it grows with every write, and is a cheap key for caches.

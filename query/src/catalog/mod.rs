@@ -10,6 +10,7 @@ use driftline_storage::{Meaning, Snapshot, TableSchema};
 pub(crate) use provider::{CATALOG, PUBLIC, SYSTEM, catalogs};
 
 use crate::error::Result;
+use crate::govern::Governor;
 use crate::model::{
     BASELINE_PREFIX, Baseline, MODEL_PREFIX, Model, decode_baseline, decode_model, is_reserved, labels_table,
     model_key,
@@ -24,12 +25,13 @@ pub struct CatalogView {
     snapshot: Snapshot,
     now_nanos: i64,
     ingest: Arc<Ingest>,
+    governor: Arc<Governor>,
 }
 
 impl CatalogView {
     /// This moment, as `ingest`'s engine sees it.
-    pub(crate) fn new(ingest: Arc<Ingest>) -> Self {
-        Self { snapshot: ingest.engine().snapshot(), now_nanos: ingest.now_nanos(), ingest }
+    pub(crate) fn new(ingest: Arc<Ingest>, governor: Arc<Governor>) -> Self {
+        Self { snapshot: ingest.engine().snapshot(), now_nanos: ingest.now_nanos(), ingest, governor }
     }
 
     /// The moment it shows.
@@ -93,6 +95,11 @@ impl CatalogView {
     /// What writes rows for this view's database.
     pub(crate) fn ingest(&self) -> &Arc<Ingest> {
         &self.ingest
+    }
+
+    /// The statements of this view's database.
+    pub(crate) fn governor(&self) -> &Arc<Governor> {
+        &self.governor
     }
 
     /// What scans a table found before.

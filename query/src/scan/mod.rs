@@ -18,7 +18,7 @@ use driftline_storage::{Column, ColumnType};
 pub(crate) use exec::{ScanExec, ScanMetrics};
 pub(crate) use outlet::Outlet;
 pub(crate) use reader::Reader;
-pub(crate) use table::Table;
+pub(crate) use table::{Table, pushdown};
 pub(crate) use tags::{TagCache, Tags};
 
 /// The key under which Arrow notes the name of an extension type in the metadata of a field.

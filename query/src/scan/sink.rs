@@ -17,6 +17,7 @@ use driftline_storage::TIME_COLUMN;
 use futures::StreamExt;
 
 use crate::error::QueryError;
+use crate::govern::Query;
 use crate::model::{RECEIVED_AT, model_of_labels};
 use crate::write::{Ingest, Write, WritePart, WriteTarget};
 
@@ -102,6 +103,9 @@ impl DataSink for RowSink {
             return Ok(0);
         }
         let part = self.part(rows)?;
+        if let Some(query) = context.session_config().get_extension::<Query>() {
+            query.begin_write()?;
+        }
         let write = Write { writer: None, parts: vec![part] };
         let ingest = Arc::clone(&self.ingest);
         let done = tokio::task::spawn_blocking(move || ingest.write(&write)).await;

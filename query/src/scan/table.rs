@@ -45,6 +45,16 @@ impl Table {
         }
     }
 
+    /// What it is a table of.
+    pub(crate) fn table(&self) -> &Arc<TableSchema> {
+        &self.table
+    }
+
+    /// Whether its labels are those of the moment of the view.
+    pub(crate) fn is_of_now(&self) -> bool {
+        self.as_of.is_none()
+    }
+
     /// The same with the labels that had arrived by then.
     pub(crate) fn known_at(self, nanos: i64) -> Self {
         Self { as_of: Some(nanos), ..self }
@@ -58,6 +68,15 @@ impl Table {
     }
 }
 
+/// Which filters a table does itself: told by the filters alone.
+pub(crate) fn pushdown(filters: &[&Expr]) -> Vec<TableProviderFilterPushDown> {
+    let support = |filter: &&Expr| match is_done_by_scan(filter) {
+        true => TableProviderFilterPushDown::Exact,
+        false => TableProviderFilterPushDown::Unsupported,
+    };
+    filters.iter().map(support).collect()
+}
+
 #[async_trait]
 impl TableProvider for Table {
     fn schema(&self) -> SchemaRef {
@@ -69,11 +88,7 @@ impl TableProvider for Table {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match is_done_by_scan(filter) {
-            true => TableProviderFilterPushDown::Exact,
-            false => TableProviderFilterPushDown::Unsupported,
-        };
-        Ok(filters.iter().map(support).collect())
+        Ok(pushdown(filters))
     }
 
     async fn scan(

@@ -1,6 +1,7 @@
 //! CREATE BASELINE: sums up the rows of a query as one distribution a column; and DROP BASELINE.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{CastOptions, cast_with_options};
@@ -14,20 +15,21 @@ use futures::StreamExt;
 
 use super::{CreateBaseline, Drop};
 use crate::catalog::name;
-use crate::database::{Access, Database};
+use crate::database::Database;
 use crate::error::{QueryError, Result};
+use crate::govern::Query;
 use crate::model::{BASELINE_PREFIX, Baseline, baseline_key, encode_baseline};
 use crate::write::Ingest;
 
 /// Makes a baseline; the number of rows in it. The query sees one snapshot, and other writes go on meanwhile.
-pub(super) async fn create(database: &Database, create: &CreateBaseline, access: Access) -> Result<u64> {
-    let session = database.session(access);
+pub(super) async fn create(database: &Database, create: &CreateBaseline, by: &Arc<Query>) -> Result<u64> {
+    let session = database.session(by.access(), Some(by));
     let (model, table) = (session.view().model(&create.model)?, session.view().table(&create.model)?);
     if is_there(session.view().snapshot(), create, &model.name)? {
         return Ok(0);
     }
     let query = SqlStatement::Statement(Box::new(Ast::Query(create.query.clone())));
-    let mut rows = session.run(query, access).await?;
+    let mut rows = session.run(query, by.access()).await?;
     let mut sums = Sums::new(&table, &model.name, &rows.schema())?;
     while let Some(batch) = rows.next().await {
         sums.push(&batch?)?;
@@ -37,6 +39,7 @@ pub(super) async fn create(database: &Database, create: &CreateBaseline, access:
     let (name, model) = (create.name.clone(), model.name.clone());
     let baseline = Baseline { name, model, query, rows: count, columns: sums.finish(), created_at };
     let create = create.clone();
+    session.begin_write()?;
     database.blocking(move |ingest| keep(ingest, &create, &baseline)).await?;
     Ok(count)
 }

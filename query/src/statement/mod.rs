@@ -26,7 +26,7 @@ use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::Query;
 use driftline_storage::Column;
 pub(crate) use operate::Operation;
-pub(crate) use parameter::{number_placeholders, refuse_in_table_functions};
+pub(crate) use parameter::{ast, number_placeholders, refuse_in_table_functions};
 pub(crate) use parser::{parse, parse_one};
 pub(crate) use permit::permit;
 pub(crate) use resolve::resolve;
@@ -49,7 +49,7 @@ pub(crate) enum Statement {
     Drop(Drop),
     /// `SET driftline.<name> = ..`.
     Set(set::Set),
-    /// `BACKUP`, `VERIFY`, `COMPACT`.
+    /// `BACKUP`, `VERIFY`, `COMPACT`, `ERASE`, `KILL QUERY`.
     Operate(Operation),
 }
 

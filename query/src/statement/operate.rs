@@ -1,5 +1,5 @@
-//! What operators ask of a running database: `BACKUP TO 'dir'`, `VERIFY [DEEP]`, `COMPACT [TABLE t]`, and `ERASE`
-//! ([`erase`]). Each answers rows.
+//! What operators ask of a running database: `BACKUP TO 'dir'`, `VERIFY [DEEP]`, `COMPACT [TABLE t]`, `KILL QUERY 'id'`,
+//! and `ERASE` ([`erase`]). Each answers rows.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use super::erase::{self, Erase};
 use crate::catalog::name;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
+use crate::govern::{Query, Record};
 use crate::write::Ingest;
 
 /// Something to do.
@@ -33,6 +34,11 @@ pub(crate) enum Operation {
         /// The table's name as written.
         table: Option<String>,
     },
+    /// `KILL QUERY 'id'`.
+    Kill {
+        /// As `system.queries` shows it.
+        id: String,
+    },
     /// `ERASE SUBJECT 'v' [FROM t]`, `ERASE FROM t WHERE c = 'v'`.
     Erase(Erase),
 }
@@ -47,6 +53,7 @@ impl Operation {
             ),
             Self::Verify { .. } => (&["kind", "path", "expected"], &["offset", "bytes"]),
             Self::Erase(_) => (erase::TEXTS, erase::NUMBERS),
+            Self::Kill { .. } => (&["id", "was", "sql"], &["rows"]),
             Self::Compact { .. } => (&[], &["compactions", "written_bytes", "segment_bytes"]),
         };
         let text = texts.iter().map(|name| Field::new(*name, DataType::Utf8, true));
@@ -58,21 +65,22 @@ impl Operation {
     pub(crate) fn permit(&self, database: &Database, access: Access) -> Result<()> {
         match self {
             Self::Backup { to } => directory(to, access, database.backup_dir()).map(drop),
-            Self::Verify { .. } | Self::Compact { .. } | Self::Erase(_) => Ok(()),
+            Self::Verify { .. } | Self::Compact { .. } | Self::Kill { .. } | Self::Erase(_) => Ok(()),
         }
     }
 
     /// Does it; one batch.
-    pub(crate) async fn run(&self, database: &Database, access: Access) -> Result<RecordBatch> {
+    pub(crate) async fn run(&self, database: &Database, by: &Query) -> Result<RecordBatch> {
         let columns = match self.clone() {
             Self::Backup { to } => {
-                let to = directory(&to, access, database.backup_dir())?;
+                let to = directory(&to, by.access(), database.backup_dir())?;
                 database.blocking(move |ingest| backup(ingest.engine(), &to)).await?
             }
             Self::Verify { deep } => {
                 let verify = move |ingest: &Ingest| Ok(ingest.engine().verify(deep, &mut |_| ())?);
                 verified(&database.blocking(verify).await?)
             }
+            Self::Kill { id } => killed(&database.governor().kill(&id, by)?),
             Self::Erase(erase) => {
                 let spill = database.spill().map(Path::to_owned);
                 database.blocking(move |ingest| erase::run(ingest, &erase, spill.as_deref())).await?
@@ -157,6 +165,13 @@ fn verified(found: &Verification) -> Vec<ArrayRef> {
         number(rows.iter().map(|row| row.3)),
         number(rows.iter().map(|row| row.4)),
     ]
+}
+
+/// The statement as it was when it was ended.
+fn killed(query: &Record) -> Vec<ArrayRef> {
+    let texts = [query.id.as_str(), query.state.name(), &query.sql];
+    let texts = texts.map(|text| Arc::new(StringArray::from(vec![text])) as ArrayRef);
+    texts.into_iter().chain([number([Some(query.rows)])]).collect()
 }
 
 fn number(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {

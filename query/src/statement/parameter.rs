@@ -36,7 +36,8 @@ pub(super) fn ast_mut(statement: &mut SqlStatement) -> Option<&mut Ast> {
     }
 }
 
-fn ast(statement: &SqlStatement) -> Option<&Ast> {
+/// The syntax tree of a statement that has one of SQL.
+pub(crate) fn ast(statement: &SqlStatement) -> Option<&Ast> {
     match statement {
         SqlStatement::Statement(ast) => Some(ast),
         SqlStatement::Explain(explain) => ast(&explain.statement),

@@ -8,16 +8,20 @@ use super::{Create, CreateBaseline, Drop, Kind, Operation, Statement, alter, col
 use crate::error::{QueryError, Result};
 use crate::limits::RECURSION_MAX;
 
-/// The statements of a text, separated by semicolons.
-pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>> {
+/// The statements of a text, separated by semicolons, each with its own text.
+pub(crate) fn parse(sql: &str) -> Result<Vec<(&str, Statement)>> {
     let mut parser = Parser::new(sql)?;
+    let mut cursor = Cursor::default();
     let mut statements = Vec::new();
     loop {
         while parser.take(&Token::SemiColon) {}
         if parser.peek().token == Token::EOF {
             return Ok(statements);
         }
-        statements.push(parser.statement()?);
+        let from = cursor.go_to(sql, parser.peek().span.start);
+        let statement = parser.statement()?;
+        let to = cursor.go_to(sql, parser.inner.parser.get_current_token().span.end);
+        statements.push((sql.get(from..to).unwrap_or(sql).trim_end(), statement));
         if !matches!(parser.peek().token, Token::SemiColon | Token::EOF) {
             return Err(parser.expected("; or the end of the statement"));
         }
@@ -28,12 +32,37 @@ pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>> {
 pub(crate) fn parse_one(sql: &str) -> Result<Statement> {
     let mut statements = parse(sql)?;
     match (statements.pop(), statements.len()) {
-        (Some(only), 0) => Ok(only),
+        (Some((_, only)), 0) => Ok(only),
         (None, _) => Err(QueryError::Invalid("the text holds no statement".to_owned())),
         (Some(_), more) => Err(QueryError::Invalid(format!(
             "the text holds {} statements; send them one at a time",
             more + 1
         ))),
+    }
+}
+
+/// A place in a text that only goes on: finding all statements reads the text once, however many they are.
+#[derive(Default)]
+struct Cursor {
+    at: usize,
+    /// Lines and characters passed, from 0.
+    line: u64,
+    column: u64,
+}
+
+impl Cursor {
+    /// The byte of a location, or the end of the text.
+    fn go_to(&mut self, sql: &str, location: Location) -> usize {
+        let goal = (location.line.saturating_sub(1), location.column.saturating_sub(1));
+        for c in sql.get(self.at..).unwrap_or_default().chars() {
+            if (self.line, self.column) >= goal {
+                break;
+            }
+            self.at += c.len_utf8();
+            (self.line, self.column) =
+                if c == '\n' { (self.line + 1, 0) } else { (self.line, self.column + 1) };
+        }
+        self.at
     }
 }
 
@@ -95,6 +124,13 @@ impl<'a> Parser<'a> {
         if self.eat(&["COMPACT"]) {
             let table = self.eat(&["TABLE"]).then(|| self.name()).transpose()?;
             return Ok(Some(Operation::Compact { table }));
+        }
+        if self.eat(&["KILL", "QUERY"]) {
+            let Token::SingleQuotedString(id) = self.peek().token else {
+                return Err(self.expected("the id of a query in single quotes, as system.queries shows it"));
+            };
+            self.next();
+            return Ok(Some(Operation::Kill { id }));
         }
         if self.eat(&["ERASE"]) {
             return erase::parse(self).map(|erase| Some(Operation::Erase(erase)));

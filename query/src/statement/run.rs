@@ -1,16 +1,20 @@
 //! Does what a statement of ours says.
 
+use std::sync::Arc;
+
 use super::{Kind, Statement, alter, baseline, create};
 use crate::database::{Access, Database};
 use crate::error::Result;
+use crate::govern::Query;
 
 /// Runs one of our statements; rows that went into a baseline, else 0. DataFusion's own, and those
 /// that answer rows, run elsewhere.
-pub(crate) async fn run(database: &Database, statement: &Statement, access: Access) -> Result<u64> {
+pub(crate) async fn run(database: &Database, statement: &Statement, query: &Arc<Query>) -> Result<u64> {
+    let access = query.access();
     match statement.clone() {
         Statement::Sql(_) | Statement::Operate(_) => return Ok(0),
         Statement::Set(set) => set.apply(&mut database.settings().write(), access)?,
-        Statement::CreateBaseline(statement) => return baseline::create(database, &statement, access).await,
+        Statement::CreateBaseline(statement) => return baseline::create(database, &statement, query).await,
         Statement::CreateModel(statement) => {
             database.blocking(move |ingest| create::model(ingest, &statement)).await?;
         }

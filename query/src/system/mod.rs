@@ -4,6 +4,7 @@ mod build;
 mod column;
 mod limit;
 mod model;
+mod query;
 mod rejected;
 mod storage;
 mod table;
@@ -18,8 +19,8 @@ use crate::catalog::CatalogView;
 use crate::error::Result;
 
 /// Its tables.
-pub(crate) const NAMES: [&str; 8] =
-    ["tables", "segments", "columns", "models", "baselines", "storage", "limits", "rejected"];
+pub(crate) const NAMES: [&str; 9] =
+    ["tables", "segments", "columns", "models", "baselines", "storage", "limits", "rejected", "queries"];
 
 /// One of its tables, filled.
 pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -29,7 +30,8 @@ pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<
         "columns" => blocking(view, column::columns).await?,
         "models" => model::models(view)?,
         "baselines" => model::baselines(view)?,
-        "limits" => limit::limits()?,
+        "limits" => limit::limits(view.governor().limits())?,
+        "queries" => query::queries(&view.governor().records())?,
         "rejected" => return rejected::rejected(view).map(Some),
         "storage" => {
             let ingest = Arc::clone(view.ingest());
@@ -54,6 +56,7 @@ async fn blocking(
 pub(crate) fn columns(name: &str) -> Option<Vec<String>> {
     let columns: &[&str] = match name {
         "limits" => &limit::LIMITS,
+        "queries" => &query::QUERIES,
         "rejected" => return Some(rejected::columns()),
         "tables" => &table::TABLES,
         "segments" => &table::SEGMENTS,

@@ -10,6 +10,7 @@ mod export;
 mod import;
 mod operate;
 mod output;
+mod query_limits;
 mod serve;
 mod sql;
 mod statements;

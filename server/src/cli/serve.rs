@@ -10,6 +10,7 @@ use driftline_query::storage::{EngineOptions, SyncPolicy};
 use driftline_query::{Database, DatabaseOptions};
 
 use super::error::{CliError, Result};
+use super::query_limits::QueryArgs;
 use crate::error::ServerError;
 use crate::{Server, ServerOptions};
 
@@ -31,6 +32,8 @@ pub struct ServeArgs {
     /// Memory that rows not yet flushed and queries may take together, in MiB; over it writers wait.
     #[arg(long, env = "DRIFTLINE__MEMORY_MB", value_name = "MIB", default_value_t = MEMORY_BYTES_MAX as u64 >> 20)]
     memory_mb: u64,
+    #[command(flatten)]
+    queries: QueryArgs,
     /// Let clients make backups, each in a directory below this one. Without it nobody on the network can.
     #[arg(long, env = "DRIFTLINE__BACKUP_DIR", value_name = "DIR")]
     backup_dir: Option<PathBuf>,
@@ -86,6 +89,7 @@ fn options(args: &ServeArgs) -> DatabaseOptions {
     // Half of it may be rows: a flush is due at a quarter, and writers wait at twice that.
     let memtable_bytes_max = MEMTABLE_BYTES_MAX.min(memory_bytes_max / 4);
     DatabaseOptions {
+        queries: args.queries.limits(),
         engine: EngineOptions { sync, memory_bytes_max, memtable_bytes_max, ..EngineOptions::default() },
         backup_dir: args.backup_dir.as_deref().and_then(|dir| std::path::absolute(dir).ok()),
         ..DatabaseOptions::default()

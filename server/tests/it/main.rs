@@ -3,6 +3,7 @@
 
 mod cli;
 mod flight;
+mod govern;
 mod import;
 mod ingest;
 mod operate;

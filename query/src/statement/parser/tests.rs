@@ -75,7 +75,12 @@ fn an_erase_names_a_subject_or_columns_with_values() {
 fn a_text_may_hold_comments_and_many_statements() {
     let statements = parse("-- first\nSELECT 1; /* two */ DROP TABLE t;; SHOW MODELS").unwrap();
     assert_eq!(statements.len(), 3);
-    assert!(matches!(statements[1], Statement::Drop(_)));
+    assert!(matches!(statements[1].1, Statement::Drop(_)));
+    let texts: Vec<&str> = statements.iter().map(|(text, _)| *text).collect();
+    assert_eq!(texts, ["SELECT 1", "DROP TABLE t", "SHOW MODELS"]);
+    let texts = parse("SELECT 'é;',\n\n 'ü' ; SELECT 2\n;SELECT\n3").unwrap();
+    let texts: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
+    assert_eq!(texts, ["SELECT 'é;',\n\n 'ü'", "SELECT 2", "SELECT\n3"]);
 }
 
 const WORDS: [&str; 40] = [
