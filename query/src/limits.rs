@@ -23,6 +23,9 @@ pub(crate) const GAPFILL_BUCKETS_MAX: usize = 1_000_000;
 /// Levels of a JSON text that a path is followed in: reading takes stack for each.
 pub(crate) const JSON_DEPTH_MAX: usize = 128;
 
+/// Bytes of statistics of cells that are kept from one query to the next: 32 MiB, some 800,000 cells and columns.
+pub(crate) const STATISTICS_KEPT_BYTES_MAX: usize = 32 << 20;
+
 /// Series of a table whose tags are kept from one query to the next.
 pub(crate) const TAGGED_SERIES_KEPT_MAX: usize = 200_000;
 /// Tables whose tags are kept so.
@@ -67,7 +70,7 @@ pub(crate) const QUERY_QUEUED_TIME: Duration = Duration::from_secs(30);
 pub(crate) const QUERY_SLOW: Duration = Duration::from_secs(1);
 
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 14] = [
+pub(crate) const LIMITS: [Limit; 19] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
@@ -145,6 +148,36 @@ pub(crate) const LIMITS: [Limit; 14] = [
         value: QUERY_TEXT_BYTES_MAX as u64,
         unit: "bytes",
         what: "how much of a statement's text system.queries shows",
+    },
+    Limit {
+        name: "statistics_kept_bytes_max",
+        value: STATISTICS_KEPT_BYTES_MAX as u64,
+        unit: "bytes",
+        what: "statistics of cells that are kept from one query to the next",
+    },
+    Limit {
+        name: "aggregate_groups_kept_max",
+        value: AGGREGATE_GROUPS_KEPT_MAX as u64,
+        unit: "groups",
+        what: "groups that a partition of an aggregation keeps before it hands them on",
+    },
+    Limit {
+        name: "aggregate_bytes_kept_max",
+        value: AGGREGATE_BYTES_KEPT_MAX as u64,
+        unit: "bytes",
+        what: "states that a partition of an aggregation keeps before it hands them on",
+    },
+    Limit {
+        name: "aggregate_whole_rows_max",
+        value: AGGREGATE_WHOLE_ROWS_MAX,
+        unit: "rows",
+        what: "rows of one stretch of time whose groups are kept until they are whole",
+    },
+    Limit {
+        name: "texts_weighed_kept_max",
+        value: TEXTS_WEIGHED_KEPT_MAX as u64,
+        unit: "texts",
+        what: "texts of which a partition keeps what an aggregate makes of them",
     },
     Limit { name: "bins_max", value: BINS_MAX as u64, unit: "bins", what: "bins of a comparison" },
 ];

@@ -23,7 +23,7 @@ use self::plan::{Arrival, Planned, WritePlan};
 use crate::delete::Delete;
 use crate::error::{QueryError, Result};
 use crate::model::model_key;
-use crate::scan::TagCache;
+use crate::scan::{StatisticsCache, TagCache};
 
 /// Rows of several tables and labels of several models, written all together or not at all.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +79,7 @@ pub(crate) struct Ingest {
     catalog: RwLock<()>,
     received_last: AtomicI64,
     tags: TagCache,
+    statistics: Arc<StatisticsCache>,
 }
 
 impl Ingest {
@@ -89,6 +90,7 @@ impl Ingest {
             catalog: RwLock::new(()),
             received_last: AtomicI64::new(i64::MIN),
             tags: TagCache::default(),
+            statistics: Arc::default(),
         }
     }
 
@@ -100,6 +102,11 @@ impl Ingest {
     /// The tags of tables that were read.
     pub(crate) fn tags(&self) -> &TagCache {
         &self.tags
+    }
+
+    /// Statistics of cells that were read.
+    pub(crate) fn statistics(&self) -> &Arc<StatisticsCache> {
+        &self.statistics
     }
 
     /// Nanoseconds since 1970.

@@ -24,6 +24,7 @@ use super::fold::Span;
 use super::rule::COUNTED;
 use crate::error::QueryError;
 use crate::limits::TEXTS_WEIGHED_KEPT_MAX;
+use crate::scan::StatisticsCache;
 
 /// How the state of an aggregate follows from the statistics of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +203,7 @@ fn column_of<'a>(argument: &Arc<dyn PhysicalExpr>, table: &'a TableSchema) -> Op
 #[derive(Debug, Default)]
 pub(super) struct Statistics {
     segment: Option<u64>,
-    columns: HashMap<ColumnId, CellStatistics>,
+    columns: HashMap<ColumnId, Arc<CellStatistics>>,
     summaries: HashMap<ColumnId, CellSummaries>,
     /// What an aggregate, by its place, makes of each text.
     values: HashMap<(usize, String), Option<Number>>,
@@ -210,7 +211,12 @@ pub(super) struct Statistics {
 
 impl Statistics {
     /// Reads those of a segment, unless they are there; false where it lacks some.
-    pub(super) fn load(&mut self, segment: &SegmentReader, states: &[CellState]) -> Result<bool> {
+    pub(super) fn load(
+        &mut self,
+        segment: &SegmentReader,
+        states: &[CellState],
+        cache: &StatisticsCache,
+    ) -> Result<bool> {
         let id = segment.info().id;
         if self.segment != Some(id) {
             (self.segment, self.columns) = (Some(id), HashMap::new());
@@ -222,7 +228,7 @@ impl Statistics {
             }
             for column in states.iter().filter_map(|state| state.column()) {
                 if !self.columns.contains_key(&column)
-                    && let Some(found) = segment.statistics(column).map_err(QueryError::from)?
+                    && let Some(found) = cache.of(segment, column)?
                 {
                     self.columns.insert(column, found);
                 }
@@ -281,7 +287,7 @@ impl Statistics {
         let Some(column) = state.column() else {
             return typed(vec![Arc::new(cells.iter().map(rows).collect::<Int64Array>())], function);
         };
-        let Some(CellStatistics { counts, values }) = self.columns.get(&column) else {
+        let Some(CellStatistics { counts, values }) = self.columns.get(&column).map(Arc::as_ref) else {
             return internal_err!("statistics of a column that were not read");
         };
         let count = |cell: &usize| counts.get(*cell).copied().unwrap_or(0);

@@ -246,7 +246,7 @@ impl Work {
         let picked = part.cells(reader.condition.time, reader.series.as_deref()).map_err(QueryError::from)?;
         let Some(here) = part.rows_of_segment().map_err(QueryError::from)? else { return Ok(None) };
         let all = segment.cells().map_err(QueryError::from)?;
-        if !self.statistics.load(segment, states)? {
+        if !self.statistics.load(segment, states, &reader.statistics)? {
             return Ok(None);
         }
         let width = segment.info().width.nanos();

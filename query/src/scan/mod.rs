@@ -5,6 +5,7 @@ mod exec;
 mod outlet;
 mod reader;
 mod sink;
+mod statistics;
 mod table;
 mod tags;
 mod time_filter;
@@ -18,6 +19,7 @@ use driftline_storage::{Column, ColumnType};
 pub(crate) use exec::{ScanExec, ScanMetrics};
 pub(crate) use outlet::Outlet;
 pub(crate) use reader::Reader;
+pub(crate) use statistics::StatisticsCache;
 pub(crate) use table::{Table, pushdown};
 pub(crate) use tags::{TagCache, Tags};
 

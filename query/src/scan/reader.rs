@@ -15,6 +15,7 @@ use roaring::RoaringBitmap;
 
 use super::condition::Condition;
 use super::schema_of;
+use super::statistics::StatisticsCache;
 use super::tags::{TagCache, Tags};
 use crate::error::QueryError;
 
@@ -32,6 +33,8 @@ pub(crate) struct Reader {
     /// The tags of the table's series, where they are wanted.
     pub(crate) tags: Option<Arc<Tags>>,
     pub(crate) as_of: Option<i64>,
+    /// Where statistics of cells are looked up.
+    pub(crate) statistics: Arc<StatisticsCache>,
 }
 
 impl Reader {
@@ -53,8 +56,8 @@ impl Reader {
             }
             _ => None,
         };
-        let mut reader =
-            Self { columns, schema: schema_of(&[]), stored: Vec::new(), condition, series, tags, as_of };
+        let (schema, stored, statistics) = (schema_of(&[]), Vec::new(), Arc::default());
+        let mut reader = Self { columns, schema, stored, condition, series, tags, as_of, statistics };
         reader.shape();
         Ok(reader)
     }

@@ -101,7 +101,8 @@ impl TableProvider for Table {
         let condition = Condition::of(state, &self.table, &self.schema, filters)?;
         let (columns, cache) = (self.projected(projection), self.ingest.tags());
         let directory = self.snapshot.directory();
-        let reader = Reader::new(directory, cache, &self.table, columns, condition, self.as_of)?;
+        let mut reader = Reader::new(directory, cache, &self.table, columns, condition, self.as_of)?;
+        reader.statistics = Arc::clone(self.ingest.statistics());
         let partitions = state.config().target_partitions();
         Ok(Arc::new(ScanExec::new(&self.snapshot, &self.table, reader, limit, partitions)?))
     }

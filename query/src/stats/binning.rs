@@ -56,6 +56,43 @@ pub fn shared_bins(
     }
 }
 
+/// A reference that many distributions are compared with: its edges and counts are worked out once for those on one lattice.
+#[derive(Clone, Debug)]
+pub struct Reference<'a> {
+    reference: &'a Distribution,
+    bins: usize,
+    known: Option<(Lattice, Vec<f64>, Vec<u64>)>,
+}
+
+impl<'a> Reference<'a> {
+    /// To be put into about so many bins.
+    pub fn new(reference: &'a Distribution, bins: usize) -> Self {
+        Self { reference, bins, known: None }
+    }
+
+    /// What [`shared_bins`] gives.
+    ///
+    /// # Errors
+    /// Those of [`shared_bins`].
+    pub fn shared_with(&mut self, current: &Distribution) -> Result<Bins, StatsError> {
+        let (Distribution::Numeric(reference), Distribution::Numeric(numeric)) = (self.reference, current)
+        else {
+            return shared_bins(self.reference, current, self.bins);
+        };
+        let lattice = reference.lattice().coarser(numeric.lattice()).unwrap_or(reference.lattice());
+        match &self.known {
+            Some((known, edges, counts)) if *known == lattice => {
+                Ok(Bins { reference: counts.clone(), current: numeric.count_between(edges) })
+            }
+            _ => {
+                let bins = shared_bins(self.reference, current, self.bins)?;
+                self.known = Some((lattice, edges(reference, self.bins, lattice), bins.reference.clone()));
+                Ok(bins)
+            }
+        }
+    }
+}
+
 fn numeric_bins(reference: &Numeric, current: &Numeric, bins: usize) -> Bins {
     let shared = reference.lattice().coarser(current.lattice());
     let edges = edges(reference, bins, shared.unwrap_or(reference.lattice()));

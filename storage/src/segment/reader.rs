@@ -1,10 +1,11 @@
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::Schema;
 use arrow_select::concat::concat_batches;
+use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
 use super::bloom::{Bloom, FilterIndex};
@@ -38,6 +39,8 @@ pub struct SegmentReader {
     groups: OnceLock<Vec<GroupInfo>>,
     pub(super) summary_head: OnceLock<Option<summary::Head>>,
     filters: OnceLock<FilterIndex>,
+    /// Filters whose bytes were checked, by their offsets: a look-up by key asks every row group, and wants a few bytes of each.
+    checked_filters: Mutex<HashSet<u64>>,
     tags: OnceLock<Option<SegmentTags>>,
     postings: OnceLock<Option<Postings>>,
     last: OnceLock<Option<EncodedLast>>,
@@ -85,6 +88,7 @@ impl SegmentReader {
             groups: OnceLock::new(),
             summary_head: OnceLock::new(),
             filters: OnceLock::new(),
+            checked_filters: Mutex::default(),
             tags: OnceLock::new(),
             postings: OnceLock::new(),
             last: OnceLock::new(),
@@ -220,13 +224,23 @@ impl SegmentReader {
         let Some(extent) = self.filters()?.find(row_group, column) else {
             return Ok(vec![true; hashes.len()]);
         };
-        let bytes = self.source.read_checked(extent)?;
+        let bytes = self.filter_bytes(extent)?;
         if let [Some(hash)] = hashes {
             let found = Bloom::may_contain_in(&bytes, *hash).map_err(self.source.malformed(extent.offset))?;
             return Ok(vec![found]);
         }
         let filter = Bloom::decode(&bytes).map_err(self.source.malformed(extent.offset))?;
         Ok(hashes.iter().map(|hash| hash.is_none_or(|hash| filter.may_contain(hash))).collect())
+    }
+
+    /// Those of a filter, checked when it is read first.
+    fn filter_bytes(&self, extent: Extent) -> Result<Cow<'_, [u8]>> {
+        if self.checked_filters.lock().contains(&extent.offset) {
+            return self.source.read(extent.offset, extent.bytes);
+        }
+        let bytes = self.source.read_checked(extent)?;
+        self.checked_filters.lock().insert(extent.offset);
+        Ok(bytes)
     }
 
     /// All rows of a row group as one batch.

@@ -49,7 +49,7 @@ fn bins(rows: &Rows<'_>, row: usize) -> Result<usize> {
 }
 
 /// The counts of two samples on the same bins; None where one of them is empty.
-pub(crate) fn compare_bins(
+fn compare_bins(
     function: &str,
     reference: &Distribution,
     current: &Distribution,

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 };
 
 use super::parameter::{self, Parameter};
-pub(super) use drift::{BINS_DEFAULT, compare_bins};
+pub(super) use drift::BINS_DEFAULT;
 use row::Rows;
 
 /// What makes one function different from another.

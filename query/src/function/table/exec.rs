@@ -24,6 +24,7 @@ use super::counted::{Counts, times};
 use super::provider::Job;
 use super::report::{self, Row, Wanted};
 use super::windows::Windows;
+use crate::stats::binning::Reference;
 
 /// Compares the windows of a model's rows with its baseline.
 #[derive(Debug)]
@@ -184,9 +185,11 @@ async fn compare(
         batches.push(batch);
     }
     let counts = Counts::new(&job, batches)?;
+    let mut references: Vec<Reference<'_>> =
+        job.columns.iter().map(|compared| Reference::new(&compared.reference, job.bins)).collect();
     let mut rows = Vec::new();
     for (start, end, window) in counts.reported(job.windows, last_row) {
-        for (at, compared) in job.columns.iter().enumerate() {
+        for (at, compared) in job.columns.iter().zip(&mut references).enumerate() {
             let current = counts.distribution(&job, window, at)?;
             rows.push(Row::new(&job, wanted, (start, end), compared, &current)?);
         }

@@ -6,11 +6,11 @@ use arrow::array::{
     ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use datafusion::common::Result;
+use datafusion::common::{Result, exec_datafusion_err};
 use driftline_storage::distribution::{Categorical, Distribution, Numeric};
 
 use super::provider::{Compared, Job};
-use crate::function::scalar::compare_bins;
+use crate::stats::binning::{Bins, Reference};
 use crate::stats::js::js_distance;
 use crate::stats::ks::{ks_pvalue, ks_statistic_counts};
 use crate::stats::psi::psi;
@@ -60,14 +60,11 @@ impl Row {
         job: &Job,
         wanted: Wanted,
         window: (i64, i64),
-        compared: &Compared,
+        (compared, bins): (&Compared, &mut Reference<'_>),
         current: &Distribution,
     ) -> Result<Self> {
         let reference = &compared.reference;
-        let shared = match wanted.bins {
-            true => compare_bins(job.function, reference, current, job.bins)?,
-            false => None,
-        };
+        let shared = if wanted.bins { shared(job, bins, reference, current)? } else { None };
         let (statistic, p_value) = match wanted.test {
             true => kolmogorov_smirnov(reference, current),
             false => (None, None),
@@ -86,6 +83,20 @@ impl Row {
             new_categories: new_categories(reference, current),
         })
     }
+}
+
+/// The counts on shared bins; none where one side is empty.
+fn shared(
+    job: &Job,
+    bins: &mut Reference<'_>,
+    reference: &Distribution,
+    current: &Distribution,
+) -> Result<Option<Bins>> {
+    if reference.count() == 0 || current.count() == 0 {
+        return Ok(None);
+    }
+    let shared = bins.shared_with(current);
+    shared.map(Some).map_err(|error| exec_datafusion_err!("{}: {error}", job.function))
 }
 
 /// How the figures were made: from each value's own count, or from counts of buckets (of values grouped as others).
