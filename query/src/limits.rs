@@ -30,6 +30,8 @@ pub(crate) const STATISTICS_KEPT_BYTES_MAX: usize = 32 << 20;
 pub(crate) const TAGGED_SERIES_KEPT_MAX: usize = 200_000;
 /// Tables whose tags are kept so.
 pub(crate) const TAGGED_TABLES_KEPT_MAX: usize = 1_000;
+/// Rows from one end of time, for `ORDER BY time LIMIT n`, up to which a scan keeps their times to tell what need not be read.
+pub(crate) const ENDS_ROWS_MAX: usize = 65_536;
 /// Rows below which a scan is not worth a second thread.
 pub(crate) const ROWS_OF_PARTITION_MIN: u64 = 131_072;
 
@@ -70,7 +72,7 @@ pub(crate) const QUERY_QUEUED_TIME: Duration = Duration::from_secs(30);
 pub(crate) const QUERY_SLOW: Duration = Duration::from_secs(1);
 
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 19] = [
+pub(crate) const LIMITS: [Limit; 20] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
@@ -172,6 +174,12 @@ pub(crate) const LIMITS: [Limit; 19] = [
         value: AGGREGATE_WHOLE_ROWS_MAX,
         unit: "rows",
         what: "rows of one stretch of time whose groups are kept until they are whole",
+    },
+    Limit {
+        name: "ends_rows_max",
+        value: ENDS_ROWS_MAX as u64,
+        unit: "rows",
+        what: "rows of ORDER BY time LIMIT up to which parts are passed by that cannot have any of them",
     },
     Limit {
         name: "texts_weighed_kept_max",

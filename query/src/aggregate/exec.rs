@@ -165,7 +165,6 @@ impl ExecutionPlan for CellAggregateExec {
             scan: ScanMetrics::new(&self.metrics, partition),
             from_summary: counter("cells_from_summary"),
             from_rows: counter("cells_from_rows"),
-            parts_passed: counter("parts_passed"),
         };
         let mut work = Work::new(Arc::clone(&self.plan), held.register(context.memory_pool()), metrics)?;
         let mut stream = RecordBatchReceiverStream::builder(self.schema(), BATCHES_AHEAD_MAX);

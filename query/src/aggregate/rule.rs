@@ -26,7 +26,7 @@ use super::shape::{Key, Shape};
 use super::state::{CellState, summarised};
 use super::whole::{dealt, together};
 use crate::error::QueryError;
-use crate::scan::ScanExec;
+use crate::scan::{EndsFirst, ScanExec};
 use crate::settings::Settings;
 
 /// The rule before which ours has to run: after it an aggregation may be one node, and a scan hidden below others.
@@ -44,12 +44,13 @@ const MEASURES: [&str; 3] = ["precision", "recall", "f1"];
 pub(crate) struct CellAggregates;
 
 impl CellAggregates {
-    /// Puts it among DataFusion's rules where it has to be.
+    /// Puts it among DataFusion's rules where it has to be, and with it what else looks for scans.
     pub(crate) fn among(
         mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
     ) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         let at = rules.iter().position(|rule| rule.name() == BEFORE).unwrap_or(0);
         rules.insert(at, Arc::new(Self));
+        rules.insert(at, Arc::new(EndsFirst));
         rules
     }
 }

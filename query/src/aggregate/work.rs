@@ -34,8 +34,6 @@ pub(super) struct WorkMetrics {
     pub(super) scan: ScanMetrics,
     pub(super) from_summary: Count,
     pub(super) from_rows: Count,
-    /// Parts that newer ones made needless.
-    pub(super) parts_passed: Count,
 }
 
 /// One partition at work.
@@ -89,7 +87,7 @@ impl Work {
         for (at, part) in parts.iter().enumerate() {
             // No row of what is left can be in a group that begins later: those are done.
             if newest.is_some_and(|enough| !self.sent && self.groups.after(part.time().max) >= enough) {
-                self.metrics.parts_passed.add(parts.len() - at);
+                self.metrics.scan.parts_passed.add(parts.len() - at);
                 break;
             }
             if !outlet.is_wanted() {

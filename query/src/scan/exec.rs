@@ -19,8 +19,9 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, StatisticsArgs,
 };
-use driftline_storage::{ReadCounts, ScanPart, Snapshot, TableSchema, TimeRange};
+use driftline_storage::{ReadCounts, Role, ScanPart, Snapshot, TableSchema, TimeRange};
 
+use super::ends::{Ends, Seen};
 use super::outlet::Outlet;
 use super::reader::Reader;
 use super::time_filter;
@@ -38,6 +39,8 @@ pub(crate) struct ScanExec {
     reader: Reader,
     /// A number of rows that is enough.
     limit: Option<usize>,
+    /// Those that are wanted of all, where a sort above keeps some from one end of time.
+    ends: Option<Ends>,
     partitions: Vec<Vec<ScanPart>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -65,7 +68,27 @@ impl ScanExec {
         );
         let metrics = ExecutionPlanMetricsSet::new();
         let (table, properties) = (Arc::clone(table), Arc::new(properties));
-        Ok(Self { table, reader, limit, partitions, properties, metrics })
+        Ok(Self { table, reader, limit, ends: None, partitions, properties, metrics })
+    }
+
+    /// The same where rows from one end of time are wanted by one of its columns; none where that is not the time.
+    pub(super) fn with_ends(&self, ends: impl FnOnce(usize) -> Ends, column: usize) -> Option<Self> {
+        let is_time = self.reader.columns.get(column).is_some_and(|column| column.role == Role::Time);
+        if !is_time || self.limit.is_some() {
+            return None;
+        }
+        let ends = ends(column);
+        let mut partitions = self.partitions.clone();
+        partitions.iter_mut().for_each(|parts| ends.sort(parts));
+        Some(Self {
+            table: Arc::clone(&self.table),
+            reader: self.reader.clone(),
+            limit: None,
+            ends: Some(ends),
+            partitions,
+            properties: Arc::clone(&self.properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
     }
 
     /// The table.
@@ -144,6 +167,9 @@ impl DisplayAs for ScanExec {
         if let Some(as_of) = reader.as_of {
             write!(f, ", as_of={as_of}")?;
         }
+        if let Some(ends) = &self.ends {
+            write!(f, ", {}", ends.shown())?;
+        }
         self.limit.map_or(Ok(()), |limit| write!(f, ", limit={limit}"))
     }
 }
@@ -199,6 +225,8 @@ impl ExecutionPlan for ScanExec {
             parts: parts.clone(),
             reader: self.reader.clone(),
             left: self.limit.unwrap_or(usize::MAX),
+            seen: self.ends.clone().map(Seen::new),
+            time: self.reader.condition.time,
             out: BatchCoalescer::new(self.schema(), BATCH_ROWS),
             metrics: ScanMetrics::new(&self.metrics, partition),
         };
@@ -215,6 +243,8 @@ pub(crate) struct ScanMetrics {
     pub(crate) baseline: BaselineMetrics,
     pages_read: Count,
     pages_skipped: Count,
+    /// Parts that others made needless.
+    pub(crate) parts_passed: Count,
 }
 
 impl ScanMetrics {
@@ -224,6 +254,7 @@ impl ScanMetrics {
             baseline: BaselineMetrics::new(metrics, partition),
             pages_read: counter("pages_read"),
             pages_skipped: counter("pages_skipped"),
+            parts_passed: counter("parts_passed"),
         }
     }
 
@@ -239,6 +270,10 @@ struct Work {
     reader: Reader,
     /// Rows that are still wanted.
     left: usize,
+    /// What was seen so far, where rows from one end of time are enough.
+    seen: Option<Seen>,
+    /// The times that the query asks for.
+    time: TimeRange,
     /// Pages of which few rows are left become batches again.
     out: BatchCoalescer,
     metrics: ScanMetrics,
@@ -259,6 +294,13 @@ impl Work {
 
     /// Whether more may be read.
     fn read(&mut self, part: &ScanPart, outlet: &Outlet) -> Result<bool> {
+        if let Some(seen) = &self.seen {
+            self.reader.condition.time = seen.ends().wanted(self.time);
+            if !self.reader.condition.time.overlaps(part.time()) {
+                self.metrics.parts_passed.add(1);
+                return Ok(true);
+            }
+        }
         if self.reader.columns.is_empty() && self.reader.takes_all(part) {
             return self.take(self.counted(part.rows())?, outlet);
         }
@@ -278,6 +320,9 @@ impl Work {
 
     /// Whether more is wanted.
     fn take(&mut self, batch: RecordBatch, outlet: &Outlet) -> Result<bool> {
+        if let Some(seen) = &mut self.seen {
+            seen.add(&batch);
+        }
         let batch = batch.slice(0, batch.num_rows().min(self.left));
         self.left -= batch.num_rows();
         // Batches of no columns are only counted, and large ones need no copy.

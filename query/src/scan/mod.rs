@@ -1,6 +1,7 @@
 //! Reading tables: which rows a query needs ([`time_filter`]), and the plan node that reads them ([`exec`]).
 
 mod condition;
+mod ends;
 mod exec;
 mod outlet;
 mod reader;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 pub(crate) use condition::unqualified;
 use driftline_storage::{Column, ColumnType};
+pub(crate) use ends::EndsFirst;
 pub(crate) use exec::{ScanExec, ScanMetrics};
 pub(crate) use outlet::Outlet;
 pub(crate) use reader::Reader;

@@ -322,6 +322,40 @@ async fn distributions_of_cells_are_those_of_rows() {
     assert!(from_cells >= 2, "{context}: {from_cells} of the queries were answered from cells");
 }
 
+/// The first and last rows of random tables, which are not all read for it.
+#[tokio::test]
+async fn rows_from_an_end_of_time_are_those_of_all() {
+    let seed = seed();
+    println!("DRIFTLINE_SEED={seed}");
+    let (mut dice, db) = (Dice(seed), Database::open_in_memory().unwrap());
+    let columns =
+        "host TEXT TAG, region TEXT TAG, whole BIGINT, real DOUBLE, clean DOUBLE, status TEXT, id BIGINT";
+    db.sql(&format!("CREATE TABLE t (time TIMESTAMP TIME, {columns})")).await.unwrap();
+    let mut passed = false;
+    for round in 0..8 {
+        db.write(to_table("t", written(&mut dice, round % 5))).await.unwrap();
+        if dice.roll(3) > 0 {
+            db.flush().await.unwrap();
+        }
+        for _ in 0..6 {
+            let order = dice.pick(&["time DESC", "time", "time DESC, id", "at DESC", "at, host"]);
+            let limit = format!("LIMIT {} OFFSET {}", 1 + dice.roll(40), dice.roll(3) * dice.roll(50));
+            let sql = format!(
+                "SELECT * FROM (SELECT id, time, host, time AS at, whole + 1 AS more FROM {{}}{}) ORDER BY {order} {limit}",
+                condition(&mut dice)
+            );
+            let expected = rows(&db, &sql.replace("{}", "(SELECT * FROM t LIMIT 1000000000) AS t")).await;
+            let found = rows(&db, &sql.replace("{}", "t")).await;
+            assert_eq!(found, expected, "DRIFTLINE_SEED={seed}: {sql}");
+        }
+        let plan =
+            rows(&db, "EXPLAIN ANALYZE SELECT * FROM t ORDER BY time DESC LIMIT 3").await.concat().join("\n");
+        assert!(plan.contains("newest 3"), "{plan}");
+        passed |= !plan.contains("parts_passed=0");
+    }
+    assert!(passed, "DRIFTLINE_SEED={seed}: no part was passed by");
+}
+
 /// Shapes that look like one of those that are answered otherwise, and are not.
 #[tokio::test]
 async fn what_only_looks_alike_is_answered_from_rows() {
