@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, TimestampNanosecondArray, UInt32Array};
-use arrow::compute::{cast, interleave, take_record_batch};
+use arrow::array::{ArrayRef, RecordBatch, TimestampNanosecondArray};
+use arrow::compute::{cast, interleave};
 use arrow::datatypes::DataType;
 use datafusion::common::internal_err;
 use datafusion::error::Result;
@@ -33,14 +33,8 @@ pub(super) struct Latest {
 }
 
 impl Latest {
-    /// Adds rows with their times; spans say whose they are.
-    pub(super) fn add(
-        &mut self,
-        batch: &RecordBatch,
-        times: &[i64],
-        spans: &[Span],
-        total: usize,
-    ) -> Result<()> {
+    /// Looks at the times of rows, spans say whose they are: which of them are to be handed to [`Self::push`] next, rising.
+    pub(super) fn choose(&mut self, times: &[i64], spans: &[Span], total: usize) -> Vec<u32> {
         self.groups.resize(total.max(self.groups.len()), None);
         let (at, mut touched) = (self.batches.len(), Vec::new());
         for span in spans {
@@ -48,24 +42,27 @@ impl Latest {
             for row in span.rows.clone() {
                 let Some(time) = times.get(row).copied() else { continue };
                 if newest.is_none_or(|newest| newest.time < time) {
+                    if newest.is_none_or(|newest| newest.batch != at) {
+                        touched.push(span.group);
+                    }
                     *newest = Some(Newest { time, batch: at, row });
-                    touched.push(span.group);
                 }
             }
         }
-        touched.sort_unstable();
-        touched.dedup();
-        if touched.is_empty() {
-            return Ok(());
-        }
+        touched.sort_unstable_by_key(|group| self.groups.get(*group).and_then(|newest| Some((*newest)?.row)));
         let mut places = Vec::with_capacity(touched.len());
-        for group in &touched {
-            let Some(Some(newest)) = self.groups.get_mut(*group) else { continue };
+        for group in touched {
+            let Some(Some(newest)) = self.groups.get_mut(group) else { continue };
             places.push(newest.row as u32);
             newest.row = places.len() - 1;
         }
-        self.batches.push(take_record_batch(batch, &UInt32Array::from(places))?);
-        self.rows += touched.len();
+        places
+    }
+
+    /// Takes up the rows that were chosen, if there are any.
+    pub(super) fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows();
+        self.batches.push(batch);
         self.settle()
     }
 

@@ -4,7 +4,7 @@
 use driftline_storage::ScanPart;
 
 use super::shape::Buckets;
-use crate::limits::{AGGREGATE_WHOLE_ROWS_MAX, ROWS_OF_PARTITION_MIN};
+use crate::limits::AGGREGATE_WHOLE_ROWS_MAX;
 
 /// How many times its even share of the rows a partition may have: a query takes as long as its last partition.
 const SHARE_MAX: f64 = 1.25;
@@ -34,12 +34,13 @@ pub(super) fn dealt(partitions: &[Vec<ScanPart>], buckets: Option<Buckets>) -> O
     (most as f64 <= even * SHARE_MAX).then_some(dealt)
 }
 
-/// All parts in one partition, which reads the last rows of segments and few others; none where there are many others.
+/// All parts in one partition, which reads the last rows of segments, and of others hardly more than times; none where there
+/// are many others.
 pub(super) fn together(partitions: &[Vec<ScanPart>]) -> Option<Vec<Vec<ScanPart>>> {
     let parts: Vec<ScanPart> = partitions.iter().flatten().cloned().collect();
     let is_read = |part: &&ScanPart| part.segment().is_none() || !part.is_clean();
     let read: u64 = parts.iter().filter(is_read).map(ScanPart::rows).sum();
-    (read <= ROWS_OF_PARTITION_MIN).then(|| vec![parts])
+    (read <= AGGREGATE_WHOLE_ROWS_MAX).then(|| vec![parts])
 }
 
 /// Parts in order of time, those together that may have rows of one stretch.

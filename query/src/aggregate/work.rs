@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
-use arrow::compute::filter_record_batch;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, UInt32Array, new_null_array};
+use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::cast::as_boolean_array;
@@ -298,11 +298,14 @@ impl Work {
             self.spans(run, first, times, &mut spans);
             first += run.rows;
         }
-        let batch = reader.batch(piece)?;
-        match (&mut self.latest, times) {
-            (Some(latest), Some(times)) => latest.add(&batch, times, &spans, self.groups.len()),
-            _ => self.add(&batch, &spans),
+        let (Some(latest), Some(times)) = (&mut self.latest, times) else {
+            return self.add(&reader.batch(piece)?, &spans);
+        };
+        let places = latest.choose(times, &spans, self.groups.len());
+        if places.is_empty() {
+            return Ok(());
         }
+        latest.push(reader.batch(&some_of(piece, &places)?)?)
     }
 
     /// The groups of the rows of a run.
@@ -389,6 +392,21 @@ fn value_of(
         // Of a count it only matters that there is a value.
         _ => Number::Integer(0),
     }))
+}
+
+/// Some rows of a piece, rising.
+fn some_of(piece: &Piece, places: &[u32]) -> Result<Piece> {
+    let rows = take_record_batch(&piece.rows, &UInt32Array::from(places.to_vec()))?;
+    let (mut runs, mut ends): (Vec<Run>, _) = (Vec::new(), piece.runs.iter());
+    let (mut run, mut end) = (None, 0);
+    for place in places {
+        while *place as usize >= end {
+            let Some(next) = ends.next() else { break };
+            (run, end) = (Some(next), end + next.rows);
+        }
+        runs.extend(run.map(|run: &Run| Run { rows: 1, ..*run }));
+    }
+    Ok(Piece { rows, runs })
 }
 
 fn push(spans: &mut Vec<Span>, group: usize, rows: Range<usize>) {

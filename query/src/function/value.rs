@@ -1,6 +1,7 @@
 //! Labels and predictions as values: `'1'`, `1`, `1.0` and `true` are the same one.
 
 use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::scalar::ScalarValue;
@@ -16,15 +17,13 @@ pub(super) enum Value<T> {
     Text(T),
 }
 
-/// What a row says of a class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
-    /// Nothing: it is NULL or NaN.
-    Nothing,
-    /// Another class.
-    No,
-    /// This class.
-    Yes,
+/// What rows say of a class.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Said {
+    /// It is this class.
+    pub(super) yes: BooleanBuffer,
+    /// It is this or another; nothing is said by NULL and NaN.
+    pub(super) any: BooleanBuffer,
 }
 
 /// How many different texts of a column are remembered: labels have few.
@@ -116,44 +115,76 @@ impl<'a> Values<'a> {
     }
 
     /// What each row says of a class.
-    pub(super) fn of_class(&self, class: &Value<String>) -> Vec<Said> {
-        let said = |row: usize| self.get(row).map_or(Said::Nothing, |value| Said::of(*class == value));
+    pub(super) fn of_class(&self, class: &Value<String>) -> Said {
         match self {
             Self::Boolean(a) => {
-                let flags =
-                    [false, true].map(|flag| Said::of(*class == Value::<&str>::Integer(i64::from(flag))));
-                a.iter().map(|flag| flag.map_or(Said::Nothing, |flag| flags[usize::from(flag)])).collect()
+                let [no, yes] = [0, 1].map(|flag| *class == Value::<&str>::Integer(flag));
+                let yes = match (no, yes) {
+                    (true, true) => BooleanBuffer::new_set(a.len()),
+                    (true, false) => !a.values(),
+                    (false, true) => a.values().clone(),
+                    (false, false) => BooleanBuffer::new_unset(a.len()),
+                };
+                Said::of(yes, a.nulls())
             }
-            Self::Integer(a) => (0..a.len()).map(said).collect(),
-            Self::Number(a) => (0..a.len()).map(said).collect(),
+            Self::Integer(a) => {
+                let yes = |row| *class == Value::<&str>::Integer(a.value(row));
+                Said::of(BooleanBuffer::collect_bool(a.len(), yes), a.nulls())
+            }
+            Self::Number(a) => {
+                let value = |row| if a.is_valid(row) { Value::<&str>::number(a.value(row)) } else { None };
+                let yes = BooleanBuffer::collect_bool(a.len(), |row| value(row).is_some_and(|v| *class == v));
+                Said { yes, any: BooleanBuffer::collect_bool(a.len(), |row| value(row).is_some()) }
+            }
             Self::Text(a) => {
-                let mut known: Vec<(u64, Said)> = Vec::with_capacity(TEXTS_KNOWN_MAX);
-                a.iter()
-                    .map(|text| text.map_or(Said::Nothing, |text| remembered(text, class, &mut known)))
-                    .collect()
+                let mut texts = Texts::new(class);
+                Said::of(BooleanBuffer::collect_bool(a.len(), |row| texts.is_it(a.value(row))), a.nulls())
             }
         }
     }
 }
 
 impl Said {
-    fn of(is_it: bool) -> Self {
-        if is_it { Self::Yes } else { Self::No }
+    fn of(yes: BooleanBuffer, nulls: Option<&NullBuffer>) -> Self {
+        match nulls {
+            Some(nulls) => Self { yes: &yes & nulls.inner(), any: nulls.inner().clone() },
+            None => Self { any: BooleanBuffer::new_set(yes.len()), yes },
+        }
     }
 }
 
-/// What a text says; a short one is read only where it was not read before.
-fn remembered(text: &str, class: &Value<String>, known: &mut Vec<(u64, Said)>) -> Said {
-    let said = || Said::of(*class == Value::parse(text));
-    let Some(word) = word(text) else { return said() };
-    if let Some((_, said)) = known.iter().find(|(other, _)| *other == word) {
-        return *said;
+/// Texts and whether they are a class, each read once as far as there are few.
+struct Texts<'a> {
+    class: &'a Value<String>,
+    /// By the byte of texts that have but one.
+    of_byte: [Option<bool>; 256],
+    known: Vec<(u64, bool)>,
+}
+
+impl<'a> Texts<'a> {
+    fn new(class: &'a Value<String>) -> Self {
+        Self { class, of_byte: [None; 256], known: Vec::with_capacity(TEXTS_KNOWN_MAX) }
     }
-    let said = said();
-    if known.len() < TEXTS_KNOWN_MAX {
-        known.push((word, said));
+
+    fn is_it(&mut self, text: &str) -> bool {
+        if let [byte] = text.as_bytes() {
+            let class = self.class;
+            let known = self.of_byte.get_mut(usize::from(*byte));
+            return match known {
+                Some(known) => *known.get_or_insert_with(|| *class == Value::parse(text)),
+                None => false,
+            };
+        }
+        let Some(word) = word(text) else { return *self.class == Value::parse(text) };
+        if let Some((_, is_it)) = self.known.iter().find(|(other, _)| *other == word) {
+            return *is_it;
+        }
+        let is_it = *self.class == Value::parse(text);
+        if self.known.len() < TEXTS_KNOWN_MAX {
+            self.known.push((word, is_it));
+        }
+        is_it
     }
-    said
 }
 
 /// A text of up to 7 bytes and its length in one word: as quick to compare as a number.
@@ -223,9 +254,13 @@ mod tests {
             let flags = arrow::compute::cast(&texts, &DataType::Boolean).unwrap();
             for (array, class) in [&texts, &numbers, &flags].into_iter().zip([Value::Integer(1), Value::Integer(1), Value::Integer(0)]) {
                 let values = Values::new(array).unwrap();
-                let each = |row| values.get(row).map_or(Said::Nothing, |value| Said::of(class == value));
-                let expected: Vec<Said> = (0..array.len()).map(each).collect();
-                prop_assert_eq!(values.of_class(&class), expected);
+                let said = values.of_class(&class);
+                for row in 0..array.len() {
+                    let expected = values.get(row).map(|value| class == value);
+                    let found = said.any.value(row).then(|| said.yes.value(row));
+                    prop_assert_eq!(found, expected);
+                    prop_assert!(said.any.value(row) || !said.yes.value(row));
+                }
             }
         }
 

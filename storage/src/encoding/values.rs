@@ -158,15 +158,14 @@ pub(super) fn text_array(
 /// A null row is an empty string where the one before it ends.
 fn spread_offsets(offsets: Vec<i32>, validity: Option<&NullBuffer>) -> Vec<i32> {
     let Some(validity) = validity else { return offsets };
-    let mut ends = offsets.into_iter();
-    let mut last = ends.next().unwrap_or(0);
     let mut rows = Vec::with_capacity(validity.len() + 1);
-    rows.push(last);
-    for valid in validity.iter() {
-        if valid {
-            last = ends.next().unwrap_or(last);
-        }
-        rows.push(last);
-    }
+    let last = offsets.last().copied().unwrap_or(0);
+    let mut at = 0;
+    rows.push(offsets.first().copied().unwrap_or(0));
+    // Without a branch on the row: which are null is as good as random.
+    rows.extend(validity.iter().map(|valid| {
+        at += usize::from(valid);
+        offsets.get(at).copied().unwrap_or(last)
+    }));
     rows
 }

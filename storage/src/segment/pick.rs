@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampNanosecondType;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_buffer::BooleanBufferBuilder;
-use arrow_select::filter::{FilterBuilder, FilterPredicate};
+use arrow_select::filter::{FilterBuilder, FilterPredicate, filter_record_batch};
 use roaring::RoaringBitmap;
 
 use super::scan::GroupScan;
@@ -57,9 +57,11 @@ impl SegmentReader {
         each: &mut dyn FnMut(Piece) -> Result<bool>,
     ) -> Result<bool> {
         let (group, chunks) = self.group_and_chunks(row_group)?;
-        let cells = self.picked_cells(row_group, want)?;
         let pages = group.page_rows.len();
-        if cells.is_empty() || !self.may_match(row_group, want.filter, over)? {
+        // The filters first: a look-up by key asks every row group, and most have no more to say.
+        let may_match = self.may_match(row_group, want.filter, over)?;
+        let cells = if may_match { self.picked_cells(row_group, want)? } else { Vec::new() };
+        if cells.is_empty() {
             counts.pages_skipped += pages as u64;
             return Ok(true);
         }
@@ -301,11 +303,29 @@ fn pick_page(
     if runs.is_empty() {
         return Ok(Some(Piece { rows: judged.rows.slice(0, 0), runs }));
     }
-    let all = batch(scan, page, taking, rows, picked.times.as_ref())?;
     if kept.true_count() == rows {
-        return Ok(Some(Piece { rows: all, runs }));
+        let rows = batch(scan, page, taking, rows, picked.times.as_ref())?;
+        return Ok(Some(Piece { rows, runs }));
     }
-    Piece { rows: all, runs: judged.runs }.filtered(&kept).map(Some)
+    let times = picked.times.as_ref();
+    let count = kept.values().set_indices().last().map_or(0, |last| last + 1);
+    let all = match nearer(taking.1, count) {
+        Some((reach, taking)) => batch(scan, page, (reach, &Taking::Slice(taking)), count, times)?,
+        None => batch(scan, page, taking, rows, times)?,
+    };
+    let places = kept.slice(0, all.num_rows());
+    let rows = filter_record_batch(&all, &places).map_err(|e| StorageError::Invalid(e.to_string()))?;
+    Ok(Some(Piece { rows, runs }))
+}
+
+/// The rows of the page no further than to the last that is kept, where those that were taken lie side by side.
+fn nearer(taking: &Taking, count: usize) -> Option<(usize, Range<usize>)> {
+    let start = match taking {
+        Taking::All => 0,
+        Taking::Slice(rows) => rows.start,
+        Taking::Some(_) => return None,
+    };
+    Some((start + count, start..start + count))
 }
 
 /// Whether labels stand over the column of a bound: what pages say of it counts no more.

@@ -2,6 +2,7 @@
 //! Rows without a label or a prediction are left out.
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt64Array};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::UInt64Type;
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::Accumulator;
@@ -85,18 +86,14 @@ impl Quality {
 }
 
 /// Counts rows of which both the label and the prediction say something.
-fn confusion(labels: &[Said], predictions: &[Said]) -> Confusion {
-    let mut rows = [[0_u64; 3]; 3];
-    for (label, prediction) in labels.iter().zip(predictions) {
-        rows[*label as usize][*prediction as usize] += 1;
-    }
-    let of = |label: Said, prediction: Said| rows[label as usize][prediction as usize];
-    Confusion {
-        true_positive: of(Said::Yes, Said::Yes),
-        false_positive: of(Said::No, Said::Yes),
-        false_negative: of(Said::Yes, Said::No),
-        true_negative: of(Said::No, Said::No),
-    }
+fn confusion(label: &Said, prediction: &Said) -> Confusion {
+    let rows = |a: &BooleanBuffer, b: &BooleanBuffer| (a & b).count_set_bits() as u64;
+    let true_positive = rows(&label.yes, &prediction.yes);
+    let false_positive = rows(&label.any, &prediction.yes) - true_positive;
+    let false_negative = rows(&label.yes, &prediction.any) - true_positive;
+    let judged = rows(&label.any, &prediction.any);
+    let true_negative = judged - true_positive - false_positive - false_negative;
+    Confusion { true_positive, false_positive, false_negative, true_negative }
 }
 
 impl Accumulator for Quality {
