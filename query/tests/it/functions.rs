@@ -160,6 +160,28 @@ async fn one_aggregation_of_the_needed_columns_serves_all_and_joins_no_labels() 
 }
 
 #[tokio::test]
+async fn only_the_features_asked_for_are_counted() {
+    let db = drifting().await;
+    let call = "drift_over_time('fraud', window => '1 day', from => '2026-01-05')";
+    let plan =
+        rows(&db, &format!("EXPLAIN SELECT psi FROM {call} WHERE feature LIKE 'a%' AND psi > 0.1")).await;
+    let physical = &plan.last().unwrap()[1];
+    assert!(physical.contains("columns=[amount, age]"), "{physical}");
+    for feature in
+        ["= 'amount'", "<> 'amount'", "IN ('age', 'country')", "= 'nothing'", "LIKE 'a%' OR psi > 0.1"]
+    {
+        let some = rows(&db, &format!("SELECT * FROM {call} WHERE feature {feature}")).await;
+        let all = format!("SELECT * FROM (SELECT * FROM {call} LIMIT 1000000) WHERE feature {feature}");
+        assert_eq!(some, rows(&db, &all).await, "{feature}");
+    }
+    assert!(
+        rows(&db, "SELECT count(*) FROM drift('fraud', window => '1h') WHERE feature = 'nothing'").await[0]
+            [0]
+            == "0"
+    );
+}
+
+#[tokio::test]
 async fn a_window_without_rows_has_nothing_to_say() {
     let db = drifting().await;
     let sql = "SELECT n_current, psi, drifted, missing_current FROM drift('fraud', window => '1h', at => '2025-01-01')";

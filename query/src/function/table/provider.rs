@@ -8,11 +8,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::cast::as_boolean_array;
-use datafusion::common::{DFSchema, Result, TableReference, internal_err, plan_datafusion_err, plan_err};
+use datafusion::common::{
+    DFSchema, Result, TableReference, internal_err, plan_datafusion_err, plan_err, project_schema,
+};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use driftline_storage::distribution::Distribution;
 use driftline_storage::{ColumnType, Meaning};
 
@@ -221,6 +224,9 @@ impl TableProvider for DriftTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let view = catalog(self.request.function, state)?;
         let job = self.request.resolve(&view)?.only(filters, state)?;
+        if job.columns.is_empty() {
+            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?)));
+        }
         Ok(Arc::new(job.planned(&view, state, projection.cloned()).await?))
     }
 }
