@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array};
 use arrow::compute::filter;
 use datafusion::common::internal_err;
 use datafusion::error::Result;
@@ -13,7 +13,8 @@ use datafusion::scalar::ScalarValue;
 use driftline_storage::distribution::Lattice;
 
 use super::exec::Aggregate;
-use crate::function::aggregate::{Numbers, approximate_quantile_of, counting_on, quantile_of};
+use crate::function::aggregate::{Numbers, approximate_quantile_of, quantile_of};
+use crate::function::counting::{Counter, Counts};
 use crate::stats::percentile::percentile;
 
 /// Rows that lie side by side and are of one group.
@@ -28,26 +29,12 @@ pub(super) enum Fold {
     /// All groups in one.
     Together(Box<dyn GroupsAccumulator>),
     /// One for each group, of an aggregate that knows no better.
-    Apart(Make, Vec<Box<dyn Accumulator>>),
+    Apart(Arc<AggregateFunctionExpr>, Vec<Box<dyn Accumulator>>),
+    /// Of `distribution` and quantiles of it, on the lattice of what segments have summed up: then rows and summaries are
+    /// counted alike.
+    Counted(Lattice, Vec<Counts>),
     /// Of percentiles of a partition that has all rows of its groups: the numbers of each, never moved.
     Numbers(Vec<Numbers>),
-}
-
-/// How the accumulator of one group is made.
-pub(super) enum Make {
-    Function(Arc<AggregateFunctionExpr>),
-    /// `distribution` on the lattice of what segments have summed up: then rows and summaries are counted alike; or a quantile
-    /// of it.
-    CountingOn(Lattice, Option<f64>),
-}
-
-impl Make {
-    fn make(&self) -> Result<Box<dyn Accumulator>> {
-        match self {
-            Self::Function(function) => function.create_accumulator(),
-            Self::CountingOn(lattice, quantile) => Ok(counting_on(*lattice, *quantile)),
-        }
-    }
 }
 
 impl Fold {
@@ -55,15 +42,14 @@ impl Fold {
     pub(super) fn new(aggregate: &Aggregate, is_one: bool, is_whole: bool) -> Result<Self> {
         let function = &aggregate.function;
         if let Some(lattice) = aggregate.lattice {
-            let quantile = approximate_quantile_of(function)?;
-            return Ok(Self::Apart(Make::CountingOn(lattice, quantile), Vec::new()));
+            return Ok(Self::Counted(lattice, Vec::new()));
         }
         if is_whole && quantile_of(function)?.is_some() {
             return Ok(Self::Numbers(Vec::new()));
         }
         Ok(match function.groups_accumulator_supported() && !is_one {
             true => Self::Together(function.create_groups_accumulator()?),
-            false => Self::Apart(Make::Function(Arc::clone(function)), Vec::new()),
+            false => Self::Apart(Arc::clone(function), Vec::new()),
         })
     }
 
@@ -84,6 +70,14 @@ impl Fold {
                     let Some(one) = apart.get_mut(span.group) else { continue };
                     let of_span = values.iter().map(|values| cut(values, &span.rows, kept));
                     one.update_batch(&of_span.collect::<Result<Vec<_>>>()?)?;
+                }
+                Ok(())
+            }
+            Self::Counted(_, apart) => {
+                let Some(values) = values.first() else { return internal_err!("a distribution of nothing") };
+                for span in spans {
+                    let Some(one) = apart.get_mut(span.group) else { continue };
+                    one.add(cut(values, &span.rows, kept)?.as_ref())?;
                 }
                 Ok(())
             }
@@ -111,8 +105,24 @@ impl Fold {
                 }
                 Ok(())
             }
+            Self::Counted(_, apart) => {
+                let Some(states) = states.first() else { return internal_err!("a distribution of nothing") };
+                counted(apart, groups.iter().copied().zip(states.as_binary::<i32>()))
+            }
             Self::Numbers(_) => internal_err!("a percentile of states in a partition that has the rows"),
         }
+    }
+
+    /// Adds the summaries of cells; false where states are to be made of them.
+    pub(super) fn merge_summaries<'a>(
+        &mut self,
+        summaries: impl Iterator<Item = Option<&'a [u8]>>,
+        groups: &[usize],
+        total: usize,
+    ) -> Result<bool> {
+        self.grow(total)?;
+        let Self::Counted(_, apart) = self else { return Ok(false) };
+        counted(apart, groups.iter().copied().zip(summaries)).map(|()| true)
     }
 
     /// The states of all `total` groups, which leaves none. Rows have come to each, or it is the only one.
@@ -131,6 +141,7 @@ impl Fold {
                 };
                 (0..columns).map(column).collect()
             }
+            Self::Counted(_, apart) => Ok(vec![encoded(&std::mem::take(apart))]),
             Self::Numbers(_) => internal_err!("states of a percentile in a partition that has the rows"),
         }
     }
@@ -152,6 +163,14 @@ impl Fold {
                 });
                 ScalarValue::iter_to_array(values.collect::<Result<Vec<_>>>()?)
             }
+            Self::Counted(_, apart) => match approximate_quantile_of(shared_by.unwrap_or(own))? {
+                Some(q) => {
+                    let values =
+                        apart.iter_mut().map(|one| one.quantile(q)).collect::<Result<Float64Array>>()?;
+                    Ok(Arc::new(values))
+                }
+                None => Ok(encoded(apart)),
+            },
             Self::Numbers(apart) => {
                 let Some(q) = quantile_of(shared_by.unwrap_or(own))? else {
                     return internal_err!("a percentile without its share");
@@ -168,6 +187,7 @@ impl Fold {
             // Taking the values has done that.
             Self::Together(_) => {}
             Self::Apart(_, apart) => apart.clear(),
+            Self::Counted(_, apart) => apart.clear(),
             Self::Numbers(apart) => apart.clear(),
         }
     }
@@ -177,6 +197,7 @@ impl Fold {
         match self {
             Self::Together(all) => all.size(),
             Self::Apart(_, apart) => apart.iter().map(|one| one.size()).sum(),
+            Self::Counted(_, apart) => apart.iter().map(|one| size_of::<Counts>() + one.size()).sum(),
             Self::Numbers(apart) => apart.iter().map(|one| size_of::<Numbers>() + one.size()).sum(),
         }
     }
@@ -184,15 +205,32 @@ impl Fold {
     fn grow(&mut self, total: usize) -> Result<()> {
         match self {
             Self::Together(_) => {}
-            Self::Apart(make, apart) => {
+            Self::Apart(function, apart) => {
                 while apart.len() < total {
-                    apart.push(make.make()?);
+                    apart.push(function.create_accumulator()?);
                 }
+            }
+            Self::Counted(lattice, apart) => {
+                apart.resize_with(total.max(apart.len()), || Counts::new(Counter::on(*lattice)));
             }
             Self::Numbers(apart) => apart.resize_with(total.max(apart.len()), Numbers::default),
         }
         Ok(())
     }
+}
+
+/// Adds DISTRIBUTIONs, each to its group.
+fn counted<'a>(apart: &mut [Counts], states: impl Iterator<Item = (usize, Option<&'a [u8]>)>) -> Result<()> {
+    for (group, state) in states {
+        if let (Some(one), Some(state)) = (apart.get_mut(group), state) {
+            one.merge(state)?;
+        }
+    }
+    Ok(())
+}
+
+fn encoded(counts: &[Counts]) -> ArrayRef {
+    Arc::new(BinaryArray::from_iter_values(counts.iter().map(Counts::encoded)))
 }
 
 /// What another aggregate makes of the same state.

@@ -267,6 +267,16 @@ impl Statistics {
         })
     }
 
+    /// The summaries of some cells.
+    pub(super) fn summaries_of(
+        &self,
+        column: ColumnId,
+        cells: &[usize],
+    ) -> impl Iterator<Item = Option<&[u8]>> {
+        let summaries = self.summaries.get(&column);
+        cells.iter().map(move |cell| summaries.and_then(|summaries| summaries.get(*cell)))
+    }
+
     /// The states of some cells, as the aggregate keeps them.
     pub(super) fn arrays(
         &self,
@@ -280,9 +290,7 @@ impl Statistics {
             (rows.end - rows.start) as i64
         };
         if let CellState::Distribution(column) = state {
-            let summaries = self.summaries.get(&column);
-            let bytes = |cell: &usize| summaries.and_then(|summaries| summaries.get(*cell));
-            return Ok(vec![Arc::new(cells.iter().map(bytes).collect::<BinaryArray>())]);
+            return Ok(vec![Arc::new(self.summaries_of(column, cells).collect::<BinaryArray>())]);
         }
         let Some(column) = state.column() else {
             return typed(vec![Arc::new(cells.iter().map(rows).collect::<Int64Array>())], function);

@@ -274,7 +274,15 @@ impl Work {
         let total = self.groups.len();
         let folds = self.folds.iter_mut().zip(states).zip(&plan.aggregates).enumerate();
         for (at, ((fold, state), aggregate)) in folds {
+            if aggregate.same_as.is_some() {
+                continue;
+            }
             let function = &aggregate.function;
+            if let CellState::Distribution(column) = state
+                && fold.merge_summaries(self.statistics.summaries_of(*column, &known), &groups, total)?
+            {
+                continue;
+            }
             let arrays = match state {
                 CellState::Weighted(column, weight) => {
                     let of = |text: Option<&str>| value_of(aggregate, reader, *column, text);

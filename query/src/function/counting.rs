@@ -9,6 +9,8 @@ use datafusion::common::{Result, exec_err};
 use datafusion::error::DataFusionError;
 use driftline_storage::distribution::{Categorical, Distribution, Lattice, Numeric};
 
+use super::extension::{decode, no_distribution};
+
 /// Bytes a counted category takes beside its text, with its share of the tree.
 const BYTES_PER_CATEGORY: usize = 64;
 
@@ -60,10 +62,14 @@ impl Counter {
         Ok(())
     }
 
-    /// Adds the counts of another; the kinds must agree.
-    pub(crate) fn merge(&mut self, other: &Distribution) -> Result<()> {
-        self.counts.merge(other).map_err(|error| DataFusionError::External(Box::new(error)))?;
-        self.text_bytes += text_bytes(other);
+    /// Adds the counts of another, which is encoded; the kinds must agree.
+    fn merge(&mut self, other: &[u8]) -> Result<()> {
+        if let Distribution::Numeric(_) = self.counts {
+            return self.counts.merge_encoded(other).map_err(|error| no_distribution("distribution", &error));
+        }
+        let other = decode("distribution", other)?;
+        self.counts.merge(&other).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        self.text_bytes += text_bytes(&other);
         Ok(())
     }
 
@@ -132,6 +138,66 @@ impl Counter {
             nulls(counts, absent);
         }
         Ok(())
+    }
+}
+
+/// What is counted of one group, from values and from partial states.
+#[derive(Clone, Debug)]
+pub(crate) struct Counts {
+    counter: Counter,
+    /// All that has come so far, while that is one state: many groups come from one cell, and need not be decoded.
+    only: Option<Vec<u8>>,
+}
+
+impl Counts {
+    /// Of nothing yet.
+    pub(crate) fn new(counter: Counter) -> Self {
+        Self { counter, only: None }
+    }
+
+    /// Counts the values of a column.
+    pub(crate) fn add(&mut self, values: &dyn Array) -> Result<()> {
+        self.settle()?;
+        self.counter.add(values)
+    }
+
+    /// Adds the state of others.
+    pub(crate) fn merge(&mut self, state: &[u8]) -> Result<()> {
+        if self.is_empty() {
+            self.only = Some(state.to_vec());
+            return Ok(());
+        }
+        self.settle()?;
+        self.counter.merge(state)
+    }
+
+    /// The DISTRIBUTION, which is the state too.
+    pub(crate) fn encoded(&self) -> Vec<u8> {
+        self.only.clone().unwrap_or_else(|| self.counter.distribution().encode())
+    }
+
+    /// The number below which a share of the numbers lies; none of no numbers.
+    pub(crate) fn quantile(&mut self, q: f64) -> Result<Option<f64>> {
+        self.settle()?;
+        Ok(match self.counter.distribution() {
+            Distribution::Numeric(numeric) => numeric.quantile(q),
+            Distribution::Categorical(_) => None,
+        })
+    }
+
+    /// Bytes held beyond itself, at most.
+    pub(crate) fn size(&self) -> usize {
+        self.counter.size() + self.only.as_ref().map_or(0, Vec::capacity)
+    }
+
+    /// Takes up what was put aside.
+    fn settle(&mut self) -> Result<()> {
+        self.only.take().map_or(Ok(()), |state| self.counter.merge(&state))
+    }
+
+    fn is_empty(&self) -> bool {
+        let counts = self.counter.distribution();
+        self.only.is_none() && counts.count() == 0 && counts.null_count() == 0
     }
 }
 

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast;
+use driftline_storage::StorageError;
 use driftline_storage::distribution::Distribution;
 
 use crate::scan;
@@ -34,9 +35,12 @@ pub(crate) fn is_subquery(field: &Field) -> bool {
 
 /// A DISTRIBUTION from its bytes. They may be anything: a cast makes a DISTRIBUTION of any bytes.
 pub(crate) fn decode(function: &str, bytes: &[u8]) -> Result<Distribution> {
-    Distribution::decode(bytes).map_err(|error| {
-        DataFusionError::Execution(format!("{function}: these bytes are no DISTRIBUTION: {error}"))
-    })
+    Distribution::decode(bytes).map_err(|error| no_distribution(function, &error))
+}
+
+/// Why bytes are no DISTRIBUTION.
+pub(super) fn no_distribution(function: &str, error: &StorageError) -> DataFusionError {
+    DataFusionError::Execution(format!("{function}: these bytes are no DISTRIBUTION: {error}"))
 }
 
 /// Lets SQL name the type, as in `CAST(x AS DISTRIBUTION)`.

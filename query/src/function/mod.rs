@@ -4,7 +4,7 @@
 pub(crate) mod aggregate;
 mod argument;
 mod asof;
-mod counting;
+pub(crate) mod counting;
 mod extension;
 mod gapfill;
 mod json;

@@ -64,12 +64,20 @@ impl Binned {
 
     pub fn merge(&mut self, other: &Self) {
         self.go_by(self.lattice.merged(other.lattice));
+        if other.lattice == self.lattice {
+            return self.merge_like(other);
+        }
         let mut theirs = other.clone();
         theirs.go_by(self.lattice);
-        self.counts.merge(theirs.counts.entries());
-        self.sum.merge(&theirs.sum);
-        self.extend(theirs.min, theirs.max);
-        self.is_rebinned |= theirs.is_rebinned;
+        self.merge_like(&theirs);
+    }
+
+    /// Of one on the same lattice.
+    fn merge_like(&mut self, other: &Self) {
+        self.counts.merge(other.counts.entries());
+        self.sum.merge(&other.sum);
+        self.extend(other.min, other.max);
+        self.is_rebinned |= other.is_rebinned;
         self.hold();
     }
 
@@ -147,9 +155,18 @@ impl Binned {
     }
 
     pub fn intervals(&self) -> Vec<(f64, f64, u64)> {
-        let edge = |bucket: i64| self.held(self.lattice.lower_edge(bucket));
         let each = self.counts.entries().iter();
-        each.map(|(bucket, count)| (edge(*bucket), edge(bucket.saturating_add(1)), *count)).collect()
+        let interval = |(bucket, count): &(i64, u64)| {
+            let (low, high) = self.interval(*bucket);
+            (low, high, *count)
+        };
+        each.map(interval).collect()
+    }
+
+    /// The ends of a bucket, held within minimum and maximum.
+    pub fn interval(&self, bucket: i64) -> (f64, f64) {
+        let edge = |bucket: i64| self.held(self.lattice.lower_edge(bucket));
+        (edge(bucket), edge(bucket.saturating_add(1)))
     }
 
     fn held(&self, value: f64) -> f64 {

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use super::binned::{Binned, End};
 use super::lattice::{self, Lattice};
-use super::numeric::Values;
+use super::numeric::{Values, add};
 use super::sum::{ExactSum, LIMBS, Magnitude};
 use super::{Categorical, Distribution, Numeric};
 use crate::error::{Result, StorageError};
@@ -54,19 +54,36 @@ pub(super) fn encode(distribution: &Distribution) -> Vec<u8> {
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Distribution> {
     let mut input = Input { bytes, at: 0 };
+    let distribution = match take_kind(&mut input)? {
+        KIND_NUMERIC => Distribution::Numeric(take_numeric(&mut input)?),
+        _ => Distribution::Categorical(take_categorical(&mut input)?),
+    };
+    input.ensure_end()?;
+    Ok(distribution)
+}
+
+/// What [`Distribution::merge_encoded`] does: numbers on the same lattice are added as they are read.
+pub(super) fn merge(into: &mut Distribution, bytes: &[u8]) -> Result<()> {
+    if let Distribution::Numeric(numeric) = into {
+        let mut input = Input { bytes, at: 0 };
+        if take_kind(&mut input)? == KIND_NUMERIC && merge_numeric(numeric, &mut input)? {
+            return input.ensure_end();
+        }
+    }
+    into.merge(&decode(bytes)?)
+}
+
+fn take_kind(input: &mut Input<'_>) -> Result<u8> {
     let version = input.byte("a version")?;
     if version > VERSION {
         let (found, known) = (u16::from(version), u16::from(VERSION));
         return Err(StorageError::NewerFormat { path: PLACE.into(), found, known });
     }
     input.ensure(version == VERSION, "version 2")?;
-    let distribution = match input.byte("a kind")? {
-        KIND_NUMERIC => Distribution::Numeric(take_numeric(&mut input)?),
-        KIND_CATEGORICAL => Distribution::Categorical(take_categorical(&mut input)?),
-        _ => return Err(input.damaged("kind 0 or 1")),
-    };
-    input.ensure(input.at == bytes.len(), "the end of the distribution")?;
-    Ok(distribution)
+    match input.byte("a kind")? {
+        kind @ (KIND_NUMERIC | KIND_CATEGORICAL) => Ok(kind),
+        _ => Err(input.damaged("kind 0 or 1")),
+    }
 }
 
 fn put_numeric(out: &mut Vec<u8>, numeric: &Numeric) {
@@ -162,6 +179,67 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 fn take_numeric(input: &mut Input<'_>) -> Result<Numeric> {
+    let head = take_head(input)?;
+    let [nulls, nans, negative_infinities, positive_infinities] = head.counters;
+    let mut entries = Vec::with_capacity((input.entries_max() as usize).min(DISTRIBUTION_BUCKETS_MAX));
+    if head.lattice == Lattice::Dict {
+        let found = each_number(input, |key, count| entries.push((key, count)))?;
+        let (values, count) = (Values::Exact(entries.into()), found.total);
+        return Ok(Numeric { nulls, nans, positive_infinities, negative_infinities, count, values });
+    }
+    let found = each_bucket(input, |key, count| entries.push((key, count)))?;
+    let mut binned = Binned::none(head.lattice);
+    binned.counts = entries.into();
+    if let Some(ends) = take_ends(input, &head, &found)? {
+        (binned.min, binned.max, binned.is_rebinned) = (ends.min, ends.max, ends.is_rebinned);
+        binned.sum = ExactSum::from_magnitude(&ends.sum);
+    }
+    let (values, count) = (Values::Binned(Box::new(binned)), found.total);
+    Ok(Numeric { nulls, nans, positive_infinities, negative_infinities, count, values })
+}
+
+/// Adds numbers on the same lattice; false, with nothing done, where they are on another.
+fn merge_numeric(into: &mut Numeric, input: &mut Input<'_>) -> Result<bool> {
+    let head = take_head(input)?;
+    let found = match (head.lattice, &mut into.values) {
+        (Lattice::Dict, Values::Exact(counts)) => {
+            let mut adding = counts.adding();
+            let found = each_number(input, |key, count| adding.add(key, count))?;
+            adding.finish();
+            found
+        }
+        (lattice, Values::Binned(binned)) if binned.lattice == lattice => {
+            let mut adding = binned.counts.adding();
+            let found = each_bucket(input, |key, count| adding.add(key, count))?;
+            adding.finish();
+            if let Some(ends) = take_ends(input, &head, &found)? {
+                binned.sum.merge_magnitude(&ends.sum);
+                binned.extend(ends.min, ends.max);
+                binned.is_rebinned |= ends.is_rebinned;
+            }
+            binned.hold();
+            found
+        }
+        _ => return Ok(false),
+    };
+    into.values.leave_exact_if_many();
+    let [nulls, nans, negative_infinities, positive_infinities] = head.counters;
+    add(&mut into.nulls, nulls);
+    add(&mut into.nans, nans);
+    add(&mut into.negative_infinities, negative_infinities);
+    add(&mut into.positive_infinities, positive_infinities);
+    add(&mut into.count, found.total);
+    Ok(true)
+}
+
+/// What stands before the entries.
+struct Head {
+    flags: u8,
+    counters: [u64; 4],
+    lattice: Lattice,
+}
+
+fn take_head(input: &mut Input<'_>) -> Result<Head> {
     let flags = input.byte("flags")?;
     input.ensure(flags < 128, "flags that are known")?;
     let mut counters = [0_u64; 4];
@@ -170,105 +248,133 @@ fn take_numeric(input: &mut Input<'_>) -> Result<Numeric> {
             *counter = take_count(input)?;
         }
     }
-    let [nulls, nans, negative_infinities, positive_infinities] = counters;
-    let (values, count) = match input.byte("how values are kept")? {
+    let lattice = match input.byte("how values are kept")? {
         VALUES_EXACT => {
             input.ensure(flags < 16, "no flags of a lattice")?;
-            take_exact(input)?
+            Lattice::Dict
         }
         VALUES_LOG => {
             let bits = input.byte("bits of a lattice")?;
             input.ensure(bits <= lattice::LOG_BITS_MAX, "at most 12 bits")?;
-            take_binned(input, Lattice::Log { bits }, flags)?
+            Lattice::Log { bits }
         }
         VALUES_AFFINE => {
             let exponent = i16::from_le_bytes(input.array()?);
             let known = (-lattice::EXPONENT_MAX..=lattice::EXPONENT_MAX).contains(&exponent);
             input.ensure(known, "a step within the range of doubles")?;
-            take_binned(input, Lattice::Affine { exponent }, flags)?
+            Lattice::Affine { exponent }
         }
         _ => return Err(input.damaged("exact (0), logarithmic (1) or affine (2) values")),
     };
-    Ok(Numeric { nulls, nans, positive_infinities, negative_infinities, count, values })
+    Ok(Head { flags, counters, lattice })
 }
 
-fn take_exact(input: &mut Input<'_>) -> Result<(Values, u64)> {
+/// What was seen of entries: the first and the last key, and the sum of the counts.
+#[derive(Default)]
+struct Found {
+    ends: Option<(i64, i64)>,
+    total: u64,
+}
+
+/// Hands on the keys of numbers counted one by one, ascending, with their counts.
+fn each_number(input: &mut Input<'_>, mut add: impl FnMut(i64, u64)) -> Result<Found> {
     let shift = u32::from(input.byte("the zeros that all keys share")?);
     input.ensure(shift < 63, "at most 62 shared zeros")?;
-    let mut entries = take_entries(input, DISTRIBUTION_EXACT_VALUES_MAX)?;
-    for entry in &mut entries {
-        // The least integer is the key of no number.
-        let is_key = |key: &i64| {
-            let number = lattice::from_key(*key);
-            number.is_finite() && lattice::to_key(number) == *key
-        };
-        let key = entry.0.checked_mul(1 << shift).filter(is_key);
-        entry.0 = key.ok_or_else(|| input.damaged("a finite number"))?;
-    }
-    input.ensure(shared_zeros(&entries) == shift, "all the zeros that keys share")?;
-    let total = total_of(&entries);
-    Ok((Values::Exact(entries.into()), total))
+    let mut all_bits = 0;
+    let found = each_entry(input, DISTRIBUTION_EXACT_VALUES_MAX, |short, count| {
+        let Some(key) = short.checked_mul(1 << shift).filter(is_key) else { return false };
+        all_bits |= key;
+        add(key, count);
+        true
+    })?;
+    let shared = if all_bits == 0 { 0 } else { all_bits.trailing_zeros() };
+    input.ensure(shared == shift, "all the zeros that keys share")?;
+    Ok(found)
 }
 
-fn total_of(entries: &[(i64, u64)]) -> u64 {
-    entries.iter().fold(0, |total: u64, (_, count)| total.saturating_add(*count))
+/// Hands on the buckets of a lattice, ascending, with their counts.
+fn each_bucket(input: &mut Input<'_>, mut add: impl FnMut(i64, u64)) -> Result<Found> {
+    each_entry(input, DISTRIBUTION_BUCKETS_MAX, |bucket, count| {
+        add(bucket, count);
+        true
+    })
 }
 
-fn take_binned(input: &mut Input<'_>, lattice: Lattice, flags: u8) -> Result<(Values, u64)> {
-    let entries = take_entries(input, DISTRIBUTION_BUCKETS_MAX)?;
-    let mut binned = Binned::none(lattice);
-    if entries.is_empty() {
-        input.ensure(flags < 16, "no flags of numbers where there are none")?;
-        return Ok((Values::Binned(Box::new(binned)), 0));
-    }
-    binned.is_rebinned = flags & 1 << 4 != 0;
-    binned.min = End { value: input.double()?, is_bound: flags & 1 << 5 != 0 };
-    binned.max = End { value: input.double()?, is_bound: flags & 1 << 6 != 0 };
-    ensure_ends(input, &entries, &binned)?;
-    let total = total_of(&entries);
-    binned.counts = entries.into();
-    binned.sum = ExactSum::from_magnitude(&take_magnitude(input)?);
-    Ok((Values::Binned(Box::new(binned)), total))
+/// The least integer is the key of no number.
+fn is_key(key: &i64) -> bool {
+    let number = lattice::from_key(*key);
+    number.is_finite() && lattice::to_key(number) == *key
+}
+
+/// What follows the entries of a lattice.
+struct Ends {
+    min: End,
+    max: End,
+    is_rebinned: bool,
+    sum: Magnitude,
+}
+
+/// None of no numbers.
+fn take_ends(input: &mut Input<'_>, head: &Head, found: &Found) -> Result<Option<Ends>> {
+    let Some(buckets) = found.ends else {
+        input.ensure(head.flags < 16, "no flags of numbers where there are none")?;
+        return Ok(None);
+    };
+    let is_rebinned = head.flags & 1 << 4 != 0;
+    let min = End { value: input.double()?, is_bound: head.flags & 1 << 5 != 0 };
+    let max = End { value: input.double()?, is_bound: head.flags & 1 << 6 != 0 };
+    ensure_ends(input, buckets, head.lattice, (min.value, max.value), is_rebinned)?;
+    let sum = take_magnitude(input)?;
+    Ok(Some(Ends { min, max, is_rebinned, sum }))
 }
 
 /// Minimum and maximum lie in the first and the last bucket, unless buckets were moved; every bucket has numbers.
-fn ensure_ends(input: &Input<'_>, entries: &[(i64, u64)], binned: &Binned) -> Result<()> {
-    let (min, max) = (binned.min.value, binned.max.value);
-    let ends = (entries.first(), entries.last());
-    let place = |value| binned.lattice.bucket(value);
+fn ensure_ends(
+    input: &Input<'_>,
+    (first, last): (i64, i64),
+    lattice: Lattice,
+    (min, max): (f64, f64),
+    is_rebinned: bool,
+) -> Result<()> {
+    let place = |value| lattice.bucket(value);
     let known = |bucket: i64| (place(f64::MIN)..=place(f64::MAX)).contains(&bucket);
-    let agree = matches!(ends, (Some((first, _)), Some((last, _)))
-        if min.is_finite() && max.is_finite() && min <= max && known(*first) && known(*last)
-            && (binned.is_rebinned || (place(min) == *first && place(max) == *last)));
+    let agree = min.is_finite()
+        && max.is_finite()
+        && min <= max
+        && known(first)
+        && known(last)
+        && (is_rebinned || (place(min) == first && place(max) == last));
     let stored_as_pushed = [min, max].iter().all(|end| (end + 0.0).to_bits() == end.to_bits());
     input.ensure(agree && stored_as_pushed, "a minimum and maximum within the first and last bucket")
 }
 
-/// Keys in ascending order, each with a count of at least one, by runs of neighbours.
-fn take_entries(input: &mut Input<'_>, most: usize) -> Result<Vec<(i64, u64)>> {
+/// Hands on keys in ascending order, each with a count of at least one, by runs of neighbours; false from `add` says that a
+/// key is that of no number.
+fn each_entry(input: &mut Input<'_>, most: usize, mut add: impl FnMut(i64, u64) -> bool) -> Result<Found> {
     let runs = input.varint()?;
     input.ensure(runs <= input.entries_max(), "as many runs as there are bytes for")?;
-    let mut entries: Vec<(i64, u64)> = Vec::new();
-    for place in 0..runs {
+    let (mut found, mut left) = (Found::default(), most as u64);
+    for _ in 0..runs {
         let step = input.varint()?;
-        let first = match entries.last() {
+        let first = match found.ends {
             None => Some((step >> 1) as i64 ^ -((step & 1) as i64)),
-            Some(last) => i64::try_from(i128::from(last.0) + i128::from(step) + 2).ok(),
+            Some((_, last)) => i64::try_from(i128::from(last) + i128::from(step) + 2).ok(),
         };
-        input.ensure(place == 0 || !entries.is_empty(), "runs that are not empty")?;
-        let first = first.ok_or_else(|| input.damaged("a key within 64 bits"))?;
         let len = input.varint()?.saturating_add(1);
-        input.ensure(
-            len <= most as u64 - (entries.len() as u64).min(most as u64),
-            "no more entries than are kept",
-        )?;
-        for neighbour in 0..len as i64 {
-            let key = first.checked_add(neighbour).filter(|key| *key < i64::MAX);
-            let key = key.ok_or_else(|| input.damaged("a key within 64 bits"))?;
-            entries.push((key, take_count(input)?));
+        input.ensure(len <= left, "no more entries than are kept")?;
+        left -= len;
+        let end = first.and_then(|first| first.checked_add(len as i64));
+        let (Some(first), Some(end)) = (first, end) else {
+            return Err(input.damaged("a key within 64 bits"));
+        };
+        for key in first..end {
+            let count = take_count(input)?;
+            input.ensure(add(key, count), "a finite number")?;
+            found.total = found.total.saturating_add(count);
         }
+        found.ends = Some((found.ends.map_or(first, |ends| ends.0), end - 1));
     }
-    Ok(entries)
+    Ok(found)
 }
 
 fn take_count(input: &mut Input<'_>) -> Result<u64> {
@@ -326,6 +432,11 @@ impl<'a> Input<'a> {
         StorageError::corrupt(PLACE, self.at as u64, expected)
     }
 
+    fn ensure_end(&self) -> Result<()> {
+        self.ensure(self.at == self.bytes.len(), "the end of the distribution")
+    }
+
+    #[inline]
     fn ensure(&self, holds: bool, expected: &str) -> Result<()> {
         if holds { Ok(()) } else { Err(self.damaged(expected)) }
     }
@@ -350,7 +461,9 @@ impl<'a> Input<'a> {
     }
 
     fn byte(&mut self, expected: &str) -> Result<u8> {
-        self.take(1, expected)?.first().copied().ok_or_else(|| self.damaged(expected))
+        let byte = self.bytes.get(self.at).copied().ok_or_else(|| self.damaged(expected))?;
+        self.at += 1;
+        Ok(byte)
     }
 
     fn double(&mut self) -> Result<f64> {
@@ -364,7 +477,19 @@ impl<'a> Input<'a> {
         std::str::from_utf8(bytes).map_err(|_| self.damaged("a text in UTF-8"))
     }
 
+    /// Most are of one byte.
+    #[inline]
     fn varint(&mut self) -> Result<u64> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64> {
         let mut value = 0_u64;
         for place in 0..VARINT_BYTES_MAX {
             let byte = self.byte("a varint")?;

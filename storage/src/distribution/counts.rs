@@ -23,17 +23,14 @@ impl Counts {
 
     /// Adds entries that ascend.
     pub fn merge(&mut self, theirs: &[(i64, u64)]) {
-        let mut all = Vec::with_capacity(self.0.len() + theirs.len());
-        let mut mine = self.0.iter().copied().peekable();
-        for entry in theirs {
-            while let Some(lower) = mine.next_if(|own| own.0 < entry.0) {
-                all.push(lower);
-            }
-            let own = mine.next_if(|own| own.0 == entry.0).map_or(0, |own| own.1);
-            all.push((entry.0, own.saturating_add(entry.1)));
-        }
-        all.extend(mine);
-        self.0 = all;
+        let mut adding = self.adding();
+        theirs.iter().for_each(|(key, count)| adding.add(*key, *count));
+        adding.finish();
+    }
+
+    /// To add entries that ascend one by one.
+    pub fn adding(&mut self) -> Adding<'_> {
+        Adding { counts: self, at: 0, missing: Vec::new() }
     }
 
     /// Takes entries that ascend away; None where a count would go below zero.
@@ -62,6 +59,45 @@ impl Counts {
             same
         });
         Self(all)
+    }
+}
+
+/// Entries being added in ascending order. Most keys are there already when many like parts are merged: those are counted in
+/// place, the others put in at the end, all at once.
+pub(super) struct Adding<'a> {
+    counts: &'a mut Counts,
+    /// The first entry that is not below the key added last.
+    at: usize,
+    missing: Vec<(i64, u64)>,
+}
+
+impl Adding<'_> {
+    /// Counts a key above all added before.
+    #[inline]
+    pub fn add(&mut self, key: i64, count: u64) {
+        while self.counts.0.get(self.at).is_some_and(|own| own.0 < key) {
+            self.at += 1;
+        }
+        match self.counts.0.get_mut(self.at) {
+            Some(own) if own.0 == key => own.1 = own.1.saturating_add(count),
+            _ => self.missing.push((key, count)),
+        }
+    }
+
+    /// Puts in what was not there, from the back, so that each entry moves once.
+    pub fn finish(self) {
+        let (entries, mut left) = (&mut self.counts.0, self.missing.as_slice());
+        let mut own = entries.len();
+        entries.resize(own + left.len(), (0, 0));
+        for to in (0..entries.len()).rev() {
+            let Some((last, before)) = left.split_last() else { return };
+            if own > 0 && entries[own - 1].0 > last.0 {
+                own -= 1;
+                entries[to] = entries[own];
+            } else {
+                (entries[to], left) = (*last, before);
+            }
+        }
     }
 }
 

@@ -73,6 +73,15 @@ impl Distribution {
         codec::decode(bytes)
     }
 
+    /// Adds the counts of one that is encoded: what [`decode`](Self::decode) and [`merge`](Self::merge) do, without
+    /// making it where both are on the same lattice.
+    ///
+    /// # Errors
+    /// Those of the two. Part of the counts may then have been added: `self` is of no further use.
+    pub fn merge_encoded(&mut self, bytes: &[u8]) -> Result<()> {
+        codec::merge(self, bytes)
+    }
+
     /// Values counted: finite numbers, or texts. Nulls, NaN and infinities are not among them.
     pub fn count(&self) -> u64 {
         match self {

@@ -212,13 +212,12 @@ impl Numeric {
         }
         let position = last as f64 * q;
         let rank = (position.floor() as u64).min(last);
-        let buckets = self.buckets();
-        let low = self.at_rank(&buckets, rank)?;
-        let high = self.at_rank(&buckets, rank.saturating_add(1).min(last))?;
+        let low = self.at_rank(rank)?;
+        let high = self.at_rank(rank.saturating_add(1).min(last))?;
         Some(interpolate(low, high, position - rank as f64))
     }
 
-    fn at_rank(&self, buckets: &[(f64, f64, u64)], rank: u64) -> Option<f64> {
+    fn at_rank(&self, rank: u64) -> Option<f64> {
         if rank == 0 {
             return self.min();
         }
@@ -226,14 +225,30 @@ impl Numeric {
             return self.max();
         }
         let mut before = 0_u64;
-        for (low, high, count) in buckets {
+        for (key, count) in self.entries() {
             let within = rank.saturating_sub(before);
             if within < *count {
+                let (low, high) = self.interval(*key);
                 return Some(low + (high - low) * ((within as f64 + 0.5) / *count as f64));
             }
             before = before.saturating_add(*count);
         }
         self.max()
+    }
+
+    fn entries(&self) -> &[(i64, u64)] {
+        match &self.values {
+            Values::Exact(counts) => counts.entries(),
+            Values::Binned(binned) => binned.counts.entries(),
+        }
+    }
+
+    /// Where the numbers of an entry lie.
+    fn interval(&self, key: i64) -> (f64, f64) {
+        match &self.values {
+            Values::Exact(_) => (lattice::from_key(key), lattice::from_key(key)),
+            Values::Binned(binned) => binned.interval(key),
+        }
     }
 
     /// Counts by the bins (-inf, e0), [e0, e1), .., [ek, inf) between ascending edges: one count more than edges.

@@ -162,6 +162,19 @@ impl ExactSum {
         trimmed(negative, &digits)
     }
 
+    /// Adds a sum in its canonical form.
+    pub fn merge_magnitude(&mut self, other: &Magnitude) {
+        for (place, digit) in other.limbs.iter().enumerate() {
+            self.add_limb(other.first + place, i64::from(*digit), other.negative);
+        }
+        self.unsettled += 1;
+        // As many of those that leave the topmost limbs free stay within the range; others are held there one by one.
+        if self.unsettled >= TERMS_UNSETTLED_MAX || other.first + other.limbs.len() >= LIMBS - 2 {
+            self.settle();
+            self.hold();
+        }
+    }
+
     /// The sum that has this canonical form; limbs beyond the width are left out (the codec refuses them before).
     pub fn from_magnitude(magnitude: &Magnitude) -> Self {
         let mut sum = Self::default();

@@ -340,9 +340,25 @@ fn damage_is_an_error_or_another_distribution() {
     }
 }
 
+/// What is added without being decoded is what is decoded and then added.
+fn check_adding(to: &Distribution, bytes: &[u8]) {
+    let (mut at_once, mut decoded) = (to.clone(), to.clone());
+    decoded.merge(&Distribution::decode(bytes).unwrap()).unwrap();
+    at_once.merge_encoded(bytes).unwrap();
+    assert_eq!(at_once, decoded);
+    assert_eq!(at_once.encode(), decoded.encode());
+}
+
 fn check_decoding(bytes: &[u8]) {
-    let Ok(mut decoded) = Distribution::decode(bytes) else { return };
+    let decoded = Distribution::decode(bytes);
+    let on_lattices = algebra::LATTICES.map(|lattice| Distribution::Numeric(Numeric::on(lattice)));
+    for mut sum in on_lattices.into_iter().chain([Distribution::Categorical(Categorical::new())]) {
+        let expected = decoded.as_ref().ok().filter(|decoded| decoded.kind_name() == sum.kind_name());
+        assert_eq!(sum.merge_encoded(bytes).is_ok(), expected.is_some());
+    }
+    let Ok(mut decoded) = decoded else { return };
     assert_eq!(decoded.encode(), bytes);
+    check_adding(&decoded.clone(), bytes);
     // What was accepted must be usable as well.
     decoded.merge(&decoded.clone()).unwrap();
     if let Distribution::Numeric(numeric) = &decoded {

@@ -1,6 +1,6 @@
 //! `distribution(x)`, `approx_percentile(x, q)` and `merge_distributions(d)`.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray};
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Accumulator;
@@ -8,11 +8,11 @@ use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::Literal;
 use datafusion::scalar::ScalarValue;
-use driftline_storage::distribution::{Distribution, Lattice};
+use driftline_storage::distribution::Distribution;
 
 use super::{Column, Definition};
 use crate::function::argument::{constant, fraction};
-use crate::function::counting::{Counter, size_of_distribution};
+use crate::function::counting::{Counter, Counts, size_of_distribution};
 use crate::function::extension::decode;
 use crate::function::parameter::{Kind, required};
 
@@ -33,7 +33,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         state: STATE,
         accumulator: |args| {
             let q = fraction(args.name, "q", constant(args, 1, "q")?)?;
-            Ok(Box::new(Count { counter: Counter::numeric(), only: None, quantile: Some(q) }))
+            Ok(Box::new(Count { counts: Counts::new(Counter::numeric()), quantile: Some(q) }))
         },
     },
     Definition {
@@ -50,12 +50,7 @@ fn count(args: &AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         Some(field) => Counter::for_type(field.data_type()),
         None => Counter::numeric(),
     };
-    Ok(Box::new(Count { counter, only: None, quantile: None }))
-}
-
-/// What counts numbers on a lattice, as `distribution` does otherwise, or `approx_percentile` where there is a quantile.
-pub(crate) fn counting_on(lattice: Lattice, quantile: Option<f64>) -> Box<dyn Accumulator> {
-    Box::new(Count { counter: Counter::on(lattice), only: None, quantile })
+    Ok(Box::new(Count { counts: Counts::new(counter), quantile: None }))
 }
 
 /// The share of values below what an `approx_percentile` of a session's plan gives; none of another aggregate.
@@ -71,67 +66,34 @@ pub(crate) fn approximate_quantile_of(function: &AggregateFunctionExpr) -> Resul
 /// Counts values. Of no rows it is a DISTRIBUTION of nothing, as `count` is 0.
 #[derive(Debug)]
 struct Count {
-    counter: Counter,
-    /// All that has come so far, while that is one state: many groups come from one cell, and need not be decoded.
-    only: Option<Vec<u8>>,
+    counts: Counts,
     /// What is asked of the counts, where it is not the counts themselves.
     quantile: Option<f64>,
 }
 
-impl Count {
-    /// Takes up what was put aside.
-    fn settle(&mut self) -> Result<()> {
-        match self.only.take() {
-            Some(bytes) => self.counter.merge(&decode("distribution", &bytes)?),
-            None => Ok(()),
-        }
-    }
-
-    fn encoded(&self) -> ScalarValue {
-        let encoded = self.only.clone().unwrap_or_else(|| self.counter.distribution().encode());
-        ScalarValue::Binary(Some(encoded))
-    }
-
-    fn is_empty(&self) -> bool {
-        let counts = self.counter.distribution();
-        self.only.is_none() && counts.count() == 0 && counts.null_count() == 0
-    }
-}
-
 impl Accumulator for Count {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.settle()?;
-        match values {
-            [values, ..] => self.counter.add(values.as_ref()),
-            [] => Ok(()),
-        }
+        values.first().map_or(Ok(()), |values| self.counts.add(values.as_ref()))
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let one = states.first().map(|states| states.as_binary::<i32>()).filter(|states| states.len() == 1);
-        if let Some(one) = one.filter(|one| one.is_valid(0) && self.is_empty()) {
-            self.only = Some(one.value(0).to_vec());
-            return Ok(());
-        }
-        self.settle()?;
-        each("distribution", states, |other| self.counter.merge(&other))
+        let Some(states) = states.first() else { return Ok(()) };
+        states.as_binary::<i32>().iter().flatten().try_for_each(|state| self.counts.merge(state))
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let Some(q) = self.quantile else { return Ok(self.encoded()) };
-        self.settle()?;
-        Ok(ScalarValue::Float64(match self.counter.distribution() {
-            Distribution::Numeric(numeric) => numeric.quantile(q),
-            Distribution::Categorical(_) => None,
-        }))
+        Ok(match self.quantile {
+            Some(q) => ScalarValue::Float64(self.counts.quantile(q)?),
+            None => ScalarValue::Binary(Some(self.counts.encoded())),
+        })
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![self.encoded()])
+        Ok(vec![ScalarValue::Binary(Some(self.counts.encoded()))])
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.counter.size() + self.only.as_ref().map_or(0, Vec::capacity)
+        size_of_val(self) + self.counts.size()
     }
 }
 
@@ -142,7 +104,8 @@ struct Merge {
 }
 
 impl Merge {
-    fn add(&mut self, other: Distribution) -> Result<()> {
+    fn add(&mut self, other: &[u8]) -> Result<()> {
+        let other = decode("merge_distributions", other)?;
         match &mut self.sum {
             Some(sum) => sum.merge(&other).map_err(|e| DataFusionError::External(Box::new(e))),
             None => {
@@ -155,7 +118,8 @@ impl Merge {
 
 impl Accumulator for Merge {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        each("merge_distributions", values, |other| self.add(other))
+        let Some(values) = values.first() else { return Ok(()) };
+        values.as_binary::<i32>().iter().flatten().try_for_each(|other| self.add(other))
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
@@ -173,13 +137,4 @@ impl Accumulator for Merge {
     fn size(&self) -> usize {
         size_of_val(self) + self.sum.as_ref().map_or(0, size_of_distribution)
     }
-}
-
-/// Hands on each DISTRIBUTION of the first column.
-fn each(function: &str, columns: &[ArrayRef], mut f: impl FnMut(Distribution) -> Result<()>) -> Result<()> {
-    let Some(column) = columns.first() else { return Ok(()) };
-    for bytes in column.as_binary::<i32>().iter().flatten() {
-        f(decode(function, bytes)?)?;
-    }
-    Ok(())
 }

@@ -8,7 +8,7 @@ mod percentile;
 mod quality;
 mod two_samples;
 
-pub(crate) use self::distribution::{approximate_quantile_of, counting_on};
+pub(crate) use self::distribution::approximate_quantile_of;
 pub(crate) use self::numbers::Numbers;
 pub(crate) use self::percentile::quantile_of;
 use std::hash::{Hash, Hasher};

@@ -5,7 +5,7 @@ use crate::distribution::numeric::Values;
 use crate::distribution::{Distribution, Lattice, Numeric};
 use crate::limits::{DISTRIBUTION_BUCKETS_MAX, DISTRIBUTION_EXACT_VALUES_MAX};
 
-const LATTICES: [Lattice; 11] = [
+pub(super) const LATTICES: [Lattice; 11] = [
     Lattice::Dict,
     Lattice::Log { bits: 0 },
     Lattice::Log { bits: 5 },
@@ -67,6 +67,10 @@ fn parts_add_up_to_the_whole_on_every_lattice() {
         let mut sum = Numeric::on(lattice);
         parts.iter().for_each(|part| sum.merge(&of(lattice, part)).unwrap());
         assert_eq!(sum, whole, "{lattice:?}");
+        let mut sum = Distribution::Numeric(Numeric::on(lattice));
+        let encoded = parts.iter().map(|part| Distribution::Numeric(of(lattice, part)).encode());
+        encoded.for_each(|part| sum.merge_encoded(&part).unwrap());
+        assert_eq!(sum, Distribution::Numeric(whole.clone()), "{lattice:?}, encoded");
         let mut one_by_one = Numeric::on(lattice);
         parts.iter().flatten().for_each(|value| one_by_one.push(*value));
         assert_eq!(one_by_one, whole, "{lattice:?}, one by one");
