@@ -23,8 +23,9 @@ pub(crate) const GAPFILL_BUCKETS_MAX: usize = 1_000_000;
 /// Levels of a JSON text that a path is followed in: reading takes stack for each.
 pub(crate) const JSON_DEPTH_MAX: usize = 128;
 
-/// Bytes of statistics of cells that are kept from one query to the next: 32 MiB, some 800,000 cells and columns.
-pub(crate) const STATISTICS_KEPT_BYTES_MAX: usize = 32 << 20;
+/// Bytes of statistics and summaries of cells that are kept from one query to the next: 64 MiB, statistics of some 1,600,000
+/// cells and columns, summaries of some 60,000.
+pub(crate) const STATISTICS_KEPT_BYTES_MAX: usize = 64 << 20;
 
 /// Series of a table whose tags are kept from one query to the next.
 pub(crate) const TAGGED_SERIES_KEPT_MAX: usize = 200_000;
@@ -39,6 +40,10 @@ pub(crate) const ROWS_OF_PARTITION_MIN: u64 = 131_072;
 pub(crate) const AGGREGATE_GROUPS_KEPT_MAX: usize = 262_144;
 /// Bytes of states that it keeps so: 64 MiB.
 pub(crate) const AGGREGATE_BYTES_KEPT_MAX: usize = 64 << 20;
+/// Groups or bytes from which on one that has all rows of its groups hands on those that are done: 64 or 1 MiB. Fewer are
+/// not worth to wake whoever waits for them.
+pub(crate) const AGGREGATE_DONE_GROUPS_MIN: usize = 64;
+pub(crate) const AGGREGATE_DONE_BYTES_MIN: usize = 1 << 20;
 /// Rows that one stretch of time may have for its groups to be kept until they are whole: percentiles keep eight bytes of each.
 pub(crate) const AGGREGATE_WHOLE_ROWS_MAX: u64 = 4 << 20;
 /// Texts of which a partition keeps what an aggregate makes of them.
@@ -155,7 +160,7 @@ pub(crate) const LIMITS: [Limit; 20] = [
         name: "statistics_kept_bytes_max",
         value: STATISTICS_KEPT_BYTES_MAX as u64,
         unit: "bytes",
-        what: "statistics of cells that are kept from one query to the next",
+        what: "statistics and summaries of cells that are kept from one query to the next",
     },
     Limit {
         name: "aggregate_groups_kept_max",

@@ -124,6 +124,13 @@ impl Piece {
     }
 }
 
+impl Piece {
+    /// The same where all rows may be wanted, which copies none then.
+    pub(crate) fn only(self, keep: &BooleanArray) -> Result<Self> {
+        if keep.true_count() == self.rows.num_rows() { Ok(self) } else { self.filtered(keep) }
+    }
+}
+
 /// The runs of the rows for which `keep` is true.
 pub(crate) fn kept_runs(runs: &[Run], keep: &BooleanArray) -> Vec<Run> {
     let mut first = 0;

@@ -141,7 +141,7 @@ impl Fold {
                 };
                 (0..columns).map(column).collect()
             }
-            Self::Counted(_, apart) => Ok(vec![encoded(&std::mem::take(apart))]),
+            Self::Counted(_, apart) => Ok(vec![encoded(&mut std::mem::take(apart))?]),
             Self::Numbers(_) => internal_err!("states of a percentile in a partition that has the rows"),
         }
     }
@@ -169,7 +169,7 @@ impl Fold {
                         apart.iter_mut().map(|one| one.quantile(q)).collect::<Result<Float64Array>>()?;
                     Ok(Arc::new(values))
                 }
-                None => Ok(encoded(apart)),
+                None => encoded(apart),
             },
             Self::Numbers(apart) => {
                 let Some(q) = quantile_of(shared_by.unwrap_or(own))? else {
@@ -229,8 +229,9 @@ fn counted<'a>(apart: &mut [Counts], states: impl Iterator<Item = (usize, Option
     Ok(())
 }
 
-fn encoded(counts: &[Counts]) -> ArrayRef {
-    Arc::new(BinaryArray::from_iter_values(counts.iter().map(Counts::encoded)))
+fn encoded(counts: &mut [Counts]) -> Result<ArrayRef> {
+    let encoded = counts.iter_mut().map(Counts::encoded).collect::<Result<Vec<_>>>()?;
+    Ok(Arc::new(BinaryArray::from_iter_values(encoded)))
 }
 
 /// What another aggregate makes of the same state.

@@ -204,7 +204,7 @@ fn column_of<'a>(argument: &Arc<dyn PhysicalExpr>, table: &'a TableSchema) -> Op
 pub(super) struct Statistics {
     segment: Option<u64>,
     columns: HashMap<ColumnId, Arc<CellStatistics>>,
-    summaries: HashMap<ColumnId, CellSummaries>,
+    summaries: HashMap<ColumnId, Arc<CellSummaries>>,
     /// What an aggregate, by its place, makes of each text.
     values: HashMap<(usize, String), Option<Number>>,
 }
@@ -222,7 +222,9 @@ impl Statistics {
             (self.segment, self.columns) = (Some(id), HashMap::new());
             self.summaries.clear();
             for column in states.iter().filter_map(|state| state.summary()) {
-                if let Some(found) = segment.cell_summaries(column).map_err(QueryError::from)? {
+                if !self.summaries.contains_key(&column)
+                    && let Some(found) = cache.summaries_of(segment, column)?
+                {
                     self.summaries.insert(column, found);
                 }
             }

@@ -22,11 +22,18 @@ use super::latest::Latest;
 use super::shape::Buckets;
 use super::state::{CellState, Number, Statistics, span_states};
 use crate::error::QueryError;
-use crate::limits::{AGGREGATE_BYTES_KEPT_MAX, AGGREGATE_GROUPS_KEPT_MAX};
+use crate::limits::{
+    AGGREGATE_BYTES_KEPT_MAX, AGGREGATE_DONE_BYTES_MIN, AGGREGATE_DONE_GROUPS_MIN, AGGREGATE_GROUPS_KEPT_MAX,
+};
 use crate::scan::{Outlet, Reader, ScanMetrics};
 
 /// Rows of a span on average from which on spans are summed up by themselves.
 const SPAN_ROWS_MIN: usize = 32;
+
+/// Spans from which on it is looked at whether rows are scattered.
+const SCATTERED_SPANS_MIN: usize = 64;
+/// Rows of a span on average up to which rows are scattered: rows of many groups in turn, as they were written.
+const SCATTERED_ROWS_MAX: usize = 8;
 
 /// What is counted.
 #[derive(Debug)]
@@ -112,9 +119,11 @@ impl Work {
         self.send(outlet).map(drop)
     }
 
-    /// Whether no group there is has rows in a part, or in those after it.
+    /// Whether no group there is has rows in a part, or in those after it, and they are worth handing on.
     fn are_done(&self, part: &ScanPart) -> bool {
-        self.plan.shape.buckets.is_some_and(|buckets| buckets.start(part.time().min) > self.reach)
+        let are_many =
+            self.groups.len() >= AGGREGATE_DONE_GROUPS_MIN || self.bytes() >= AGGREGATE_DONE_BYTES_MIN;
+        are_many && self.plan.shape.buckets.is_some_and(|buckets| buckets.start(part.time().min) > self.reach)
     }
 
     fn bytes(&self) -> usize {
@@ -340,6 +349,14 @@ impl Work {
     }
 
     fn add(&mut self, batch: &RecordBatch, spans: &[Span]) -> Result<()> {
+        if is_scattered(spans, batch.num_rows(), self.groups.len()) {
+            let (places, spans) = gathered(spans, self.groups.len());
+            return self.add_spans(&take_record_batch(batch, &places)?, &spans);
+        }
+        self.add_spans(batch, spans)
+    }
+
+    fn add_spans(&mut self, batch: &RecordBatch, spans: &[Span]) -> Result<()> {
         let mut groups = Vec::with_capacity(batch.num_rows());
         for span in spans {
             groups.resize(span.rows.end, span.group);
@@ -415,6 +432,41 @@ fn some_of(piece: &Piece, places: &[u32]) -> Result<Piece> {
         runs.extend(run.map(|run: &Run| Run { rows: 1, ..*run }));
     }
     Ok(Piece { rows, runs })
+}
+
+/// Whether rows are better put together by group first: one call a row takes longer than to move it.
+fn is_scattered(spans: &[Span], rows: usize, groups: usize) -> bool {
+    spans.len() > SCATTERED_SPANS_MIN.max(2 * groups) && spans.len() * SCATTERED_ROWS_MAX > rows
+}
+
+/// The places of rows by group, within a group in the order they have, and the spans that they make.
+fn gathered(spans: &[Span], groups: usize) -> (UInt32Array, Vec<Span>) {
+    let mut ends = vec![0_usize; groups + 1];
+    for span in spans {
+        if let Some(end) = ends.get_mut(span.group + 1) {
+            *end += span.rows.len();
+        }
+    }
+    let mut end = 0;
+    let mut gathered = Vec::new();
+    for (group, start) in ends.iter_mut().skip(1).enumerate() {
+        let rows = end..end + *start;
+        (*start, end) = (end, rows.end);
+        if !rows.is_empty() {
+            gathered.push(Span { group, rows });
+        }
+    }
+    let mut places = vec![0_u32; end];
+    for span in spans {
+        let Some(next) = ends.get_mut(span.group + 1) else { continue };
+        for row in span.rows.clone() {
+            if let Some(place) = places.get_mut(*next) {
+                *place = row as u32;
+            }
+            *next += 1;
+        }
+    }
+    (places.into(), gathered)
 }
 
 fn push(spans: &mut Vec<Span>, group: usize, rows: Range<usize>) {

@@ -14,6 +14,9 @@ use super::extension::{decode, no_distribution};
 /// Bytes a counted category takes beside its text, with its share of the tree.
 const BYTES_PER_CATEGORY: usize = 64;
 
+/// Bytes of states of one group that wait to be added: so many that it pays, and no more than they take anyhow.
+const STATES_WAITING_BYTES_MAX: usize = 16 << 10;
+
 /// A distribution in the making.
 #[derive(Clone, Debug)]
 pub(crate) struct Counter {
@@ -62,14 +65,19 @@ impl Counter {
         Ok(())
     }
 
-    /// Adds the counts of another, which is encoded; the kinds must agree.
-    fn merge(&mut self, other: &[u8]) -> Result<()> {
+    /// Adds the counts of others, which are encoded; the kinds must agree.
+    fn merge<'a>(&mut self, others: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         if let Distribution::Numeric(_) = self.counts {
-            return self.counts.merge_encoded(other).map_err(|error| no_distribution("distribution", &error));
+            return self
+                .counts
+                .merge_encoded(others)
+                .map_err(|error| no_distribution("distribution", &error));
         }
-        let other = decode("distribution", other)?;
-        self.counts.merge(&other).map_err(|error| DataFusionError::External(Box::new(error)))?;
-        self.text_bytes += text_bytes(&other);
+        for other in others {
+            let other = decode("distribution", other)?;
+            self.counts.merge(&other).map_err(|error| DataFusionError::External(Box::new(error)))?;
+            self.text_bytes += text_bytes(&other);
+        }
         Ok(())
     }
 
@@ -145,14 +153,18 @@ impl Counter {
 #[derive(Clone, Debug)]
 pub(crate) struct Counts {
     counter: Counter,
-    /// All that has come so far, while that is one state: many groups come from one cell, and need not be decoded.
-    only: Option<Vec<u8>>,
+    /// States not added yet: one that stays alone need not be decoded, many are added at once.
+    waiting: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    /// Nothing but what waits has come.
+    is_new: bool,
 }
 
 impl Counts {
     /// Of nothing yet.
     pub(crate) fn new(counter: Counter) -> Self {
-        Self { counter, only: None }
+        Self { counter, waiting: Vec::new(), ends: Vec::new(), is_new: true }
     }
 
     /// Counts the values of a column.
@@ -163,17 +175,18 @@ impl Counts {
 
     /// Adds the state of others.
     pub(crate) fn merge(&mut self, state: &[u8]) -> Result<()> {
-        if self.is_empty() {
-            self.only = Some(state.to_vec());
-            return Ok(());
-        }
-        self.settle()?;
-        self.counter.merge(state)
+        self.waiting.extend(state);
+        self.ends.push(self.waiting.len());
+        if self.waiting.len() >= STATES_WAITING_BYTES_MAX { self.settle() } else { Ok(()) }
     }
 
     /// The DISTRIBUTION, which is the state too.
-    pub(crate) fn encoded(&self) -> Vec<u8> {
-        self.only.clone().unwrap_or_else(|| self.counter.distribution().encode())
+    pub(crate) fn encoded(&mut self) -> Result<Vec<u8>> {
+        if self.is_new && self.ends.len() == 1 {
+            return Ok(self.waiting.clone());
+        }
+        self.settle()?;
+        Ok(self.counter.distribution().encode())
     }
 
     /// The number below which a share of the numbers lies; none of no numbers.
@@ -187,17 +200,18 @@ impl Counts {
 
     /// Bytes held beyond itself, at most.
     pub(crate) fn size(&self) -> usize {
-        self.counter.size() + self.only.as_ref().map_or(0, Vec::capacity)
+        self.counter.size() + self.waiting.capacity() + self.ends.capacity() * size_of::<usize>()
     }
 
-    /// Takes up what was put aside.
+    /// Adds the states that wait.
     fn settle(&mut self) -> Result<()> {
-        self.only.take().map_or(Ok(()), |state| self.counter.merge(&state))
-    }
-
-    fn is_empty(&self) -> bool {
-        let counts = self.counter.distribution();
-        self.only.is_none() && counts.count() == 0 && counts.null_count() == 0
+        self.is_new = false;
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let states = starts.zip(&self.ends).filter_map(|(start, end)| self.waiting.get(start..*end));
+        self.counter.merge(states)?;
+        self.waiting.clear();
+        self.ends.clear();
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Labels and predictions as values: `'1'`, `1`, `1.0` and `true` are the same one.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::{Result, exec_err};
@@ -89,7 +89,7 @@ pub(super) enum Values<'a> {
     Boolean(&'a arrow::array::BooleanArray),
     Integer(&'a arrow::array::Int64Array),
     Number(&'a arrow::array::Float64Array),
-    Text(&'a arrow::array::StringArray),
+    Text(&'a StringArray),
 }
 
 impl<'a> Values<'a> {
@@ -138,7 +138,14 @@ impl<'a> Values<'a> {
             }
             Self::Text(a) => {
                 let mut texts = Texts::new(class);
-                Said::of(BooleanBuffer::collect_bool(a.len(), |row| texts.is_it(a.value(row))), a.nulls())
+                let yes = match of_one_byte(a) {
+                    Some(bytes) => {
+                        let is_it = texts.are_it(bytes);
+                        BooleanBuffer::collect_bool(a.len(), |row| is_it[usize::from(bytes[row])])
+                    }
+                    None => BooleanBuffer::collect_bool(a.len(), |row| texts.is_it(a.value(row))),
+                };
+                Said::of(yes, a.nulls())
             }
         }
     }
@@ -153,6 +160,15 @@ impl Said {
     }
 }
 
+/// The bytes of texts that have one each, as the labels 0 and 1; none where one is longer or missing.
+fn of_one_byte(texts: &StringArray) -> Option<&[u8]> {
+    let offsets = texts.value_offsets();
+    let bytes = texts.value_data().get(*offsets.first()? as usize..*offsets.last()? as usize)?;
+    let is_one =
+        bytes.len() == texts.len() && offsets.iter().zip(offsets.iter().skip(1)).all(|(a, b)| b - a == 1);
+    is_one.then_some(bytes)
+}
+
 /// Texts and whether they are a class, each read once as far as there are few.
 struct Texts<'a> {
     class: &'a Value<String>,
@@ -164,6 +180,16 @@ struct Texts<'a> {
 impl<'a> Texts<'a> {
     fn new(class: &'a Value<String>) -> Self {
         Self { class, of_byte: [None; 256], known: Vec::with_capacity(TEXTS_KNOWN_MAX) }
+    }
+
+    /// Which of the bytes are the class as texts; of bytes that are not there nothing is said.
+    fn are_it(&mut self, bytes: &[u8]) -> [bool; 256] {
+        let mut seen = [false; 256];
+        bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+        std::array::from_fn(|byte| {
+            let text = [byte as u8];
+            seen[byte] && std::str::from_utf8(&text).is_ok_and(|text| self.is_it(text))
+        })
     }
 
     fn is_it(&mut self, text: &str) -> bool {
@@ -200,7 +226,7 @@ fn word(text: &str) -> Option<u64> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{BooleanArray, Float64Array, Int64Array, StringArray};
+    use arrow::array::{BooleanArray, Float64Array, Int64Array};
     use proptest::prelude::*;
 
     use super::*;
@@ -248,7 +274,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_says_of_a_class_what_its_value_does(texts in prop::collection::vec(prop::option::of("[01tx]{0,2}|1\\.0|true"), 0..60)) {
+        fn a_row_says_of_a_class_what_its_value_does(texts in prop_oneof![
+            prop::collection::vec(prop::option::of("[01tx]{0,2}|1\\.0|true"), 0..60),
+            prop::collection::vec("[01tx]".prop_map(Some), 0..60),
+        ]) {
             let texts: ArrayRef = Arc::new(StringArray::from(texts));
             let numbers = arrow::compute::cast(&texts, &DataType::Float64).unwrap();
             let flags = arrow::compute::cast(&texts, &DataType::Boolean).unwrap();

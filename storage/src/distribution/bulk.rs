@@ -6,7 +6,7 @@ use super::lattice;
 use super::numeric::{Numeric, Values, add};
 
 /// Widest range of buckets that is counted in a dense array; of wider ones the buckets are sorted.
-const DENSE_BUCKETS_MAX: i64 = 1 << 16;
+pub(super) const DENSE_BUCKETS_MAX: i64 = 1 << 16;
 /// Numbers that a pass takes: bounds the memory for their buckets.
 const CHUNK: usize = 1 << 16;
 /// Fewer numbers are counted one by one.

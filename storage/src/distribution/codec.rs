@@ -19,6 +19,7 @@
 use std::collections::BTreeMap;
 
 use super::binned::{Binned, End};
+use super::dense::Dense;
 use super::lattice::{self, Lattice};
 use super::numeric::{Values, add};
 use super::sum::{ExactSum, LIMBS, Magnitude};
@@ -63,14 +64,31 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Distribution> {
 }
 
 /// What [`Distribution::merge_encoded`] does: numbers on the same lattice are added as they are read.
-pub(super) fn merge(into: &mut Distribution, bytes: &[u8]) -> Result<()> {
-    if let Distribution::Numeric(numeric) = into {
-        let mut input = Input { bytes, at: 0 };
-        if take_kind(&mut input)? == KIND_NUMERIC && merge_numeric(numeric, &mut input)? {
-            return input.ensure_end();
+pub(super) fn merge<'a>(into: &mut Distribution, parts: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
+    let mut dense = Dense::default();
+    for bytes in parts {
+        if let Distribution::Numeric(numeric) = into {
+            let mut input = Input { bytes, at: 0 };
+            if take_kind(&mut input)? == KIND_NUMERIC && merge_numeric(numeric, &mut dense, &mut input)? {
+                input.ensure_end()?;
+                continue;
+            }
+            settle(numeric, &mut dense);
         }
+        into.merge(&decode(bytes)?)?;
     }
-    into.merge(&decode(bytes)?)
+    if let Distribution::Numeric(numeric) = into {
+        settle(numeric, &mut dense);
+    }
+    Ok(())
+}
+
+/// Takes up what was counted apart.
+fn settle(into: &mut Numeric, dense: &mut Dense) {
+    if let Values::Binned(binned) = &mut into.values {
+        dense.empty_into(&mut binned.counts);
+        binned.hold();
+    }
 }
 
 fn take_kind(input: &mut Input<'_>) -> Result<u8> {
@@ -198,8 +216,8 @@ fn take_numeric(input: &mut Input<'_>) -> Result<Numeric> {
     Ok(Numeric { nulls, nans, positive_infinities, negative_infinities, count, values })
 }
 
-/// Adds numbers on the same lattice; false, with nothing done, where they are on another.
-fn merge_numeric(into: &mut Numeric, input: &mut Input<'_>) -> Result<bool> {
+/// Adds numbers on the same lattice, buckets to `dense`; false, with nothing done, where they are on another.
+fn merge_numeric(into: &mut Numeric, dense: &mut Dense, input: &mut Input<'_>) -> Result<bool> {
     let head = take_head(input)?;
     let found = match (head.lattice, &mut into.values) {
         (Lattice::Dict, Values::Exact(counts)) => {
@@ -209,15 +227,18 @@ fn merge_numeric(into: &mut Numeric, input: &mut Input<'_>) -> Result<bool> {
             found
         }
         (lattice, Values::Binned(binned)) if binned.lattice == lattice => {
-            let mut adding = binned.counts.adding();
-            let found = each_bucket(input, |key, count| adding.add(key, count))?;
-            adding.finish();
+            let mut far = Vec::new();
+            let found = each_bucket(input, |key, count| {
+                if !dense.add(key, count) {
+                    far.push((key, count));
+                }
+            })?;
+            binned.counts.merge(&far);
             if let Some(ends) = take_ends(input, &head, &found)? {
                 binned.sum.merge_magnitude(&ends.sum);
                 binned.extend(ends.min, ends.max);
                 binned.is_rebinned |= ends.is_rebinned;
             }
-            binned.hold();
             found
         }
         _ => return Ok(false),

@@ -10,6 +10,7 @@ mod categorical;
 mod choose;
 mod codec;
 mod counts;
+mod dense;
 pub(crate) mod fuzzing;
 mod lattice;
 mod merge;
@@ -73,13 +74,13 @@ impl Distribution {
         codec::decode(bytes)
     }
 
-    /// Adds the counts of one that is encoded: what [`decode`](Self::decode) and [`merge`](Self::merge) do, without
-    /// making it where both are on the same lattice.
+    /// Adds the counts of some that are encoded: what [`decode`](Self::decode) and [`merge`](Self::merge) of each do,
+    /// without making them where they are on the same lattice.
     ///
     /// # Errors
     /// Those of the two. Part of the counts may then have been added: `self` is of no further use.
-    pub fn merge_encoded(&mut self, bytes: &[u8]) -> Result<()> {
-        codec::merge(self, bytes)
+    pub fn merge_encoded<'a>(&mut self, parts: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
+        codec::merge(self, parts)
     }
 
     /// Values counted: finite numbers, or texts. Nulls, NaN and infinities are not among them.

@@ -344,7 +344,7 @@ fn damage_is_an_error_or_another_distribution() {
 fn check_adding(to: &Distribution, bytes: &[u8]) {
     let (mut at_once, mut decoded) = (to.clone(), to.clone());
     decoded.merge(&Distribution::decode(bytes).unwrap()).unwrap();
-    at_once.merge_encoded(bytes).unwrap();
+    at_once.merge_encoded([bytes]).unwrap();
     assert_eq!(at_once, decoded);
     assert_eq!(at_once.encode(), decoded.encode());
 }
@@ -354,7 +354,7 @@ fn check_decoding(bytes: &[u8]) {
     let on_lattices = algebra::LATTICES.map(|lattice| Distribution::Numeric(Numeric::on(lattice)));
     for mut sum in on_lattices.into_iter().chain([Distribution::Categorical(Categorical::new())]) {
         let expected = decoded.as_ref().ok().filter(|decoded| decoded.kind_name() == sum.kind_name());
-        assert_eq!(sum.merge_encoded(bytes).is_ok(), expected.is_some());
+        assert_eq!(sum.merge_encoded([bytes]).is_ok(), expected.is_some());
     }
     let Ok(mut decoded) = decoded else { return };
     assert_eq!(decoded.encode(), bytes);

@@ -1,5 +1,7 @@
 //! Rows that are in the WAL but in no segment yet.
 
+mod keys;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,14 +15,15 @@ use arrow_select::concat::{concat, concat_batches};
 use arrow_select::filter::{filter_record_batch, prep_null_mask_filter};
 use roaring::RoaringBitmap;
 
+use self::keys::KeyFilters;
 use crate::error::{Result, StorageError};
 use crate::label::Laid;
 use crate::limits::{PAGE_ROWS_MAX, ROW_GROUP_ROWS_MAX};
 use crate::overlay::{Supersede, Tombstone};
-use crate::read::{Piece, Run, Want};
+use crate::read::{Filter, Piece, Run, Want};
 use crate::rows::Rows;
 use crate::schema::{Column, ColumnType, Role, SeriesId, TableSchema};
-use crate::segment::{Over, TimeRange};
+use crate::segment::{Over, TimeRange, is_labelled};
 use crate::series::SeriesRegistry;
 
 /// Rows written together, with the schema they had then.
@@ -38,6 +41,7 @@ pub(crate) struct Chunk {
     id: u64,
     /// What is known of the rows it hides.
     pub(crate) supersede: Supersede,
+    keys: KeyFilters,
 }
 
 /// The number of the next chunk.
@@ -63,8 +67,9 @@ impl Chunk {
         let columns = rows.batch.columns().iter();
         let bytes: usize = columns.map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum();
         let bytes = bytes + size_of_val(&*rows.series);
-        let (id, supersede) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), Supersede::default());
-        Ok(Self { schema, rows, time, bytes, first_seq, last_seq, start: 0, id, supersede })
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let (supersede, keys) = (Supersede::default(), KeyFilters::default());
+        Ok(Self { schema, rows, time, bytes, first_seq, last_seq, start: 0, id, supersede, keys })
     }
 
     /// Tells it from every other chunk of this process.
@@ -114,8 +119,15 @@ impl Chunk {
         Ok((kept.num_rows() > 0).then_some(kept))
     }
 
-    /// The rows of it that are wanted; none where its times and series tell that there are none.
+    /// The rows of it that are wanted; none where its times, series and keys tell that there are none.
     pub(crate) fn pick(&self, want: &Want<'_>, over: Over<'_>) -> Result<Option<Piece>> {
+        let may_meet = |filter: &Filter<'_>| {
+            let unlabelled = filter.bounds.iter().filter(|bound| !is_labelled(filter, over, bound));
+            unlabelled.into_iter().all(|bound| self.keys.may_meet(&self.schema, &self.rows, bound))
+        };
+        if !want.filter.is_none_or(may_meet) {
+            return Ok(None);
+        }
         let times = times(&self.schema, &self.rows)?;
         let is_hidden = |row: usize| over.hidden.is_some_and(|hidden| hidden.contains(row as u32));
         let is_wanted = |series: SeriesId| want.series.is_none_or(|wanted| wanted.contains(series));
@@ -129,15 +141,24 @@ impl Chunk {
         if keep.true_count() == 0 {
             return Ok(None);
         }
-        let mut piece = Piece { rows: self.wanted(want.columns, over.labels)?, runs: self.runs() };
-        if keep.true_count() < self.rows.len() {
-            piece = piece.filtered(&keep)?;
+        let runs = self.runs();
+        let met = match want.filter {
+            Some(filter) => {
+                let rows = self.wanted(filter.columns, over.filter_labels)?;
+                let judged = Piece { rows, runs: runs.clone() }.only(&keep)?;
+                let met = (filter.keep)(&judged)?;
+                Some(if met.null_count() > 0 { prep_null_mask_filter(&met) } else { met })
+            }
+            None => None,
+        };
+        if met.as_ref().is_some_and(|met| met.true_count() == 0) {
+            return Ok(Some(Piece { rows: self.wanted(want.columns, &[])?.slice(0, 0), runs: Vec::new() }));
         }
-        let Some(filter) = want.filter else { return Ok(Some(piece)) };
-        let judged = Piece { rows: self.wanted(filter.columns, over.filter_labels)?, runs: self.runs() };
-        let met = (filter.keep)(&judged.filtered(&keep)?)?;
-        let met = if met.null_count() > 0 { prep_null_mask_filter(&met) } else { met };
-        piece.filtered(&met).map(Some)
+        let picked = Piece { rows: self.wanted(want.columns, over.labels)?, runs }.only(&keep)?;
+        match met {
+            Some(met) => picked.only(&met).map(Some),
+            None => Ok(Some(picked)),
+        }
     }
 
     fn wanted(&self, columns: &[Column], labels: &[Option<Laid>]) -> Result<RecordBatch> {

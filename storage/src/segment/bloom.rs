@@ -101,13 +101,13 @@ fn decode_place(cursor: &mut Cursor<'_>, body: &std::ops::Range<u64>) -> Result<
 
 /// A filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Bloom {
+pub(crate) struct Bloom {
     blocks: Vec<[u32; WORDS]>,
 }
 
 impl Bloom {
     /// The filter of these hashes, each any number of times, sized by the distinct ones; of none it is empty.
-    pub(super) fn of(mut hashes: Vec<u64>) -> Self {
+    pub(crate) fn of(mut hashes: Vec<u64>) -> Self {
         hashes.sort_unstable();
         hashes.dedup();
         let bytes = (hashes.len() * BITS_PER_HASH).div_ceil(8).min(FILTER_BYTES_MAX);
@@ -117,7 +117,7 @@ impl Bloom {
     }
 
     /// Whether a value of this hash may be there; false is certain.
-    pub(super) fn may_contain(&self, hash: u64) -> bool {
+    pub(crate) fn may_contain(&self, hash: u64) -> bool {
         let Some(block) = self.blocks.get(place(hash, self.blocks.len())) else {
             return false;
         };
@@ -171,7 +171,7 @@ fn mask(hash: u64) -> [u32; WORDS] {
 }
 
 /// Whether segments keep filters of a column.
-pub(super) fn is_kept(column: &Column) -> bool {
+pub(crate) fn is_kept(column: &Column) -> bool {
     let kept = !matches!(column.ty, ColumnType::Vector(_) | ColumnType::Distribution);
     kept && column.role != Role::Tag && (column.role == Role::Key || column.index)
 }
@@ -206,7 +206,7 @@ pub fn hash_boolean(value: bool) -> u64 {
 }
 
 /// The hashes of a column's values, nulls left out. None of a type that has no filter (VECTOR, DISTRIBUTION).
-pub(super) fn hash_array(ty: ColumnType, array: &ArrayRef) -> Vec<u64> {
+pub(crate) fn hash_array(ty: ColumnType, array: &ArrayRef) -> Vec<u64> {
     match ty {
         ColumnType::Text | ColumnType::Json => {
             array.as_string::<i32>().iter().flatten().map(hash_text).collect()

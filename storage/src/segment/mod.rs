@@ -5,7 +5,7 @@
 //! page is, its place and its checksum stand in the page index, away from the page: a page written over another is
 //! noticed too. `docs/format/segment.md` is the byte map.
 
-mod bloom;
+pub(crate) mod bloom;
 mod cells;
 mod column_block;
 mod cut;
@@ -38,7 +38,7 @@ pub use cells::CellTable;
 pub(crate) use column_block::{put_column, read_column};
 pub(crate) use file::{SegmentFile, SegmentFileWriter};
 pub use last::LastRows;
-pub(crate) use pick::Over;
+pub(crate) use pick::{Over, is_labelled};
 pub use reader::{ColumnSize, EncodingSize, SegmentReader};
 pub use statistics::{CellStatistics, CellValues};
 pub(crate) use summary::EncodedSummaries;

@@ -329,7 +329,7 @@ fn nearer(taking: &Taking, count: usize) -> Option<(usize, Range<usize>)> {
 }
 
 /// Whether labels stand over the column of a bound: what pages say of it counts no more.
-fn is_labelled(filter: &Filter<'_>, over: Over<'_>, bound: &Bound) -> bool {
+pub(crate) fn is_labelled(filter: &Filter<'_>, over: Over<'_>, bound: &Bound) -> bool {
     let at = filter.columns.iter().position(|column: &Column| column.id == bound.column());
     at.and_then(|at| over.filter_labels.get(at)).is_some_and(Option::is_some)
 }

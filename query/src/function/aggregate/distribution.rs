@@ -84,12 +84,12 @@ impl Accumulator for Count {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         Ok(match self.quantile {
             Some(q) => ScalarValue::Float64(self.counts.quantile(q)?),
-            None => ScalarValue::Binary(Some(self.counts.encoded())),
+            None => ScalarValue::Binary(Some(self.counts.encoded()?)),
         })
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![ScalarValue::Binary(Some(self.counts.encoded()))])
+        Ok(vec![ScalarValue::Binary(Some(self.counts.encoded()?))])
     }
 
     fn size(&self) -> usize {

@@ -69,7 +69,8 @@ fn parts_add_up_to_the_whole_on_every_lattice() {
         assert_eq!(sum, whole, "{lattice:?}");
         let mut sum = Distribution::Numeric(Numeric::on(lattice));
         let encoded = parts.iter().map(|part| Distribution::Numeric(of(lattice, part)).encode());
-        encoded.for_each(|part| sum.merge_encoded(&part).unwrap());
+        let encoded: Vec<Vec<u8>> = encoded.collect();
+        sum.merge_encoded(encoded.iter().map(Vec::as_slice)).unwrap();
         assert_eq!(sum, Distribution::Numeric(whole.clone()), "{lattice:?}, encoded");
         let mut one_by_one = Numeric::on(lattice);
         parts.iter().flatten().for_each(|value| one_by_one.push(*value));
@@ -110,11 +111,13 @@ fn nested_lattices_add_up_to_the_coarser() {
         let whole = of(coarse, &all);
         for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
             let mut sum = Numeric::new();
-            for part in order {
-                let (on, values) = &parts[part];
-                sum.merge(&of(*on, values)).unwrap();
-            }
+            let ordered = order.map(|part| of(parts[part].0, &parts[part].1));
+            ordered.iter().for_each(|part| sum.merge(part).unwrap());
             assert_eq!(sum, whole);
+            let encoded = ordered.map(|part| Distribution::Numeric(part).encode());
+            let mut sum = Distribution::Numeric(Numeric::new());
+            sum.merge_encoded(encoded.iter().map(Vec::as_slice)).unwrap();
+            assert_eq!(sum, Distribution::Numeric(whole.clone()));
         }
         assert!(!whole.is_rebinned());
     }

@@ -25,6 +25,11 @@ impl Piece {
         self.bytes.len()
     }
 
+    /// Bytes it holds.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
     /// This and another one behind it: all lengths, then all bytes.
     pub(super) fn encode(&self, behind: &Self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len() + behind.bytes.len() + 2 * self.ends.len());

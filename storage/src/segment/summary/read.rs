@@ -104,6 +104,11 @@ impl CellSummaries {
         let cell = u32::try_from(cell).ok()?;
         self.piece.get(self.cells.binary_search(&cell).ok()?)
     }
+
+    /// Bytes they hold.
+    pub fn held_bytes(&self) -> usize {
+        self.piece.held() + self.cells.capacity() * size_of::<u32>()
+    }
 }
 
 /// The summaries of one column, each decoded when it is asked for.
