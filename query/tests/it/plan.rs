@@ -1,8 +1,11 @@
 //! What the scan is told, and what it answers.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array};
 use driftline_query::Database;
 
-use crate::support::{batch, one, rows, strings, times, to_table};
+use crate::support::{batch, one, rows, strings, times, to_labels, to_table};
 
 /// Six batches of ten rows, a second apart, half of them in segments.
 async fn series() -> Database {
@@ -93,4 +96,34 @@ async fn a_query_sees_the_moment_it_began() {
     db.flush().await.unwrap();
     let rows: Vec<_> = began.try_collect().await.unwrap();
     assert_eq!(rows.iter().map(arrow::record_batch::RecordBatch::num_rows).sum::<usize>(), 60);
+}
+
+/// Chunks of rows in memory have filters of keys and indexed columns, labels of late ones among them.
+#[tokio::test]
+async fn a_look_up_finds_its_row_in_memory() {
+    let db = Database::open_in_memory().unwrap();
+    db.sql("CREATE MODEL m (id TEXT KEY, n BIGINT INDEX, label TEXT LABEL INDEX)").await.unwrap();
+    for part in 0..3 {
+        let numbers: Vec<i64> = (0..300).map(|n| 1_000 * part + n).collect();
+        let ids: Vec<String> = numbers.iter().map(|n| format!("id {n}")).collect();
+        let n: ArrayRef = Arc::new(Int64Array::from(numbers.clone()));
+        let id = strings(ids.iter().map(String::as_str));
+        db.write(to_table("m", batch([("time", times(&numbers)), ("id", id), ("n", n)]))).await.unwrap();
+    }
+    let late = batch([("id", strings(["id 1007"])), ("label", strings(["late"]))]);
+    db.write(to_labels("m", late)).await.unwrap();
+    for (condition, expected) in [
+        ("id = 'id 299'", 1),
+        ("id = 'id 300'", 0),
+        ("id IN ('id 5', 'id 2005', 'no')", 2),
+        ("n = 1007", 1),
+        ("n = 500", 0),
+        ("n IN (3, 1003, 500)", 2),
+        ("label = 'late'", 1),
+        ("label = 'never'", 0),
+        ("label = 'late' AND id = 'id 1007'", 1),
+    ] {
+        let sql = format!("SELECT count(n) FROM m WHERE {condition}");
+        assert_eq!(one(&db, &sql).await, expected.to_string(), "{sql}");
+    }
 }
