@@ -23,8 +23,16 @@ impl Counts {
 
     /// Adds entries that ascend.
     pub fn merge(&mut self, theirs: &[(i64, u64)]) {
+        self.take(theirs.iter().copied());
+    }
+
+    /// Adds entries that ascend.
+    pub fn take(&mut self, theirs: impl Iterator<Item = (i64, u64)>) {
+        if self.0.is_empty() {
+            return self.0.extend(theirs);
+        }
         let mut adding = self.adding();
-        theirs.iter().for_each(|(key, count)| adding.add(*key, *count));
+        theirs.for_each(|(key, count)| adding.add(key, count));
         adding.finish();
     }
 

@@ -58,11 +58,8 @@ impl Dense {
 
     /// Adds what is there to others, which leaves nothing.
     pub fn empty_into(&mut self, counts: &mut Counts) {
-        let mut adding = counts.adding();
-        for (place, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            adding.add(self.base + place as i64, *count);
-        }
-        adding.finish();
+        let places = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        counts.take(places.map(|(place, count)| (self.base + place as i64, *count)));
         self.counts.clear();
     }
 }

@@ -256,22 +256,18 @@ impl Numeric {
     /// Exact where [`is_exact`](Self::is_exact). On the lattice an edge inside a bucket is taken down to the bucket's
     /// lower edge, as [`Lattice::snap_down`] does: for edges that are lattice edges the counts are exact.
     pub fn count_between(&self, edges: &[f64]) -> Vec<u64> {
-        let mut bins = vec![0_u64; edges.len() + 1];
-        let mut count_at = |bin: usize, count: u64| {
-            if let Some(total) = bins.get_mut(bin) {
-                add(total, count);
-            }
+        let bucket = |edge: &f64| match &self.values {
+            Values::Exact(_) => lattice::to_key(*edge),
+            Values::Binned(binned) => binned.lattice.bucket(*edge),
         };
-        match &self.values {
-            Values::Exact(counts) => {
-                let edges: Vec<i64> = edges.iter().map(|edge| lattice::to_key(*edge)).collect();
-                let each = counts.entries().iter();
-                each.for_each(|(bits, n)| count_at(edges.partition_point(|edge| edge <= bits), *n));
+        let mut bins = vec![0_u64; edges.len() + 1];
+        let (mut bin, mut rest) = (0, edges.iter().map(bucket).peekable());
+        for (key, count) in self.entries() {
+            while rest.next_if(|edge| edge <= key).is_some() {
+                bin += 1;
             }
-            Values::Binned(binned) => {
-                let edges: Vec<i64> = edges.iter().map(|edge| binned.lattice.bucket(*edge)).collect();
-                let each = binned.counts.entries().iter();
-                each.for_each(|(bucket, n)| count_at(edges.partition_point(|edge| edge <= bucket), *n));
+            if let Some(total) = bins.get_mut(bin) {
+                add(total, *count);
             }
         }
         bins

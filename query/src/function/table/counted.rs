@@ -77,6 +77,9 @@ fn moment(nanos: i64) -> Expr {
     lit(ScalarValue::TimestampNanosecond(Some(nanos), Some("UTC".into())))
 }
 
+/// A window to report: its start, its end, and the batch and row with its counts.
+pub(super) type Reported = (i64, i64, (usize, usize));
+
 /// The windows that were counted, in order of time.
 #[derive(Debug)]
 pub(super) struct Counts {
@@ -106,12 +109,8 @@ impl Counts {
         Ok(Self { windows, batches, before })
     }
 
-    /// Start, end and place of the windows to report, ascending.
-    pub(super) fn reported(
-        &self,
-        windows: Windows,
-        last_row: Option<i64>,
-    ) -> impl Iterator<Item = (i64, i64, (usize, usize))> {
+    /// The windows to report, ascending.
+    pub(super) fn reported(&self, windows: Windows, last_row: Option<i64>) -> impl Iterator<Item = Reported> {
         let bounds = move |(key, place): (&i64, &(usize, usize))| {
             let (start, end) = windows.bounds(*key, last_row)?;
             Some((start, end, *place))

@@ -1,12 +1,14 @@
 //! The plan node over what was counted of the windows: compares them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err, project_schema};
+use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
@@ -20,11 +22,14 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 
-use super::counted::{Counts, times};
+use super::counted::{Counts, Reported, times};
 use super::provider::Job;
 use super::report::{self, Row, Wanted};
 use super::windows::Windows;
 use crate::stats::binning::Reference;
+
+/// Windows from which on they are shared among threads.
+const WINDOWS_APART_MIN: usize = 16;
 
 /// Compares the windows of a model's rows with its baseline.
 #[derive(Debug)]
@@ -179,22 +184,47 @@ async fn compare(
     // The memory stays accounted for until the counts are gone.
     let memory = MemoryConsumer::new(job.function).register(context.memory_pool());
     let mut batches = Vec::new();
-    let mut counted = execute_stream(input, context)?;
+    let mut counted = execute_stream(input, Arc::clone(&context))?;
     while let Some(batch) = counted.try_next().await? {
         memory.try_grow(batch.get_array_memory_size())?;
         batches.push(batch);
     }
-    let counts = Counts::new(&job, batches)?;
-    let mut references: Vec<Reference<'_>> =
-        job.columns.iter().map(|compared| Reference::new(&compared.reference, job.bins)).collect();
+    let counts = Arc::new(Counts::new(&job, batches)?);
+    let windows: Vec<Reported> = counts.reported(job.windows, last_row).collect();
+    // Nobody waits for the rows any more once this is gone.
+    let asked = Arc::new(());
+    let threads = context.session_config().target_partitions();
+    let work = |windows: &[Reported]| {
+        let (job, counts, asked) = (Arc::clone(&job), Arc::clone(&counts), Arc::downgrade(&asked));
+        let windows = windows.to_vec();
+        SpawnedTask::spawn_blocking(move || rows_of(&job, wanted, &counts, &windows, &asked))
+    };
+    let share = windows.len().div_ceil(threads.max(1)).max(WINDOWS_APART_MIN);
+    let tasks: Vec<_> = windows.chunks(share).map(work).collect();
     let mut rows = Vec::new();
-    for (start, end, window) in counts.reported(job.windows, last_row) {
-        for (at, compared) in job.columns.iter().zip(&mut references).enumerate() {
-            let current = counts.distribution(&job, window, at)?;
-            rows.push(Row::new(&job, wanted, (start, end), compared, &current)?);
-        }
-        // Thousands of windows take a while: others get their turn between them.
-        tokio::task::yield_now().await;
+    for task in tasks {
+        let rows_of_task = task.join_unwind().await.map_err(|e| DataFusionError::External(Box::new(e)))?;
+        rows.extend(rows_of_task?);
     }
     report::batch(&rows)
+}
+
+/// Compares some windows, until nobody asks for them.
+fn rows_of(
+    job: &Job,
+    wanted: Wanted,
+    counts: &Counts,
+    windows: &[Reported],
+    asked: &Weak<()>,
+) -> Result<Vec<Row>> {
+    let mut references: Vec<Reference<'_>> =
+        job.columns.iter().map(|compared| Reference::new(&compared.reference, job.bins)).collect();
+    let mut rows = Vec::with_capacity(windows.len() * job.columns.len());
+    for (start, end, window) in windows.iter().take_while(|_| asked.strong_count() > 0) {
+        for (at, compared) in job.columns.iter().zip(&mut references).enumerate() {
+            let current = counts.distribution(job, *window, at)?;
+            rows.push(Row::new(job, wanted, (*start, *end), compared, &current)?);
+        }
+    }
+    Ok(rows)
 }
