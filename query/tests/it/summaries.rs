@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use driftline_query::Database;
 
-use crate::support::{batch, rows, to_table};
+use crate::support::{batch, one, rows, strings, times, to_table};
 
 const LIVES: u64 = 6;
 const STEPS: u64 = 6;
@@ -400,4 +400,28 @@ async fn what_only_looks_alike_is_answered_from_rows() {
         let error = db.sql(&format!("SELECT * FROM {table} WHERE 1 = 1 / 0")).await.unwrap_err().to_string();
         assert!(error.contains("ivide by zero"), "{table}: {error}");
     }
+}
+
+/// Summaries of texts count texts: what is made of them by a cast is counted anew.
+#[tokio::test]
+async fn texts_read_as_numbers_are_counted_as_numbers() {
+    let db = Database::open_in_memory().unwrap();
+    db.sql("CREATE TABLE c (code TEXT)").await.unwrap();
+    let codes = (0..3_000).map(|row| ["1", "2", "6"][row % 3]);
+    let rows_of_cell = batch([("time", times(&[START; 3_000])), ("code", strings(codes))]);
+    db.write(to_table("c", rows_of_cell)).await.unwrap();
+    db.flush().await.unwrap();
+    let mean = "SELECT distribution_mean(distribution(CAST(code AS DOUBLE))) FROM c";
+    let texts = "SELECT distribution_count(distribution(code)) FROM c";
+    for summaries in ["true", "false"] {
+        db.sql(&format!("SET driftline.summaries = {summaries}")).await.unwrap();
+        assert_eq!(
+            (one(&db, mean).await, one(&db, texts).await),
+            ("3.0".into(), "3000".into()),
+            "{summaries}"
+        );
+    }
+    db.sql("SET driftline.summaries = true").await.unwrap();
+    let plan = rows(&db, &format!("EXPLAIN ANALYZE {texts}")).await.concat().join("\n");
+    assert!(plan.contains("cells_from_rows=0"), "{plan}");
 }
