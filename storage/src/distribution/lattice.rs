@@ -153,9 +153,13 @@ pub(super) fn affine_bucket(value: f64, inverse: f64) -> i64 {
     if value.is_infinite() {
         return if value > 0.0 { i64::MAX } else { i64::MIN };
     }
-    let floor = (value * inverse).floor();
-    let below = i64::from(value < 0.0 && floor == 0.0);
-    (floor as i64 - below).clamp(-AFFINE_BUCKET_MAX, AFFINE_BUCKET_MAX)
+    // As `floor`, which is a call where the processor is not known to round by itself. Beyond 2^63 the cast saturates, and
+    // beyond 2^52 a bucket is held anyhow.
+    let scaled = value * inverse;
+    let whole = scaled as i64;
+    let floor = whole - i64::from(whole as f64 > scaled && whole > i64::MIN);
+    let below = i64::from(value < 0.0 && scaled == 0.0);
+    (floor - below).clamp(-AFFINE_BUCKET_MAX, AFFINE_BUCKET_MAX)
 }
 
 /// 2^exponent, for exponents from -1022 to 1023.

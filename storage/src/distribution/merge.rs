@@ -5,6 +5,7 @@ use super::lattice;
 use super::not_a_part;
 use super::numeric::{Numeric, Values, add};
 use crate::error::Result;
+use crate::limits::DISTRIBUTION_EXACT_VALUES_MAX;
 
 impl Numeric {
     /// Adds the counts of another.
@@ -87,8 +88,13 @@ impl Values {
         }
     }
 
-    /// Adds counts by number.
+    /// Adds counts by number, which ascend.
     pub(super) fn merge_exact(&mut self, entries: &[(i64, u64)]) {
+        if let Self::Exact(counts) = self
+            && counts.entries().len() + entries.len() <= DISTRIBUTION_EXACT_VALUES_MAX
+        {
+            return counts.merge(entries);
+        }
         for (key, count) in entries {
             match self {
                 Self::Exact(counts) => counts.add(*key, *count),

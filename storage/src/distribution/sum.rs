@@ -4,6 +4,8 @@
 //! data would encode to different bytes. This sum is a fixed-point number wide enough for every double (2^-1074 to
 //! 2^1024) and 2^64 terms; it is rounded once, when read.
 
+use std::cell::RefCell;
+
 /// Bits of one limb that are in use; the other half of the `i64` takes the carries until they are settled.
 const LIMB_BITS: u32 = 32;
 /// Enough for the 2,098 bits of a double, 64 bits of count, and as many again so that nothing real wraps.
@@ -14,6 +16,11 @@ const TERMS_UNSETTLED_MAX: u32 = 1 << 28;
 const SHIFTS: usize = 2_048;
 /// Fractions of 53 bits whose sum is within an `i64`.
 const FRACTIONS_MAX: usize = 1_000;
+thread_local! {
+    /// Sums by exponent: to make them anew takes longer than to add a few hundred values.
+    static BY_SHIFT: RefCell<Box<[i64; SHIFTS]>> = RefCell::new(Box::new([0; SHIFTS]));
+}
+
 /// The least bit stands for 2^-1074.
 const EXPONENT_MIN: i32 = -1074;
 
@@ -61,7 +68,11 @@ impl ExactSum {
 
     /// Adds finite values: first by exponent, where a thousand fractions fit an `i64`, then each exponent once.
     pub fn add_all(&mut self, values: &[f64]) {
-        let mut by_shift = vec![0_i64; SHIFTS];
+        BY_SHIFT.with_borrow_mut(|by_shift| self.add_by_shift(values, by_shift));
+    }
+
+    /// `by_shift` is all zeros before and after.
+    fn add_by_shift(&mut self, values: &[f64], by_shift: &mut [i64; SHIFTS]) {
         for chunk in values.chunks(FRACTIONS_MAX) {
             let (mut low, mut high) = (SHIFTS - 1, 0);
             for value in chunk {
