@@ -349,7 +349,9 @@ impl Work {
     }
 
     fn add(&mut self, batch: &RecordBatch, spans: &[Span]) -> Result<()> {
-        if is_scattered(spans, batch.num_rows(), self.groups.len()) {
+        // Where nothing but rows is counted there is nothing to move.
+        let has_columns = batch.num_columns() > 0;
+        if has_columns && is_scattered(spans, batch.num_rows(), self.groups.len()) {
             let (places, spans) = gathered(spans, self.groups.len());
             return self.add_spans(&take_record_batch(batch, &places)?, &spans);
         }

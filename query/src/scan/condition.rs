@@ -112,6 +112,17 @@ impl RowCondition {
         Ok(Some(Self { expr, columns, schema, stored, bounds }))
     }
 
+    /// What is asked of rows and what other nodes have found out meanwhile; none where that is nothing.
+    pub(super) fn narrowed(
+        asked: Option<&Self>,
+        found: &[Arc<dyn PhysicalExpr>],
+        table: &TableSchema,
+    ) -> Result<Option<Self>> {
+        let asked = asked.into_iter().flat_map(|asked| split_conjunction(&asked.expr));
+        let found = found.iter().flat_map(split_conjunction).filter(|part| !is_true(part));
+        Self::of(asked.chain(found).map(Arc::clone).collect(), table)
+    }
+
     /// Which rows of a piece that has the stored columns meet it.
     pub(crate) fn meet(&self, piece: &Piece, tags: Option<&Tags>) -> Result<BooleanArray> {
         let mut stored = piece.rows.columns().iter();
@@ -134,6 +145,10 @@ impl std::fmt::Display for RowCondition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.expr.fmt(f)
     }
+}
+
+fn is_true(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    literal(expr) == Some(&ScalarValue::Boolean(Some(true)))
 }
 
 /// Not to be seen: what is read is what the condition asked for.

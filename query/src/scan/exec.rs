@@ -8,10 +8,14 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Statistics, internal_err};
+use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
+};
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput,
 };
@@ -21,6 +25,7 @@ use datafusion::physical_plan::{
 };
 use driftline_storage::{ReadCounts, Role, ScanPart, Snapshot, TableSchema, TimeRange};
 
+use super::arriving::{Arriving, Narrowing};
 use super::ends::{Ends, Seen};
 use super::outlet::Outlet;
 use super::reader::Reader;
@@ -41,6 +46,8 @@ pub(crate) struct ScanExec {
     limit: Option<usize>,
     /// Those that are wanted of all, where a sort above keeps some from one end of time.
     ends: Option<Ends>,
+    /// What other nodes find out while the query runs.
+    arriving: Arriving,
     partitions: Vec<Vec<ScanPart>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -68,7 +75,8 @@ impl ScanExec {
         );
         let metrics = ExecutionPlanMetricsSet::new();
         let (table, properties) = (Arc::clone(table), Arc::new(properties));
-        Ok(Self { table, reader, limit, ends: None, partitions, properties, metrics })
+        let arriving = Arriving::default();
+        Ok(Self { table, reader, limit, ends: None, arriving, partitions, properties, metrics })
     }
 
     /// The same where rows from one end of time are wanted by one of its columns; none where that is not the time.
@@ -80,15 +88,21 @@ impl ScanExec {
         let ends = ends(column);
         let mut partitions = self.partitions.clone();
         partitions.iter_mut().for_each(|parts| ends.sort(parts));
-        Some(Self {
+        Some(Self { ends: Some(ends), partitions, ..self.again() })
+    }
+
+    /// The same, not run yet.
+    fn again(&self) -> Self {
+        Self {
             table: Arc::clone(&self.table),
             reader: self.reader.clone(),
-            limit: None,
-            ends: Some(ends),
-            partitions,
+            limit: self.limit,
+            ends: self.ends.clone(),
+            arriving: self.arriving.clone(),
+            partitions: self.partitions.clone(),
             properties: Arc::clone(&self.properties),
             metrics: ExecutionPlanMetricsSet::new(),
-        })
+        }
     }
 
     /// The table.
@@ -120,7 +134,8 @@ impl ScanExec {
         };
         let rows = parts().map(|part| part.rows()).fold(0_u64, u64::saturating_add);
         let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-        match parts().all(|part| self.reader.takes_all(part)) && self.limit.is_none() {
+        let takes_all = self.arriving.is_empty() && parts().all(|part| self.reader.takes_all(part));
+        match takes_all && self.limit.is_none() {
             true => Precision::Exact(rows),
             false => Precision::Inexact(rows.min(self.limit.unwrap_or(usize::MAX))),
         }
@@ -170,6 +185,9 @@ impl DisplayAs for ScanExec {
         if let Some(ends) = &self.ends {
             write!(f, ", {}", ends.shown())?;
         }
+        if !self.arriving.is_empty() {
+            write!(f, ", narrowed_by={}", self.arriving)?;
+        }
         self.limit.map_or(Ok(()), |limit| write!(f, ", limit={limit}"))
     }
 }
@@ -201,6 +219,23 @@ impl ExecutionPlan for ScanExec {
         if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
     }
 
+    /// Takes what other nodes find out as a help, and promises nothing: they look at the rows themselves too.
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _config: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let arriving = match phase {
+            FilterPushdownPhase::Pre => Arriving::default(),
+            FilterPushdownPhase::Post => Arriving::among(result.parent_filters.iter().map(|r| &r.filter)),
+        };
+        let filters = vec![PushedDown::No; result.parent_filters.len()];
+        let updated_node = (!arriving.is_empty())
+            .then(|| Arc::new(Self { arriving, ..self.again() }) as Arc<dyn ExecutionPlan>);
+        Ok(FilterPushdownPropagation { filters, updated_node })
+    }
+
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
@@ -223,6 +258,11 @@ impl ExecutionPlan for ScanExec {
         };
         let mut work = Work {
             parts: parts.clone(),
+            narrowing: Narrowing::new(
+                self.arriving.clone(),
+                Arc::clone(&self.table),
+                self.reader.condition.rows.clone(),
+            ),
             reader: self.reader.clone(),
             left: self.limit.unwrap_or(usize::MAX),
             seen: self.ends.clone().map(Seen::new),
@@ -268,6 +308,7 @@ impl ScanMetrics {
 struct Work {
     parts: Vec<ScanPart>,
     reader: Reader,
+    narrowing: Narrowing,
     /// Rows that are still wanted.
     left: usize,
     /// What was seen so far, where rows from one end of time are enough.
@@ -300,6 +341,9 @@ impl Work {
                 self.metrics.parts_passed.add(1);
                 return Ok(true);
             }
+        }
+        if let Some(rows) = self.narrowing.news()? {
+            self.reader.condition.rows = rows;
         }
         if self.reader.columns.is_empty() && self.reader.takes_all(part) {
             return self.take(self.counted(part.rows())?, outlet);

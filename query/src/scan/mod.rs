@@ -1,5 +1,6 @@
 //! Reading tables: which rows a query needs ([`time_filter`]), and the plan node that reads them ([`exec`]).
 
+mod arriving;
 mod condition;
 mod ends;
 mod exec;

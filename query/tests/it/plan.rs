@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array};
+use arrow::array::{ArrayRef, Float64Array, Int64Array};
 use driftline_query::Database;
 
 use crate::support::{batch, one, rows, strings, times, to_labels, to_table};
@@ -126,4 +126,84 @@ async fn a_look_up_finds_its_row_in_memory() {
         let sql = format!("SELECT count(n) FROM m WHERE {condition}");
         assert_eq!(one(&db, &sql).await, expected.to_string(), "{sql}");
     }
+}
+
+/// Parts enough that the first are judged before the last are read: two batches lie ready at most.
+async fn many_parts() -> Database {
+    let db = Database::open_in_memory().unwrap();
+    db.sql("CREATE TABLE t (host TEXT TAG, x DOUBLE, k BIGINT, note TEXT)").await.unwrap();
+    for part in 0..12_i64 {
+        let numbers: Vec<i64> = (0..10_000).map(|n| 10_000 * part + n).collect();
+        let x = numbers.iter().map(|n| (n % 97 != 0).then_some(*n as f64)).collect::<Float64Array>();
+        let notes: Vec<String> = numbers.iter().map(|n| format!("n{}", n % 7)).collect();
+        let columns = [
+            ("time", times(&numbers)),
+            ("host", strings(numbers.iter().map(|n| ["a", "b", "c"][(n % 3) as usize]))),
+            ("x", Arc::new(x) as ArrayRef),
+            ("k", Arc::new(Int64Array::from_iter_values(numbers.iter().map(|n| n / 5)))),
+            ("note", strings(notes.iter().map(String::as_str))),
+        ];
+        db.write(to_table("t", batch(columns))).await.unwrap();
+        db.flush().await.unwrap();
+    }
+    db
+}
+
+fn skipped(plan: &str) -> usize {
+    let after = plan.split("pages_skipped=").nth(1).unwrap_or_else(|| panic!("{plan}"));
+    after.split([',', ']']).next().and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{plan}"))
+}
+
+/// What a sort has seen tells which pages cannot have one of the first rows.
+#[tokio::test]
+async fn a_sort_that_keeps_few_rows_narrows_the_scan() {
+    let db = many_parts().await;
+    let sql = "SELECT x, note FROM t ORDER BY x LIMIT 3";
+    assert_eq!(rows(&db, sql).await, [["1.0", "n1"], ["2.0", "n2"], ["3.0", "n3"]]);
+    let plan = rows(&db, &format!("EXPLAIN ANALYZE {sql}")).await.concat().join("\n");
+    assert!(plan.contains("narrowed_by=") && skipped(&plan) >= 6, "{plan}");
+    for order in [
+        "x DESC LIMIT 5",
+        "x DESC NULLS LAST, k LIMIT 5",
+        "k DESC, x LIMIT 7",
+        "host DESC, x NULLS LAST LIMIT 4",
+        "note, x NULLS LAST LIMIT 9",
+        "time, x LIMIT 3",
+        "x + k NULLS LAST LIMIT 3",
+    ] {
+        for condition in ["", "WHERE note <> 'n1'", "WHERE host = 'b' AND k > 100"] {
+            let query = |table: &str| format!("SELECT x, k, host FROM {table} {condition} ORDER BY {order}");
+            let all = rows(&db, &query("(SELECT * FROM t LIMIT 1000000000) AS t")).await;
+            assert_eq!(rows(&db, &query("t")).await, all, "{order} {condition}");
+        }
+    }
+}
+
+/// So do the keys of a join's smaller side.
+#[tokio::test]
+async fn a_join_narrows_the_scan() {
+    let db = many_parts().await;
+    db.sql("CREATE TABLE wanted (k BIGINT)").await.unwrap();
+    db.sql("INSERT INTO wanted VALUES (now(), 7), (now(), 8), (now(), NULL)").await.unwrap();
+    for (sql, expected) in [
+        ("SELECT count(*) FROM t JOIN wanted ON t.k = wanted.k", "10"),
+        ("SELECT count(*) FROM t WHERE k IN (SELECT k FROM wanted)", "10"),
+        ("SELECT count(*) FROM wanted LEFT JOIN t ON t.k = wanted.k", "11"),
+        ("SELECT count(*) FROM t LEFT JOIN wanted ON t.k = wanted.k", "120000"),
+        ("SELECT count(*) FROM t WHERE k NOT IN (SELECT k FROM wanted WHERE k IS NOT NULL)", "119990"),
+    ] {
+        assert_eq!(one(&db, sql).await, expected, "{sql}");
+    }
+}
+
+/// Rows that lie series by turns, of which nothing but their number is asked.
+#[tokio::test]
+async fn rows_of_no_columns_are_counted_by_group_in_memory() {
+    let db = Database::open_in_memory().unwrap();
+    db.sql("CREATE TABLE t (host TEXT TAG)").await.unwrap();
+    let hosts = (0..900).map(|row| ["a", "b", "c"][row % 3]);
+    let written = batch([("time", times(&(0..900).collect::<Vec<_>>())), ("host", strings(hosts))]);
+    db.write(to_table("t", written)).await.unwrap();
+    let sql = "SELECT host, count(*) FROM t GROUP BY 1 ORDER BY 1";
+    assert_eq!(rows(&db, sql).await, [["a", "300"], ["b", "300"], ["c", "300"]]);
 }
