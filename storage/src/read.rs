@@ -122,9 +122,7 @@ impl Piece {
         let rows = filter_record_batch(&self.rows, keep).map_err(|e| StorageError::Invalid(e.to_string()))?;
         Ok(Self { rows, runs: kept_runs(&self.runs, keep) })
     }
-}
 
-impl Piece {
     /// The same where all rows may be wanted, which copies none then.
     pub(crate) fn only(self, keep: &BooleanArray) -> Result<Self> {
         if keep.true_count() == self.rows.num_rows() { Ok(self) } else { self.filtered(keep) }

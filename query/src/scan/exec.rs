@@ -219,16 +219,19 @@ impl ExecutionPlan for ScanExec {
         if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
     }
 
-    /// Takes what other nodes find out as a help, and promises nothing: they look at the rows themselves too.
+    /// Takes what other nodes find out as a help, and promises nothing: they look at the rows themselves too. Not where any rows
+    /// are enough: which ones is not to depend on what is found out meanwhile.
     fn handle_child_pushdown_result(
         &self,
         phase: FilterPushdownPhase,
         result: ChildPushdownResult,
         _config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
-        let arriving = match phase {
-            FilterPushdownPhase::Pre => Arriving::default(),
-            FilterPushdownPhase::Post => Arriving::among(result.parent_filters.iter().map(|r| &r.filter)),
+        let arriving = match (phase, self.limit) {
+            (FilterPushdownPhase::Post, None) => {
+                Arriving::among(result.parent_filters.iter().map(|r| &r.filter))
+            }
+            _ => Arriving::default(),
         };
         let filters = vec![PushedDown::No; result.parent_filters.len()];
         let updated_node = (!arriving.is_empty())

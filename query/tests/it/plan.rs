@@ -194,6 +194,10 @@ async fn a_join_narrows_the_scan() {
     ] {
         assert_eq!(one(&db, sql).await, expected, "{sql}");
     }
+    let joined = explain(&db, "SELECT t.x FROM t JOIN wanted ON t.k = wanted.k").await;
+    assert!(joined.contains("narrowed_by="), "{joined}");
+    let any = explain(&db, "SELECT s.x FROM (SELECT * FROM t LIMIT 5) s JOIN wanted ON s.k = wanted.k").await;
+    assert!(any.contains("limit=5") && !any.contains("narrowed_by="), "{any}");
 }
 
 /// Rows that lie series by turns, of which nothing but their number is asked.
