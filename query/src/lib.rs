@@ -39,6 +39,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod aggregate;
+pub mod alert;
 mod catalog;
 mod database;
 mod delete;
