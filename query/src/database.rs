@@ -1,21 +1,25 @@
 //! The embedded mode: a directory or memory, open for SQL and writes.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::SchemaProvider;
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::ScalarUDF;
 use driftline_storage::{Disk, Engine, EngineOptions, OsDisk, SimDisk, StorageError};
 use futures::TryStreamExt;
 use parking_lot::RwLock;
 
 use crate::catalog::CatalogView;
-use crate::error::Result;
+use crate::continuous::CONTINUOUS_PREFIX;
+use crate::error::{QueryError, Result};
 use crate::govern::{Governor, Query, QueryLimits, Ticket, Way};
 use crate::plan::PlanCache;
 pub use crate::prepared::Prepared;
 use crate::prepared::run_at_once;
+use crate::runner::{self, Background, Board, Left, Runner, Watched};
 use crate::session::{Session, Sessions, spill_folder};
 use crate::settings::Settings;
 use crate::statement;
@@ -33,6 +37,8 @@ pub struct DatabaseOptions {
     pub queries: QueryLimits,
     /// Functions of the embedding program, for all who ask. One with the name of a function of ours does not stand.
     pub functions: Vec<Arc<ScalarUDF>>,
+    /// Continuous queries and alerts are looked at by [`Database::settle`] alone, and not by a thread when something is due.
+    pub settle_by_hand: bool,
     /// The directory below which `BACKUP` may write for somebody on the network; without it, nowhere.
     pub backup_dir: Option<PathBuf>,
 }
@@ -53,7 +59,7 @@ pub enum Access {
 pub struct Database(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     ingest: Arc<Ingest>,
     sessions: Sessions,
     governor: Arc<Governor>,
@@ -62,6 +68,11 @@ struct Inner {
     backup_dir: Option<PathBuf>,
     /// The folder for what queries write while they run.
     spill: Option<PathBuf>,
+    /// Held for a step of continuous queries and alerts.
+    runner: tokio::sync::Mutex<Runner>,
+    background: Background,
+    works_alone: bool,
+    closed: AtomicBool,
 }
 
 impl Database {
@@ -93,6 +104,11 @@ impl Database {
         Self::over(Engine::open(disk, engine)?, options, None)
     }
 
+    /// Opens what a disk holds. Queries write nothing beside it.
+    pub fn open_disk(disk: Arc<dyn Disk>, options: DatabaseOptions) -> Result<Self> {
+        Self::over(Engine::open(disk, options.engine.clone())?, options, None)
+    }
+
     fn over(engine: Arc<Engine>, options: DatabaseOptions, spill: Option<PathBuf>) -> Result<Self> {
         let budget = Arc::clone(engine.budget());
         let bytes = if options.query_memory_bytes == 0 { budget.limit() } else { options.query_memory_bytes };
@@ -100,7 +116,81 @@ impl Database {
         let governor = Arc::new(Governor::new(options.queries.within(bytes), engine.now_nanos()));
         let (ingest, settings) = (Arc::new(Ingest::new(engine)), RwLock::default());
         let (plans, backup_dir) = (PlanCache::default(), options.backup_dir);
-        Ok(Self(Arc::new(Inner { ingest, sessions, governor, plans, settings, backup_dir, spill })))
+        let database = Self(Arc::new(Inner {
+            ingest,
+            sessions,
+            governor,
+            plans,
+            settings,
+            backup_dir,
+            spill,
+            runner: tokio::sync::Mutex::default(),
+            background: Background::default(),
+            works_alone: options.settle_by_hand,
+            closed: AtomicBool::new(false),
+        }));
+        if database.has_work() {
+            database.start_runner()?;
+        }
+        Ok(database)
+    }
+
+    /// The database, if somebody still has it.
+    pub(crate) fn upgrade(database: &Weak<Inner>) -> Option<Self> {
+        database.upgrade().map(Self)
+    }
+
+    fn has_work(&self) -> bool {
+        let snapshot = self.engine().snapshot();
+        snapshot.entries().keys().any(|key| key.starts_with(CONTINUOUS_PREFIX))
+    }
+
+    /// Starts the thread of continuous queries and alerts, where there is none yet.
+    pub(crate) fn start_runner(&self) -> Result<()> {
+        if !self.0.works_alone && self.0.background.claim() {
+            let failed = |error| QueryError::DataFusion(DataFusionError::IoError(error));
+            runner::start(Arc::downgrade(&self.0)).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// One step of continuous queries and alerts.
+    pub(crate) async fn step(&self, is_eager: bool) -> Result<Left> {
+        let mut runner = self.0.runner.lock().await;
+        // Nothing is begun on a database that closes.
+        if self.is_closed() { Ok(Left::default()) } else { runner.step(self, is_eager).await }
+    }
+
+    /// Brings continuous queries and alerts to where they are at this moment: whatever is due by what was written so far
+    /// and by the clock is done when it returns.
+    pub async fn settle(&self) -> Result<()> {
+        while self.step(true).await?.has_more {}
+        Ok(())
+    }
+
+    /// The runner, while no step is made.
+    pub(crate) async fn runner(&self) -> tokio::sync::MutexGuard<'_, Runner> {
+        self.0.runner.lock().await
+    }
+
+    /// Whether it was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
+    /// The tables that continuous queries and alerts look at.
+    pub(crate) fn watched(&self) -> &Arc<Watched> {
+        self.0.ingest.watched()
+    }
+
+    /// What continuous queries and alerts show of their work.
+    pub(crate) fn board(&self) -> &Board {
+        self.watched().board()
+    }
+
+    /// Nanoseconds since 1970.
+    pub(crate) fn now_nanos(&self) -> i64 {
+        self.0.ingest.now_nanos()
     }
 
     /// The engine beneath.
@@ -147,6 +237,15 @@ impl Database {
 
     /// Closes it; later calls fail. Acknowledged writes are kept.
     pub async fn close(&self) -> Result<()> {
+        let mut runner = self.0.runner.lock().await;
+        if !self.is_closed()
+            && let Err(error) = runner.checkpoint(self).await
+        {
+            // Then the next process looks again at what this one has seen.
+            tracing::debug!("how far continuous queries have come is not written down: {error}");
+        }
+        self.0.closed.store(true, Ordering::Release);
+        self.watched().wake();
         self.blocking(|ingest| Ok(ingest.engine().close()?)).await
     }
 
@@ -188,6 +287,12 @@ impl Database {
         };
         let view = CatalogView::new(Arc::clone(&self.0.ingest), Arc::clone(&self.0.governor));
         self.0.sessions.session(view, access, settings, query.map(Arc::clone))
+    }
+
+    /// A session of the embedding program that sees what was known at a time.
+    pub(crate) fn session_at(&self, nanos: i64) -> Session {
+        let view = CatalogView::new(Arc::clone(&self.0.ingest), Arc::clone(&self.0.governor)).at(nanos);
+        self.0.sessions.session(view, Access::Embedded, Settings::default(), None)
     }
 
     /// Runs what waits for the disk on a thread where waiting is allowed.

@@ -41,6 +41,7 @@
 mod aggregate;
 pub mod alert;
 mod catalog;
+mod continuous;
 mod database;
 mod delete;
 mod duration;
@@ -53,6 +54,7 @@ mod memory;
 mod model;
 mod plan;
 mod prepared;
+mod runner;
 mod scan;
 mod session;
 mod settings;

@@ -49,6 +49,26 @@ pub(crate) const AGGREGATE_WHOLE_ROWS_MAX: u64 = 4 << 20;
 /// Texts of which a partition keeps what an aggregate makes of them.
 pub(crate) const TEXTS_WEIGHED_KEPT_MAX: usize = 65_536;
 
+/// Stretches of time that are noted of what writes touched; beyond, those that lie nearest become one.
+pub(crate) const SPANS_MAX: usize = 4_096;
+/// Keys of labelled predictions that are looked up one by one; more are the whole table.
+pub(crate) const TOUCHED_KEYS_MAX: usize = 65_536;
+/// How long no rows come before the clock carries the watermark on: clients that send a batch every few seconds have not
+/// stopped. 10 seconds.
+pub(crate) const WATERMARK_PAUSE_NANOS: i64 = 10_000_000_000;
+/// How often windows are computed again that rows came too late for. 1 second.
+pub(crate) const LATE_PAUSE_NANOS: i64 = 1_000_000_000;
+/// Windows of a continuous query that one statement computes.
+pub(crate) const CONTINUOUS_WINDOWS_MAX: i64 = 1_000;
+/// Rows of its answer that one statement is meant to give; one window may give more.
+pub(crate) const CONTINUOUS_ROWS_AIMED: u64 = 50_000;
+/// Bytes of results that are written together.
+pub(crate) const KEPT_BATCH_BYTES_MAX: usize = 4 << 20;
+/// Between steps of continuous queries and alerts while there is more to do.
+pub(crate) const RUNNER_PAUSE: Duration = Duration::from_millis(2);
+/// Between steps when nothing asks for one.
+pub(crate) const RUNNER_PAUSE_MAX: Duration = Duration::from_secs(60);
+
 /// Plans that are kept of statements of the embedding program, and likewise of those of the network.
 pub(crate) const PLANS_KEPT_MAX: usize = 256;
 /// Bytes of a statement whose plan is kept: what is longer brings its own rows, and does not come again.

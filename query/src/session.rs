@@ -9,6 +9,7 @@ use arrow::array::temporal_conversions::timestamp_ns_to_datetime;
 use arrow::array::{ArrayRef, UInt64Array};
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::MemorySchemaProvider;
+use datafusion::common::TableReference;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
@@ -17,14 +18,17 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, TrackCon
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
-use datafusion::logical_expr::{DdlStatement, DmlStatement, LogicalPlan, ScalarUDF, WriteOp};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{
+    DdlStatement, DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF, WriteOp,
+};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as SqlStatement;
-use driftline_storage::MemoryBudget;
+use driftline_storage::{MemoryBudget, TableSchema};
 use futures::{FutureExt, StreamExt};
 
 use crate::aggregate::CellAggregates;
@@ -155,6 +159,18 @@ impl Session {
         }
         let physical = guarded(self.state.create_physical_plan(&plan)).await?;
         Ok(egress::stream(self.execute(physical, self.context())?))
+    }
+
+    /// A value of the rows of a table for which a condition is true.
+    pub(crate) async fn select(
+        &self,
+        table: &Arc<TableSchema>,
+        condition: Expr,
+        value: Expr,
+    ) -> Result<SendableRecordBatchStream> {
+        let source = provider_as_source(self.view.scan_of(table));
+        let scan = LogicalPlanBuilder::scan(TableReference::bare(table.name.as_str()), source, None)?;
+        self.start(scan.filter(condition)?.project([value])?.build()?).await
     }
 
     /// Starts a plan of a query that was kept; its rows as they leave.

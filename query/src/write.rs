@@ -5,6 +5,7 @@ mod divert;
 mod exact;
 mod fingerprint;
 mod json;
+mod kept;
 mod label;
 mod plan;
 mod row;
@@ -18,11 +19,14 @@ use driftline_storage::{Engine, Snapshot, WriteBatch, WriterSequence};
 use parking_lot::RwLock;
 
 pub(crate) use self::divert::{DIVERT, ON_BAD_ROW, REFUSE, REJECTED_OF, schema as rejected_schema};
+pub(crate) use self::coerce::column_type;
 pub(crate) use self::exact::Exactness;
+pub(crate) use self::kept::Kept;
 use self::plan::{Arrival, Planned, WritePlan};
 use crate::delete::Delete;
 use crate::error::{QueryError, Result};
 use crate::model::model_key;
+use crate::runner::Watched;
 use crate::scan::{StatisticsCache, TagCache};
 
 /// Rows of several tables and labels of several models, written all together or not at all.
@@ -80,6 +84,7 @@ pub(crate) struct Ingest {
     received_last: AtomicI64,
     tags: TagCache,
     statistics: Arc<StatisticsCache>,
+    watched: Arc<Watched>,
 }
 
 impl Ingest {
@@ -91,7 +96,13 @@ impl Ingest {
             received_last: AtomicI64::new(i64::MIN),
             tags: TagCache::default(),
             statistics: Arc::default(),
+            watched: Arc::default(),
         }
+    }
+
+    /// The tables that continuous queries and alerts look at.
+    pub(crate) fn watched(&self) -> &Arc<Watched> {
+        &self.watched
     }
 
     /// The engine.
@@ -151,10 +162,11 @@ impl Ingest {
         self.commit(planned)
     }
 
-    /// Deletes rows; how many there were just before. Needs no lock: the engine refuses a delete that fits its table no
-    /// more.
+    /// Deletes rows; how many there were just before. The engine refuses a delete that fits its table no more.
     pub(crate) fn delete(&self, delete: &Delete) -> Result<u64> {
-        Ok(self.engine.delete(delete.table.id, delete.predicate.clone())?)
+        kept::refuse(&delete.table)?;
+        let _shared = self.catalog.read();
+        self.deleted(delete)
     }
 
     /// Changes the catalog: `change` sees a snapshot that nobody else changes meanwhile, and answers what to write,
@@ -184,7 +196,7 @@ impl Ingest {
     }
 
     fn commit(&self, planned: Planned) -> Result<Written> {
-        let ack = self.engine.write(planned.batch)?;
+        let ack = self.write_watched(planned.batch)?;
         let diverted = if ack.duplicate { 0 } else { planned.diverted };
         Ok(Written { seq: ack.seq, duplicate: ack.duplicate, diverted })
     }

@@ -208,6 +208,15 @@ impl Snapshot {
         self.0.catalog.by_id.contains_key(&table)
     }
 
+    /// Times within which lie all rows of a table that were written after `seq`: of what is in memory to the chunk, of
+    /// segments whole ones, which may hold older rows too. Rows that were deleted, or labelled, since are not in it.
+    pub fn touched_since(&self, table: TableId, seq: u64) -> Vec<TimeRange> {
+        let Some(data) = self.0.tables.get(&table) else { return Vec::new() };
+        let segments = data.segments.iter().filter(|s| s.info().last_seq > seq).map(|s| s.info().time());
+        let chunks = data.chunks().filter(|chunk| chunk.last_seq > seq).map(|chunk| chunk.time);
+        segments.chain(chunks).collect()
+    }
+
     /// The open segments of a table, oldest write first.
     pub fn segments(&self, table: TableId) -> &[Arc<SegmentReader>] {
         self.0.tables.get(&table).map_or(&[], |data| &data.segments)

@@ -24,6 +24,8 @@ use crate::write::Ingest;
 pub struct CatalogView {
     snapshot: Snapshot,
     now_nanos: i64,
+    /// Rows of this time and later are not seen, nor labels that came then.
+    horizon: Option<i64>,
     ingest: Arc<Ingest>,
     governor: Arc<Governor>,
 }
@@ -31,7 +33,19 @@ pub struct CatalogView {
 impl CatalogView {
     /// This moment, as `ingest`'s engine sees it.
     pub(crate) fn new(ingest: Arc<Ingest>, governor: Arc<Governor>) -> Self {
-        Self { snapshot: ingest.engine().snapshot(), now_nanos: ingest.now_nanos(), ingest, governor }
+        let (snapshot, now_nanos) = (ingest.engine().snapshot(), ingest.now_nanos());
+        Self { snapshot, now_nanos, horizon: None, ingest, governor }
+    }
+
+    /// The same as it was at a time, as far as rows and labels go: `now()` is that time, and nothing is seen of what came
+    /// to be known at that time or later.
+    pub(crate) fn at(self, nanos: i64) -> Self {
+        Self { now_nanos: nanos, horizon: Some(nanos), ..self }
+    }
+
+    /// Before when rows and labels are seen, where not all are.
+    pub(crate) fn horizon(&self) -> Option<i64> {
+        self.horizon
     }
 
     /// The moment it shows.

@@ -10,7 +10,9 @@ use datafusion::error::Result;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use driftline_storage::{Column, Snapshot, TableSchema};
+use datafusion::prelude::{col, lit};
+use datafusion::scalar::ScalarValue;
+use driftline_storage::{Column, Snapshot, TIME_COLUMN, TableSchema};
 
 use super::condition::{Condition, is_done_by_scan};
 use super::exec::ScanExec;
@@ -29,6 +31,8 @@ pub(crate) struct Table {
     schema: SchemaRef,
     /// With the labels that had arrived by then, in nanoseconds since 1970; with all where it is None.
     as_of: Option<i64>,
+    /// Without rows of this time and later.
+    horizon: Option<i64>,
     ingest: Arc<Ingest>,
 }
 
@@ -41,6 +45,7 @@ impl Table {
             table,
             schema,
             as_of: None,
+            horizon: view.horizon(),
             ingest: Arc::clone(view.ingest()),
         }
     }
@@ -58,6 +63,11 @@ impl Table {
     /// The same with the labels that had arrived by then.
     pub(crate) fn known_at(self, nanos: i64) -> Self {
         Self { as_of: Some(nanos), ..self }
+    }
+
+    fn before_horizon(&self) -> Option<Expr> {
+        let bound = ScalarValue::TimestampNanosecond(Some(self.horizon?), Some("UTC".into()));
+        Some(col(TIME_COLUMN).lt(lit(bound)))
     }
 
     fn projected(&self, projection: Option<&Vec<usize>>) -> Vec<Column> {
@@ -98,7 +108,8 @@ impl TableProvider for Table {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let condition = Condition::of(state, &self.table, &self.schema, filters)?;
+        let filters = [filters, self.before_horizon().as_slice()].concat();
+        let condition = Condition::of(state, &self.table, &self.schema, &filters)?;
         let (columns, cache) = (self.projected(projection), self.ingest.tags());
         let directory = self.snapshot.directory();
         let mut reader = Reader::new(directory, cache, &self.table, columns, condition, self.as_of)?;

@@ -8,6 +8,7 @@ use driftline_storage::{
 use super::option::{DEDUP, DEDUP_NONE};
 use super::{Create, Drop, Kind, column, option};
 use crate::catalog::{label_columns, name};
+use crate::continuous::manage;
 use crate::error::{QueryError, Result};
 use crate::model::{
     BASELINE_PREFIX, MODEL_PREFIX, Model, RECEIVED_AT, REJECTED, encode_model, is_reserved, labels_table,
@@ -58,6 +59,9 @@ pub(super) fn model(ingest: &Ingest, create: &Create) -> Result<()> {
 pub(super) fn drop(ingest: &Ingest, drop: &Drop) -> Result<()> {
     ingest.change(|snapshot| {
         let found = find(snapshot, "DROP", drop.kind, &drop.name, drop.if_exists)?;
+        if let Some(found) = found {
+            refuse_used(snapshot, found)?;
+        }
         Ok(found.map(|found| {
             let catalog = match drop.kind {
                 Kind::Model => drop_model(snapshot, found),
@@ -66,6 +70,19 @@ pub(super) fn drop(ingest: &Ingest, drop: &Drop) -> Result<()> {
             WriteBatch { changes: drop_rejected(snapshot, found).into_iter().collect(), ..batch(catalog) }
         }))
     })
+}
+
+/// Refuses a table that a continuous query reads or keeps.
+fn refuse_used(snapshot: &Snapshot, table: &str) -> Result<()> {
+    match manage::user_of(snapshot, table)? {
+        None => Ok(()),
+        Some(query) => Err(QueryError::Invalid(format!(
+            "continuous query {} {} {table}; DROP CONTINUOUS QUERY {} first",
+            query.name,
+            if query.into == table { "keeps" } else { "reads" },
+            query.name
+        ))),
+    }
 }
 
 /// The table or model that a statement beginning with `verb` names; None where there is none and that is well.

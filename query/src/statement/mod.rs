@@ -16,6 +16,7 @@ mod permit;
 mod resolve;
 mod run;
 mod set;
+pub(crate) mod watch;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,7 @@ use datafusion::sql::sqlparser::ast::Query;
 use driftline_storage::Column;
 pub(crate) use operate::Operation;
 pub(crate) use parameter::{ast, number_placeholders, refuse_in_table_functions};
-pub(crate) use parser::{parse, parse_one};
+pub(crate) use parser::{parse, parse_one, query_of};
 pub(crate) use permit::permit;
 pub(crate) use resolve::resolve;
 pub(crate) use run::run;
@@ -51,6 +52,8 @@ pub(crate) enum Statement {
     Set(set::Set),
     /// `BACKUP`, `VERIFY`, `COMPACT`, `ERASE`, `KILL QUERY`.
     Operate(Operation),
+    /// Those of continuous queries, alerts and who is told of them.
+    Watch(Box<watch::Watch>),
 }
 
 /// A table or model to create.

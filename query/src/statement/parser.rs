@@ -1,10 +1,11 @@
 //! Reads statements: ours by their first words, all others by DataFusion's parser.
 
+use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as SqlStatement};
-use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::{Create, CreateBaseline, Drop, Kind, Operation, Statement, alter, column, erase, option, set};
+use super::{Create, CreateBaseline, Drop, Kind, Operation, Statement, alter, column, erase, option, set, watch};
 use crate::error::{QueryError, Result};
 use crate::limits::RECURSION_MAX;
 
@@ -110,6 +111,9 @@ impl<'a> Parser<'a> {
         if self.eat(&["SHOW", "BASELINES"]) {
             return query("SELECT * FROM system.baselines ORDER BY model, created_at, name");
         }
+        if let Some(statement) = watch::parse(self)? {
+            return Ok(statement);
+        }
         Ok(Statement::Sql(Box::new(self.inner.parse_statement()?)))
     }
 
@@ -159,11 +163,32 @@ impl<'a> Parser<'a> {
         self.expect(&["FOR", "MODEL"])?;
         let model = self.name()?;
         self.expect(&["AS"])?;
-        let from = self.offset(self.peek().span.start);
-        let query = self.inner.parser.parse_query().map_err(datafusion::error::DataFusionError::from)?;
-        let to = self.offset(self.inner.parser.get_current_token().span.end);
-        let text = self.sql.get(from..to).unwrap_or_default().trim_end().to_owned();
+        let (query, text) = self.query()?;
         Ok(Statement::CreateBaseline(CreateBaseline { name, model, query, text, if_not_exists }))
+    }
+
+    /// Passes a query; what it is and its text.
+    pub(super) fn query(&mut self) -> Result<(Box<Query>, String)> {
+        let from = self.offset(self.peek().span.start);
+        let query = self.inner.parser.parse_query().map_err(DataFusionError::from)?;
+        Ok((query, self.text_from(from)))
+    }
+
+    /// Passes an expression; its text.
+    pub(super) fn expression(&mut self) -> Result<String> {
+        let from = self.offset(self.peek().span.start);
+        self.inner.parser.parse_expr().map_err(DataFusionError::from)?;
+        Ok(self.text_from(from))
+    }
+
+    /// The text from a byte to the last word passed. A comment behind that is left out: one that goes to the end of
+    /// its line would swallow what is written behind the text later.
+    fn text_from(&self, from: usize) -> String {
+        let tokens = &self.inner.parser;
+        let passed = (0..tokens.index()).rev().map(|at| tokens.token_at(at));
+        let last = passed.into_iter().find(|token| !matches!(token.token, Token::Whitespace(_)));
+        let to = last.map_or(from, |token| self.offset(token.span.end));
+        self.sql.get(from..to).unwrap_or_default().to_owned()
     }
 
     fn drop(&mut self, kind: Kind) -> Result<Statement> {
@@ -272,7 +297,16 @@ fn is_word(token: &TokenWithSpan, wanted: &str) -> bool {
         if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted))
 }
 
-fn query(sql: &str) -> Result<Statement> {
+/// The query that a text is.
+pub(crate) fn query_of(sql: &str) -> Result<Box<Query>> {
+    let other = || QueryError::Invalid(format!("{sql:?} is no query"));
+    let Statement::Sql(statement) = parse_one(sql)? else { return Err(other()) };
+    let SqlStatement::Statement(ast) = *statement else { return Err(other()) };
+    if let Ast::Query(query) = *ast { Ok(query) } else { Err(other()) }
+}
+
+/// A query of ours, in place of a statement that is short for it.
+pub(super) fn query(sql: &str) -> Result<Statement> {
     let statement = DFParserBuilder::new(sql).build()?.parse_statement()?;
     debug_assert!(matches!(&statement, SqlStatement::Statement(ast) if matches!(**ast, Ast::Query(_))));
     Ok(Statement::Sql(Box::new(statement)))

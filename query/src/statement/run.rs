@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Kind, Statement, alter, baseline, create};
+use super::{Kind, Statement, alter, baseline, create, watch};
 use crate::database::{Access, Database};
 use crate::error::Result;
 use crate::govern::Query;
@@ -13,6 +13,7 @@ pub(crate) async fn run(database: &Database, statement: &Statement, query: &Arc<
     let access = query.access();
     match statement.clone() {
         Statement::Sql(_) | Statement::Operate(_) => return Ok(0),
+        Statement::Watch(statement) => watch::run(database, &statement, access).await?,
         Statement::Set(set) => set.apply(&mut database.settings().write(), access)?,
         Statement::CreateBaseline(statement) => return baseline::create(database, &statement, query).await,
         Statement::CreateModel(statement) => {

@@ -2,6 +2,7 @@
 
 mod build;
 mod column;
+mod continuous;
 mod limit;
 mod model;
 mod query;
@@ -19,8 +20,18 @@ use crate::catalog::CatalogView;
 use crate::error::Result;
 
 /// Its tables.
-pub(crate) const NAMES: [&str; 9] =
-    ["tables", "segments", "columns", "models", "baselines", "storage", "limits", "rejected", "queries"];
+pub(crate) const NAMES: [&str; 10] = [
+    "tables",
+    "segments",
+    "columns",
+    "models",
+    "baselines",
+    "storage",
+    "limits",
+    "rejected",
+    "queries",
+    "continuous_queries",
+];
 
 /// One of its tables, filled.
 pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -33,6 +44,7 @@ pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<
         "limits" => limit::limits(view.governor().limits())?,
         "queries" => query::queries(&view.governor().records())?,
         "rejected" => return rejected::rejected(view).map(Some),
+        "continuous_queries" => continuous::continuous(view, view.ingest().watched().board())?,
         "storage" => {
             let ingest = Arc::clone(view.ingest());
             let status = tokio::task::spawn_blocking(move || ingest.engine().status()).await??;
@@ -58,6 +70,7 @@ pub(crate) fn columns(name: &str) -> Option<Vec<String>> {
         "limits" => &limit::LIMITS,
         "queries" => &query::QUERIES,
         "rejected" => return Some(rejected::columns()),
+        "continuous_queries" => &continuous::CONTINUOUS,
         "tables" => &table::TABLES,
         "segments" => &table::SEGMENTS,
         "columns" => &column::COLUMNS,

@@ -28,7 +28,7 @@ pub(super) struct Place<'a> {
 }
 
 /// The column type for values that have none yet.
-pub(super) fn column_type(field: &Field) -> Option<ColumnType> {
+pub(crate) fn column_type(field: &Field) -> Option<ColumnType> {
     use DataType as D;
     Some(match field.data_type() {
         D::Boolean => ColumnType::Boolean,

@@ -36,6 +36,8 @@ pub(super) struct WritePlan<'a> {
     /// Rows by table id, in the schema their table had when they were checked.
     rows: Vec<(TableId, RecordBatch)>,
     rejected: Vec<Rejected>,
+    /// Whether it is by a continuous query, for the tables that these keep.
+    is_keeping: bool,
 }
 
 /// A write that was checked.
@@ -56,12 +58,21 @@ impl<'a> WritePlan<'a> {
             altered: BTreeMap::new(),
             rows: Vec::new(),
             rejected: Vec::new(),
+            is_keeping: false,
         }
+    }
+
+    /// The same by continuous queries.
+    pub(super) fn keeping(self) -> Self {
+        Self { is_keeping: true, ..self }
     }
 
     /// Adds rows for a table.
     pub(super) fn add_rows(&mut self, name: &str, rows: &RecordBatch) -> Result<()> {
         let found = self.table(name, rows)?;
+        if !self.is_keeping {
+            super::kept::refuse(&found)?;
+        }
         let mut table = self.now(&found);
         let diverts = divert::is_on(&table);
         let has_new = row::add_new_columns(&mut table, rows)?;

@@ -4,7 +4,9 @@
 mod alter;
 mod alter_model;
 mod baseline;
+mod continuous;
 mod delete;
+mod dice;
 mod erase;
 mod functions;
 mod golden;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use driftline_query::Database;
 
+use crate::dice::{Dice, seed};
 use crate::support::{batch, one, rows, strings, times, to_table};
 
 const LIVES: u64 = 6;
@@ -13,30 +14,6 @@ const STEPS: u64 = 6;
 const QUERIES: u64 = 14;
 const HOUR: i64 = 3_600;
 const START: i64 = 1_767_225_600;
-
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.roll(from.len() as u64) as usize]
-    }
-}
-
-fn seed() -> u64 {
-    let given = std::env::var("DRIFTLINE_SEED").ok().and_then(|seed| seed.parse().ok());
-    given.unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        now.as_nanos() as u64
-    })
-}
 
 /// Rows of the hours around `hour`, some of them of times there were before.
 fn written(dice: &mut Dice, hour: i64) -> arrow::record_batch::RecordBatch {
@@ -202,7 +179,7 @@ async fn summaries_rows_and_datafusion_agree() {
     let seed = seed();
     println!("DRIFTLINE_SEED={seed}");
     for life in 0..LIVES {
-        let mut dice = Dice(seed ^ (life << 32));
+        let mut dice = Dice::new(seed ^ (life << 32));
         let db = Database::open_in_memory().unwrap();
         let columns =
             "host TEXT TAG, region TEXT TAG, whole BIGINT, real DOUBLE, clean DOUBLE, status TEXT, id BIGINT";
@@ -235,7 +212,7 @@ async fn a_plan_tells_cells_from_rows() {
         .await
         .unwrap();
     for hour in 0..4 {
-        db.write(to_table("t", written(&mut Dice(7), hour))).await.unwrap();
+        db.write(to_table("t", written(&mut Dice::new(7), hour))).await.unwrap();
     }
     db.flush().await.unwrap();
     let explain = async |sql: &str| rows(&db, &format!("EXPLAIN ANALYZE {sql}")).await.concat().join("\n");
@@ -266,7 +243,7 @@ async fn a_plan_tells_cells_from_rows() {
 async fn distributions_of_cells_are_those_of_rows() {
     let seed = seed();
     println!("DRIFTLINE_SEED={seed}");
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let db = Database::open_in_memory().unwrap();
     db.sql(
         "CREATE MODEL t (key TEXT KEY, id BIGINT, host TEXT TAG, region TEXT TAG, whole BIGINT FEATURE, real DOUBLE SCORE,
@@ -327,7 +304,7 @@ async fn distributions_of_cells_are_those_of_rows() {
 async fn rows_from_an_end_of_time_are_those_of_all() {
     let seed = seed();
     println!("DRIFTLINE_SEED={seed}");
-    let (mut dice, db) = (Dice(seed), Database::open_in_memory().unwrap());
+    let (mut dice, db) = (Dice::new(seed), Database::open_in_memory().unwrap());
     let columns =
         "host TEXT TAG, region TEXT TAG, whole BIGINT, real DOUBLE, clean DOUBLE, status TEXT, id BIGINT";
     db.sql(&format!("CREATE TABLE t (time TIMESTAMP TIME, {columns})")).await.unwrap();
@@ -368,7 +345,7 @@ async fn what_only_looks_alike_is_answered_from_rows() {
     .await
     .unwrap();
     for hour in 0..4 {
-        db.write(to_table("t", written(&mut Dice(7), hour))).await.unwrap();
+        db.write(to_table("t", written(&mut Dice::new(7), hour))).await.unwrap();
         db.flush().await.unwrap();
     }
     db.sql("INSERT INTO bare SELECT time, whole FROM t").await.unwrap();

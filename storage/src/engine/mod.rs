@@ -182,8 +182,18 @@ impl Engine {
     /// Deletes the rows of a table for which a condition is true; how many a reader saw just before. Rows that others
     /// write meanwhile may go too, and are not counted.
     pub fn delete(&self, table: TableId, predicate: Predicate) -> Result<u64> {
+        self.delete_beside(table, predicate, Vec::new())
+    }
+
+    /// The same in one batch with rows.
+    pub fn delete_beside(
+        &self,
+        table: TableId,
+        predicate: Predicate,
+        rows: Vec<(TableId, RecordBatch)>,
+    ) -> Result<u64> {
         let changes = vec![Change::Delete { table, predicate }];
-        self.try_write(WriteBatch { changes, ..WriteBatch::default() }).map(|(_, hidden)| hidden)
+        self.try_write(WriteBatch { changes, rows, ..WriteBatch::default() }).map(|(_, hidden)| hidden)
     }
 
     /// Also how many rows the batch's deletes hide of those that were there before: they are found here, on the caller's

@@ -1,0 +1,21 @@
+//! What works while nobody looks: continuous queries are kept current and alerts are judged.
+//!
+//! Writes tell it what they touched ([`watched`], [`touch`]). A step of the runner ([`step`]) collects that, computes what
+//! is due by the watermarks of the tables ([`watermark`]) and the clock, and writes results and its own state ([`store`])
+//! in one batch. A thread makes steps when writes or the clock ask for one ([`thread`]); tests make them themselves.
+
+mod board;
+mod continuous;
+mod keys;
+mod step;
+pub(crate) mod store;
+mod thread;
+pub(crate) mod touch;
+mod watched;
+mod watermark;
+
+pub(crate) use board::{Board, Work};
+pub(crate) use step::{Left, Runner};
+pub(crate) use thread::{Background, start};
+pub(crate) use watched::{Begun, Marks, Watched};
+pub(crate) use watermark::Progressing;

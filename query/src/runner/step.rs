@@ -1,0 +1,243 @@
+//! One step of the runner.
+
+use std::collections::HashMap;
+
+use driftline_storage::{CatalogStamp, Snapshot, TableId};
+
+use super::continuous::{Computed, Running, in_order};
+use super::{Progressing, store};
+use crate::continuous::{Definition, KEPT_BY_OPTION, Span, Spans, definitions};
+use crate::database::Database;
+use crate::error::Result;
+use crate::limits::{KEPT_BATCH_BYTES_MAX, LATE_PAUSE_NANOS};
+use crate::write::Kept;
+
+/// What the runner knows from one step to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Runner {
+    stamp: Option<CatalogStamp>,
+    queries: Vec<Running>,
+    /// When late windows were computed last.
+    late_at: i64,
+}
+
+/// What a step left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// There is more that could be done at once.
+    pub(crate) has_more: bool,
+    /// When the clock alone makes something due; nanoseconds since 1970.
+    pub(crate) due_at: Option<i64>,
+}
+
+impl Runner {
+    /// Does what is due. `is_eager`: also what could wait a little.
+    pub(crate) async fn step(&mut self, db: &Database, is_eager: bool) -> Result<Left> {
+        self.reload(db).await?;
+        if self.queries.is_empty() {
+            return Ok(Left::default());
+        }
+        let now = db.now_nanos();
+        let is_idle = is_eager || now.saturating_sub(self.late_at) >= LATE_PAUSE_NANOS;
+        let depths = self.queries.last().map_or(0, |query| query.depth);
+        let mut has_more = false;
+        for depth in 0..=depths {
+            self.collect(db).await;
+            has_more |= self.compute(db, depth, now, is_idle).await?;
+        }
+        if is_idle {
+            self.late_at = now;
+        }
+        Ok(Left { has_more, due_at: self.show(db, now) })
+    }
+
+    /// Notices what was created, changed and dropped.
+    async fn reload(&mut self, db: &Database) -> Result<()> {
+        let snapshot = db.engine().snapshot();
+        if self.stamp.as_ref() == Some(&snapshot.catalog_stamp()) {
+            return Ok(());
+        }
+        let definitions = definitions(&snapshot)?;
+        if definitions.is_empty() && self.queries.is_empty() {
+            self.stamp = Some(snapshot.catalog_stamp());
+            return Ok(());
+        }
+        db.watched().watch(sources(&snapshot, &definitions, db.now_nanos()), labelled(&snapshot, &definitions));
+        // Writes that began before their table was watched are there now.
+        let snapshot = db.blocking(|ingest| Ok(ingest.settled())).await?;
+        let (states, touched) = (store::states(&snapshot)?, store::touched(&snapshot)?);
+        db.watched().stamps_from(touched.iter().map(|mark| mark.stamp + 1).max().unwrap_or(0));
+        let mut known: HashMap<String, Running> =
+            self.queries.drain(..).map(|query| (query.definition.name.clone(), query)).collect();
+        for definition in definitions {
+            let before = known.remove(&definition.name);
+            match (before, Running::new(definition, &snapshot, &states, &touched)) {
+                (Some(before), Ok(query)) if before.is_as(&query) => {
+                    self.queries.push(query.with_progress(before));
+                }
+                (_, Ok(query)) => self.queries.push(query),
+                (_, Err(error)) => tracing::warn!("{error}"),
+            }
+        }
+        in_order(&mut self.queries);
+        let names: Vec<&str> = self.queries.iter().map(|query| query.definition.name.as_str()).collect();
+        db.board().keep(|name| names.contains(&name));
+        self.stamp = Some(snapshot.catalog_stamp());
+        Ok(())
+    }
+
+    /// Hands on what writes have touched.
+    async fn collect(&mut self, db: &Database) {
+        let (marks, reach) = db.watched().collect(|| db.engine().snapshot().seq());
+        let snapshot = db.engine().snapshot();
+        for query in &mut self.queries {
+            query.touched(marks.get(&query.source), reach);
+            if let Err(error) = query.look_up(db).await {
+                query.failed(&error);
+            }
+            query.clip(&snapshot);
+        }
+    }
+
+    /// Computes and writes what is due of the queries of one depth; whether more is.
+    async fn compute(&mut self, db: &Database, depth: usize, now: i64, is_idle: bool) -> Result<bool> {
+        let (mut computed, mut bytes, mut has_more) = (Vec::new(), 0, false);
+        for at in 0..self.queries.len() {
+            let query = &mut self.queries[at];
+            if query.depth != depth || query.definition.paused {
+                continue;
+            }
+            let Some(closed) = closed(db, query, now) else { continue };
+            let next = query.next(closed, now, is_idle);
+            let into = query.definition.into.clone();
+            if let Some(span) = next {
+                match query.compute(db, at, span).await {
+                    Ok(found) => {
+                        bytes += found.kept.bytes();
+                        computed.push(found);
+                        has_more = true;
+                    }
+                    Err(error) => query.failed(&error),
+                }
+            } else {
+                if let Some(into) = db.engine().snapshot().table(&into) {
+                    db.watched().advance(into.id, closed, now);
+                }
+            }
+            if bytes > KEPT_BATCH_BYTES_MAX {
+                self.write(db, std::mem::take(&mut computed), now).await;
+                bytes = 0;
+            }
+        }
+        self.write(db, computed, now).await;
+        Ok(has_more)
+    }
+
+    /// Writes results down, each with the progress that it makes.
+    async fn write(&mut self, db: &Database, computed: Vec<Computed>, now: i64) {
+        if computed.is_empty() {
+            return;
+        }
+        let states = computed.iter().map(|found| {
+            let mut spans = Spans::default();
+            spans.add(found.span);
+            self.queries[found.at].state_after(&spans)
+        });
+        let states: Vec<_> = states.collect();
+        let done: Vec<(usize, Span)> = computed.iter().map(|found| (found.at, found.span)).collect();
+        let kept: Vec<Kept> = computed.into_iter().map(|found| found.kept).collect();
+        let written = db.blocking(move |ingest| ingest.keep(&kept, &states)).await;
+        for (at, span) in done {
+            match &written {
+                Ok(()) => self.queries[at].done(span, now),
+                Err(error) => self.queries[at].failed(error),
+            }
+        }
+    }
+
+    /// Shows how far each has come, and asks to be woken when more is due; when that is by the clock.
+    fn show(&self, db: &Database, now: i64) -> Option<i64> {
+        let mut due: HashMap<TableId, (i64, i64)> = HashMap::new();
+        for query in &self.queries {
+            let progress = db.watched().source(query.source).map(|source| source.progress());
+            let watermark = progress.and_then(|progress| progress.watermark(now));
+            db.board().show(&query.definition.name, query.work(watermark));
+            if let Some(watermark) = watermark.filter(|_| !query.definition.paused) {
+                let closed = query.closed(watermark);
+                let entry = due.entry(query.source).or_insert((i64::MAX, i64::MIN));
+                *entry = (entry.0.min(query.due(closed)), entry.1.max(closed));
+            }
+        }
+        let at = due.iter().filter_map(|(table, (due, closed))| {
+            db.watched().wake_at(*table, *due, *closed);
+            db.watched().source(*table)?.progress().reaches(*due)
+        });
+        let at = at.min();
+        let is_behind = self.queries.iter().any(|query| query.has_failed() || query.is_behind());
+        let retry = is_behind.then(|| now.saturating_add(LATE_PAUSE_NANOS));
+        at.into_iter().chain(retry).min()
+    }
+
+    /// Writes down how far all have come, so that the next process need not look again.
+    pub(crate) async fn checkpoint(&mut self, db: &Database) -> Result<()> {
+        self.reload(db).await?;
+        self.collect(db).await;
+        let states: Vec<_> = self.queries.iter().map(|query| query.state_after(&Spans::default())).collect();
+        if states.is_empty() {
+            return Ok(());
+        }
+        db.blocking(move |ingest| ingest.keep(&[], &states)).await
+    }
+
+    /// Computes windows of a query again, from now on and after a crash.
+    pub(crate) async fn again(&mut self, db: &Database, name: &str, span: Span) -> Result<()> {
+        self.reload(db).await?;
+        self.queries.iter_mut().filter(|query| query.definition.name == name).for_each(|query| query.again(span));
+        self.checkpoint(db).await
+    }
+}
+
+fn closed(db: &Database, query: &Running, now: i64) -> Option<i64> {
+    let source = db.watched().source(query.source)?;
+    Some(query.closed(source.progress().watermark(now)?))
+}
+
+/// The tables to watch: each with the length of stretches that fits the buckets of all that read it.
+fn sources(
+    snapshot: &Snapshot,
+    definitions: &[Definition],
+    now: i64,
+) -> Vec<(TableId, Option<i64>, Progressing)> {
+    let mut granules: HashMap<TableId, i64> = HashMap::new();
+    for definition in definitions {
+        let Some(table) = snapshot.table(&definition.source) else { continue };
+        let granule = granules.entry(table.id).or_insert(0);
+        *granule = gcd(gcd(*granule, definition.bucket.width), definition.bucket.offset);
+    }
+    let found = |table: TableId| {
+        let newest = snapshot.size(table).time.map(|time| time.max);
+        // When it came is not known any more: as if it had come when it happened.
+        Progressing::new(newest, newest.map_or(now, |newest| newest.min(now)))
+    };
+    let is_kept = |table: TableId| {
+        let table = snapshot.tables().values().find(|known| known.id == table);
+        table.is_some_and(|table| table.options.contains_key(KEPT_BY_OPTION))
+    };
+    let progress = |table| if is_kept(table) { Progressing::kept(found(table).newest) } else { found(table) };
+    granules.into_iter().map(|(table, granule)| (table, Some(granule), progress(table))).collect()
+}
+
+/// Tables of labels with the models that they are of.
+fn labelled(snapshot: &Snapshot, definitions: &[Definition]) -> Vec<(TableId, TableId, String)> {
+    let of = |definition: &Definition| {
+        let model = snapshot.table(&definition.source)?;
+        let labels = snapshot.table(&crate::model::labels_table(&definition.source))?;
+        let key = labels.columns.iter().find(|column| column.role == driftline_storage::Role::Key)?;
+        Some((labels.id, model.id, key.name.clone()))
+    };
+    definitions.iter().filter_map(of).collect()
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

@@ -1,0 +1,233 @@
+//! Tables that continuous queries and alerts look at: which of their times writes have touched, and how far their time has
+//! come.
+//!
+//! A write to a watched table is *begun* before it goes to the engine and *done* after it was acknowledged there or
+//! refused. So whoever collects the marks knows up to where none is missing: a write that is still under way may be
+//! visible already, and its marks are yet to come.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use driftline_storage::TableId;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+
+use super::board::Board;
+use super::watermark::Progressing;
+use crate::continuous::Spans;
+use crate::limits::TOUCHED_KEYS_MAX;
+
+/// What has been touched of one table since it was collected last.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Marks {
+    /// Times of rows that came, went or were labelled.
+    pub(crate) spans: Spans,
+    /// Keys of predictions that were labelled, and of which no time is known.
+    pub(crate) keys: Vec<String>,
+}
+
+impl Marks {
+    /// Whether nothing was touched.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.spans.is_empty() && self.keys.is_empty()
+    }
+
+    /// Adds others; more keys than anybody looks up one by one are everything.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.spans.extend(other.spans.iter());
+        self.keys.extend(other.keys);
+        if self.keys.len() > TOUCHED_KEYS_MAX {
+            self.keys.clear();
+            self.spans.add(crate::continuous::Span::ALL);
+        }
+    }
+}
+
+/// A table that is watched.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Marks are made of whole stretches of this length; none are made where nobody asks for them.
+    pub(crate) granule: Option<i64>,
+    marks: Mutex<Marks>,
+    progress: Mutex<Progressing>,
+}
+
+impl Source {
+    /// How far its time has come.
+    pub(crate) fn progress(&self) -> Progressing {
+        *self.progress.lock()
+    }
+
+    fn wakes_at(&self) -> i64 {
+        self.progress.lock().due
+    }
+}
+
+/// All tables that are watched.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    sources: RwLock<HashMap<TableId, Arc<Source>>>,
+    /// By table of labels, the table of their predictions and its KEY.
+    labels: RwLock<HashMap<TableId, (TableId, String)>>,
+    under_way: Mutex<UnderWay>,
+    board: Board,
+    /// Told when there may be something to do.
+    pub(crate) news: Notify,
+    /// Whether it was told since the runner looked.
+    has_news: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct UnderWay {
+    next: u64,
+    /// By number: the write that was newest when it began, and its stamp.
+    writes: BTreeMap<u64, (u64, u64)>,
+    next_stamp: u64,
+}
+
+/// A write under way. Dropping it makes no marks.
+#[derive(Debug)]
+pub(crate) struct Begun<'a> {
+    watched: &'a Watched,
+    number: u64,
+    /// Of the marks that it writes down with its rows; they rise.
+    pub(crate) stamp: u64,
+}
+
+/// Up to where all marks are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// Writes up to this one are marked.
+    pub(crate) seq: u64,
+    /// Stamps below this one are marked.
+    pub(crate) stamp: u64,
+}
+
+impl Watched {
+    /// The table, if it is watched.
+    pub(crate) fn source(&self, table: TableId) -> Option<Arc<Source>> {
+        self.sources.read().get(&table).cloned()
+    }
+
+    /// The table whose rows a table of labels labels, if that is watched, and its KEY.
+    pub(crate) fn labelled(&self, labels: TableId) -> Option<(TableId, String)> {
+        self.labels.read().get(&labels).cloned()
+    }
+
+    /// Watches these tables from now on, each with the length of its marks, and no others. Marks and times of those that
+    /// were watched before are kept. `labels` has tables of labels, each with the table they are for and its KEY.
+    pub(crate) fn watch(
+        &self,
+        tables: impl IntoIterator<Item = (TableId, Option<i64>, Progressing)>,
+        labels: Vec<(TableId, TableId, String)>,
+    ) {
+        *self.labels.write() = labels.into_iter().map(|(id, of, key)| (id, (of, key))).collect();
+        let mut sources = self.sources.write();
+        let mut kept = HashMap::new();
+        for (table, granule, found) in tables {
+            let known = sources.remove(&table);
+            let marks = known.as_ref().map(|source| source.marks.lock().clone()).unwrap_or_default();
+            let progress = known.map_or(found, |source| source.progress());
+            kept.insert(
+                table,
+                Arc::new(Source { granule, marks: Mutex::new(marks), progress: Mutex::new(progress) }),
+            );
+        }
+        *sources = kept;
+    }
+
+    /// What the runner shows of its work.
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Begins a write after the write `seq`.
+    pub(crate) fn begin(&self, seq: u64) -> Begun<'_> {
+        let mut under_way = self.under_way.lock();
+        let (number, stamp) = (under_way.next, under_way.next_stamp);
+        under_way.next += 1;
+        under_way.next_stamp += 1;
+        under_way.writes.insert(number, (seq, stamp));
+        Begun { watched: self, number, stamp }
+    }
+
+    /// Stamps begin here.
+    pub(crate) fn stamps_from(&self, stamp: u64) {
+        let mut under_way = self.under_way.lock();
+        under_way.next_stamp = under_way.next_stamp.max(stamp);
+    }
+
+    /// Takes all marks, and says up to where none is missing. `seq` is asked for the newest write there is, before any mark
+    /// is taken.
+    pub(crate) fn collect(&self, seq: impl FnOnce() -> u64) -> (HashMap<TableId, Marks>, Reach) {
+        let reach = {
+            let under_way = self.under_way.lock();
+            let (seq, stamp) = (seq(), under_way.next_stamp);
+            let earliest = under_way.writes.values();
+            earliest.fold(Reach { seq, stamp }, |reach, (seq, stamp)| Reach {
+                seq: reach.seq.min(*seq),
+                stamp: reach.stamp.min(*stamp),
+            })
+        };
+        let taken = |(table, source): (&TableId, &Arc<Source>)| {
+            let marks = std::mem::take(&mut *source.marks.lock());
+            (!marks.is_empty()).then_some((*table, marks))
+        };
+        (self.sources.read().iter().filter_map(taken).collect(), reach)
+    }
+
+
+    /// From which time of a table on the runner wants to be woken, and up to where windows are closed.
+    pub(crate) fn wake_at(&self, table: TableId, due: i64, closed: i64) {
+        if let Some(source) = self.source(table) {
+            let mut progress = source.progress.lock();
+            (progress.due, progress.closed) = (due, closed);
+        }
+    }
+
+    /// A table that is kept has come so far.
+    pub(crate) fn advance(&self, table: TableId, closed: i64, now: i64) {
+        if let Some(source) = self.source(table) {
+            source.progress.lock().arrived(closed, now);
+        }
+    }
+
+    /// Wakes the runner.
+    pub(crate) fn wake(&self) {
+        self.has_news.store(true, Ordering::Release);
+        self.news.notify_one();
+    }
+
+    /// Whether it was woken since the last call.
+    pub(crate) fn take_news(&self) -> bool {
+        self.has_news.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Begun<'_> {
+    /// Ends the write with what it touched: marks of a table, and the newest time among its rows where some came, at `now`.
+    pub(crate) fn done(self, touched: Vec<(TableId, Marks, Option<i64>)>, now: i64) {
+        let mut wakes = false;
+        for (table, marks, newest) in touched {
+            let Some(source) = self.watched.source(table) else { continue };
+            // What is marked below what was closed already is late, and wants to be looked at.
+            let is_late = marks.spans.hull().is_some_and(|hull| hull.start < source.progress.lock().closed)
+                || !marks.keys.is_empty();
+            source.marks.lock().merge(marks);
+            if let Some(newest) = newest {
+                source.progress.lock().arrived(newest, now);
+            }
+            wakes |= is_late || newest.is_some_and(|newest| newest >= source.wakes_at());
+        }
+        if wakes {
+            self.watched.wake();
+        }
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.watched.under_way.lock().writes.remove(&self.number);
+    }
+}
