@@ -18,8 +18,8 @@ use arrow::record_batch::RecordBatch;
 use driftline_storage::{Engine, Snapshot, WriteBatch, WriterSequence};
 use parking_lot::RwLock;
 
-pub(crate) use self::divert::{DIVERT, ON_BAD_ROW, REFUSE, REJECTED_OF, schema as rejected_schema};
 pub(crate) use self::coerce::column_type;
+pub(crate) use self::divert::{DIVERT, ON_BAD_ROW, REFUSE, REJECTED_OF, schema as rejected_schema};
 pub(crate) use self::exact::Exactness;
 pub(crate) use self::kept::Kept;
 use self::plan::{Arrival, Planned, WritePlan};

@@ -1,11 +1,18 @@
-//! Alerts: [`Rule`]s whose queries are judged window by window, and [`Message`]s for those who want to know.
+//! Alerts: [`Rule`]s whose queries are judged window by window ([`state`]), [`Message`]s for those who want to know
+//! ([`dispatch`], [`notice`], [`template`]), and thresholds from the past ([`calibrate`]).
 
+pub mod calibrate;
+pub mod dispatch;
 mod message;
 pub mod metric;
+pub mod notice;
 mod notifier;
+pub mod period;
 mod rule;
 mod severity;
 pub mod shipped;
+pub mod state;
+pub mod template;
 
 pub use message::{Message, Notice, Status};
 pub use notifier::{Notifier, NotifierKind};

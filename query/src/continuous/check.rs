@@ -33,7 +33,9 @@ pub(crate) struct Checked {
 /// What is wrong with it, and how it would do.
 pub(crate) async fn check(session: &Session, query: &Query, access: Access) -> Result<Checked> {
     if query.order_by.is_some() || query.limit_clause.is_some() {
-        return Err(unfit("ORDER BY and LIMIT have no place in it: it fills a table, which is sorted when it is read"));
+        return Err(unfit(
+            "ORDER BY and LIMIT have no place in it: it fills a table, which is sorted when it is read",
+        ));
     }
     let statement = SqlStatement::Statement(Box::new(Ast::Query(Box::new(query.clone()))));
     let plan = session.plan(statement, access).await?;
@@ -62,7 +64,9 @@ fn parts(plan: &LogicalPlan) -> Result<(&Projection, &Aggregate)> {
     }
     match input {
         LogicalPlan::Aggregate(aggregate) => Ok((projection, aggregate)),
-        LogicalPlan::Window(_) => Err(unfit("Window functions (OVER) look beyond one bucket; ask them of the table it fills")),
+        LogicalPlan::Window(_) => {
+            Err(unfit("Window functions (OVER) look beyond one bucket; ask them of the table it fills"))
+        }
         _ => Err(unfit("This one has no GROUP BY")),
     }
 }
@@ -72,7 +76,11 @@ fn first_line(plan: &LogicalPlan) -> String {
 }
 
 /// The one table below an aggregation.
-fn source(plan: &LogicalPlan, input: &LogicalPlan, view: &CatalogView) -> Result<std::sync::Arc<TableSchema>> {
+fn source(
+    plan: &LogicalPlan,
+    input: &LogicalPlan,
+    view: &CatalogView,
+) -> Result<std::sync::Arc<TableSchema>> {
     let mut scans = 0;
     plan.apply_with_subqueries(|node| {
         scans += usize::from(matches!(node, LogicalPlan::TableScan(_)));
@@ -87,9 +95,12 @@ fn source(plan: &LogicalPlan, input: &LogicalPlan, view: &CatalogView) -> Result
                 let name = &scan.table_name;
                 let is_public = name.schema().is_none_or(|schema| schema == PUBLIC);
                 let found = view.snapshot().table(name.table()).filter(|_| is_public).cloned();
-                return found.ok_or_else(|| unfit(&format!("{name} is no table whose writes can be followed")));
+                return found
+                    .ok_or_else(|| unfit(&format!("{name} is no table whose writes can be followed")));
             }
-            LogicalPlan::TableScan(_) => return Err(unfit("This one reads several tables: subqueries have no place in it")),
+            LogicalPlan::TableScan(_) => {
+                return Err(unfit("This one reads several tables: subqueries have no place in it"));
+            }
             LogicalPlan::Join(_) => {
                 return Err(unfit("This one joins tables: join them when the table it fills is read"));
             }
@@ -101,7 +112,9 @@ fn source(plan: &LogicalPlan, input: &LogicalPlan, view: &CatalogView) -> Result
 /// Which of the groups is the bucket of time.
 fn bucket_of(aggregate: &Aggregate) -> Result<(usize, Bucket)> {
     if aggregate.group_expr.iter().any(|expr| matches!(expr, Expr::GroupingSet(_))) {
-        return Err(unfit("GROUPING SETS, ROLLUP and CUBE have no place in it: make one continuous query for each"));
+        return Err(unfit(
+            "GROUPING SETS, ROLLUP and CUBE have no place in it: make one continuous query for each",
+        ));
     }
     let buckets = aggregate.group_expr.iter().enumerate();
     let mut buckets = buckets.filter_map(|(at, expr)| Some((at, Bucket::of(&expr.clone().unalias())?)));
@@ -126,7 +139,8 @@ fn columns(
     let schema = egress::schema(plan.schema().inner());
     let group_of = |expr: &Expr| {
         let name = expr.clone().unalias().schema_name().to_string();
-        (0..aggregate.group_expr.len()).find(|at| aggregate.schema.field(*at).name() == &column_name(&name, expr))
+        (0..aggregate.group_expr.len())
+            .find(|at| aggregate.schema.field(*at).name() == &column_name(&name, expr))
     };
     let mut columns = Vec::new();
     for (field, expr) in schema.fields().iter().zip(&projection.expr) {
@@ -136,12 +150,19 @@ fn columns(
             continue;
         }
         if field.name() == TIME_COLUMN {
-            return Err(unfit("Its column time is not the bucket: write date_bin(..) AS time, and another name for the other"));
+            return Err(unfit(
+                "Its column time is not the bucket: write date_bin(..) AS time, and another name for the other",
+            ));
         }
         let Some(ty) = column_type(field) else {
-            return Err(unfit(&format!("Its column {} has type {}, which no column can have", field.name(), field.data_type())));
+            return Err(unfit(&format!(
+                "Its column {} has type {}, which no column can have",
+                field.name(),
+                field.data_type()
+            )));
         };
-        let is_tag = ty == ColumnType::Text && group.is_some_and(|at| has_few_values(&aggregate.group_expr[at], source));
+        let is_tag = ty == ColumnType::Text
+            && group.is_some_and(|at| has_few_values(&aggregate.group_expr[at], source));
         columns.push(Column::new(field.name(), ty, if is_tag { Role::Tag } else { Role::Field }));
     }
     match columns.first() {
@@ -170,9 +191,7 @@ fn has_few_values(group: &Expr, source: &TableSchema) -> bool {
 
 /// Whether a plan answers otherwise at another moment.
 fn uses_now(plan: &LogicalPlan) -> Result<bool> {
-    let is_now = |expr: &Expr| {
-        matches!(expr, Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable)
-    };
+    let is_now = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable);
     let mut found = false;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {

@@ -215,9 +215,9 @@ pub(crate) async fn drop_query(database: &Database, name: &str, if_exists: bool)
                     catalog.push(CatalogChange::AlterTable(table));
                 }
                 let forgotten = [(super::Progress::key(&definition.name), None)];
-                let rows = snapshot.table(store::STATE).map(|table| {
-                    store::state_rows(table, &forgotten).map(|rows| (table.id, rows))
-                });
+                let rows = snapshot
+                    .table(store::STATE)
+                    .map(|table| store::state_rows(table, &forgotten).map(|rows| (table.id, rows)));
                 let rows = rows.transpose()?.into_iter().collect();
                 Ok(Some(WriteBatch { catalog, rows, ..WriteBatch::default() }))
             })

@@ -75,7 +75,13 @@ impl Running {
 
     /// Whether it is the same query, over the same table, as it was.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
-        let plain = |definition: &Definition| Definition { paused: false, delay: 0, lateness: 0, every: 0, ..definition.clone() };
+        let plain = |definition: &Definition| Definition {
+            paused: false,
+            delay: 0,
+            lateness: 0,
+            every: 0,
+            ..definition.clone()
+        };
         self.source == other.source && plain(&self.definition) == plain(&other.definition)
     }
 
@@ -183,7 +189,8 @@ impl Running {
             None => None,
         };
         let count = rows.as_ref().map_or(0, RecordBatch::num_rows);
-        self.work.windows += u64::try_from((span.end - span.start) / self.definition.bucket.width).unwrap_or(0);
+        self.work.windows +=
+            u64::try_from((span.end - span.start) / self.definition.bucket.width).unwrap_or(0);
         self.work.rows += count as u64;
         self.work.took_nanos += u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let kept = Kept { table: self.definition.into.clone(), span, rows: rows.filter(|_| count > 0) };
@@ -225,7 +232,8 @@ impl Running {
         let due = self.progress.pending.within(Span { start: i64::MIN, end: self.progress.closed });
         let windows = due.iter().map(|span| {
             let whole = bucket.around(span);
-            u64::try_from((i128::from(whole.end) - i128::from(whole.start)) / i128::from(bucket.width)).unwrap_or(0)
+            u64::try_from((i128::from(whole.end) - i128::from(whole.start)) / i128::from(bucket.width))
+                .unwrap_or(0)
         });
         let oldest = due.hull().map(|hull| bucket.floor(hull.start).saturating_add(bucket.width));
         Work {
@@ -252,7 +260,12 @@ impl Running {
 }
 
 /// A progress that was written down, with what has come since.
-fn recovered(mut progress: Progress, snapshot: &Snapshot, source: TableId, touched: &[store::Touched]) -> Progress {
+fn recovered(
+    mut progress: Progress,
+    snapshot: &Snapshot,
+    source: TableId,
+    touched: &[store::Touched],
+) -> Progress {
     progress.pending.extend(snapshot.touched_since(source, progress.seq).iter().map(span_of));
     let later = touched.iter().filter(|mark| mark.table == source && mark.stamp >= progress.stamp);
     later.for_each(|mark| progress.pending.extend(mark.marks.spans.iter()));

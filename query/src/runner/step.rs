@@ -62,7 +62,8 @@ impl Runner {
             self.stamp = Some(snapshot.catalog_stamp());
             return Ok(());
         }
-        db.watched().watch(sources(&snapshot, &definitions, db.now_nanos()), labelled(&snapshot, &definitions));
+        db.watched()
+            .watch(sources(&snapshot, &definitions, db.now_nanos()), labelled(&snapshot, &definitions));
         // Writes that began before their table was watched are there now.
         let snapshot = db.blocking(|ingest| Ok(ingest.settled())).await?;
         let (states, touched) = (store::states(&snapshot)?, store::touched(&snapshot)?);
@@ -79,6 +80,9 @@ impl Runner {
                 (_, Err(error)) => tracing::warn!("{error}"),
             }
         }
+        // Stamps go on where the last process ended, whether or not its marks are still there.
+        let known = self.queries.iter().map(|query| query.progress.stamp).max();
+        db.watched().stamps_from(known.unwrap_or(0));
         in_order(&mut self.queries);
         let names: Vec<&str> = self.queries.iter().map(|query| query.definition.name.as_str()).collect();
         db.board().keep(|name| names.contains(&name));
@@ -192,7 +196,10 @@ impl Runner {
     /// Computes windows of a query again, from now on and after a crash.
     pub(crate) async fn again(&mut self, db: &Database, name: &str, span: Span) -> Result<()> {
         self.reload(db).await?;
-        self.queries.iter_mut().filter(|query| query.definition.name == name).for_each(|query| query.again(span));
+        self.queries
+            .iter_mut()
+            .filter(|query| query.definition.name == name)
+            .for_each(|query| query.again(span));
         self.checkpoint(db).await
     }
 }

@@ -124,9 +124,8 @@ pub(crate) fn touched(snapshot: &Snapshot) -> Result<Vec<Touched>> {
         let numbers = |at: usize| rows.column(at).as_primitive::<Int64Type>();
         let (tables, stamps, texts) = (numbers(1), numbers(2), rows.column(3).as_string::<i32>());
         for row in 0..rows.num_rows() {
-            let spans = serde_json::from_str(texts.value(row)).unwrap_or_else(|_| {
-                crate::continuous::Spans::from(vec![(i64::MIN, i64::MAX)])
-            });
+            let spans = serde_json::from_str(texts.value(row))
+                .unwrap_or_else(|_| crate::continuous::Spans::from(vec![(i64::MIN, i64::MAX)]));
             found.push(Touched {
                 table: u32::try_from(tables.value(row)).unwrap_or_default(),
                 stamp: u64::try_from(stamps.value(row)).unwrap_or_default(),

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampNanosecondType;
 use arrow::record_batch::RecordBatch;
-use driftline_storage::{ColumnId, Comparison, Predicate, Role, TIME_COLUMN, TableSchema, Value, embedded_time};
+use driftline_storage::{
+    ColumnId, Comparison, Predicate, Role, TIME_COLUMN, TableSchema, Value, embedded_time,
+};
 
 use super::watched::Marks;
 use crate::continuous::{Bucket, Span, Spans};
@@ -75,9 +77,7 @@ pub(crate) fn of_predicate(predicate: &Predicate, table: &TableSchema) -> Span {
 
 fn bounds(predicate: &Predicate, time: Option<ColumnId>) -> Span {
     match predicate {
-        Predicate::And(parts) => {
-            parts.iter().fold(Span::ALL, |span, part| span.cut(bounds(part, time)))
-        }
+        Predicate::And(parts) => parts.iter().fold(Span::ALL, |span, part| span.cut(bounds(part, time))),
         Predicate::Or(parts) => {
             let hull = |a: Span, b: Span| Span { start: a.start.min(b.start), end: a.end.max(b.end) };
             parts.iter().map(|part| bounds(part, time)).reduce(hull).unwrap_or(Span { start: 0, end: 0 })

@@ -177,7 +177,6 @@ impl Watched {
         (self.sources.read().iter().filter_map(taken).collect(), reach)
     }
 
-
     /// From which time of a table on the runner wants to be woken, and up to where windows are closed.
     pub(crate) fn wake_at(&self, table: TableId, due: i64, closed: i64) {
         if let Some(source) = self.source(table) {

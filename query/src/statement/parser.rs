@@ -2,10 +2,12 @@
 
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as SqlStatement};
-use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Statement as Ast};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::{Create, CreateBaseline, Drop, Kind, Operation, Statement, alter, column, erase, option, set, watch};
+use super::{
+    Create, CreateBaseline, Drop, Kind, Operation, Statement, alter, column, erase, option, set, watch,
+};
 use crate::error::{QueryError, Result};
 use crate::limits::RECURSION_MAX;
 
@@ -174,11 +176,11 @@ impl<'a> Parser<'a> {
         Ok((query, self.text_from(from)))
     }
 
-    /// Passes an expression; its text.
-    pub(super) fn expression(&mut self) -> Result<String> {
+    /// Passes an expression; what it is and its text.
+    pub(super) fn expression(&mut self) -> Result<(Expr, String)> {
         let from = self.offset(self.peek().span.start);
-        self.inner.parser.parse_expr().map_err(DataFusionError::from)?;
-        Ok(self.text_from(from))
+        let expr = self.inner.parser.parse_expr().map_err(DataFusionError::from)?;
+        Ok((expr, self.text_from(from)))
     }
 
     /// The text from a byte to the last word passed. A comment behind that is left out: one that goes to the end of
@@ -186,7 +188,7 @@ impl<'a> Parser<'a> {
     fn text_from(&self, from: usize) -> String {
         let tokens = &self.inner.parser;
         let passed = (0..tokens.index()).rev().map(|at| tokens.token_at(at));
-        let last = passed.into_iter().find(|token| !matches!(token.token, Token::Whitespace(_)));
+        let last = passed.into_iter().next();
         let to = last.map_or(from, |token| self.offset(token.span.end));
         self.sql.get(from..to).unwrap_or_default().to_owned()
     }

@@ -179,8 +179,5 @@ fn has_rows(snapshot: &Snapshot, table: &TableSchema, span: Span) -> Result<bool
 fn within(table: &TableSchema, span: Span) -> Predicate {
     let time = table.columns.iter().find(|column| column.role == Role::Time).map_or(0, |column| column.id);
     let compare = |by, at| Predicate::Compare { column: time, by, value: Value::Timestamp(at) };
-    Predicate::And(vec![
-        compare(Comparison::GreaterOrEqual, span.start),
-        compare(Comparison::Less, span.end),
-    ])
+    Predicate::And(vec![compare(Comparison::GreaterOrEqual, span.start), compare(Comparison::Less, span.end)])
 }

@@ -46,8 +46,7 @@ pub fn query(
     let lacks = |what: String| format!("metric {}: model {model} {what}", metric.name());
     let over = rule.over.unwrap_or(metric.over());
     let delay = if metric.is_quality() { label_delay.unwrap_or(0) } else { 0 };
-    let asked =
-        Asked { model, schema, over, delay, min_rows: rule.min_rows.unwrap_or(metric.min_rows()) };
+    let asked = Asked { model, schema, over, delay, min_rows: rule.min_rows.unwrap_or(metric.min_rows()) };
     Ok(Made {
         sql: asked.sql(metric).map_err(lacks)?,
         when: when(rule),
@@ -87,14 +86,10 @@ impl Asked<'_> {
     }
 
     /// `FROM model WHERE time ..`
-    fn from(&self) -> String {
+    fn window(&self) -> String {
         let begin = self.delay.saturating_add(self.over);
         let end = if self.delay > 0 { format!(" - {}", interval(self.delay)) } else { String::new() };
-        format!(
-            "FROM {} WHERE time >= now() - {} AND time < now(){end}",
-            quoted(self.model),
-            interval(begin)
-        )
+        format!("FROM {} WHERE time >= now() - {} AND time < now(){end}", quoted(self.model), interval(begin))
     }
 
     /// A value of all rows; null where `rows` is too few.
@@ -103,7 +98,7 @@ impl Asked<'_> {
             0 => value.to_owned(),
             least => format!("CASE WHEN {rows} >= {least} THEN {value} END"),
         };
-        format!("SELECT {value} AS value, {rows} AS \"rows\"\n{}", self.from())
+        format!("SELECT {value} AS value, {rows} AS \"rows\"\n{}", self.window())
     }
 
     fn latency(&self, q: f64) -> Result<String, String> {
@@ -146,7 +141,7 @@ impl Asked<'_> {
         let judged = format!(
             "SELECT count(*) AS \"rows\", count({}) AS labels,\n    {measure} AS quality\n  {}",
             quoted(&label.name),
-            self.from()
+            self.window()
         );
         Ok(format!("{}\nFROM (\n  {judged})", self.covered()))
     }
@@ -165,7 +160,10 @@ impl Asked<'_> {
         if self.schema.kind != wanted {
             return Err(format!("is for {}, the metric for {wanted}", self.schema.kind));
         }
-        self.schema.label.as_ref().ok_or_else(|| "has no LABEL column to hold its predictions against".to_owned())
+        self.schema
+            .label
+            .as_ref()
+            .ok_or_else(|| "has no LABEL column to hold its predictions against".to_owned())
     }
 
     fn classification(&self, metric: Metric, label: &Typed) -> Result<String, String> {
@@ -219,7 +217,7 @@ impl Asked<'_> {
     fn auc(&self) -> Result<String, String> {
         let label = quoted(&self.label(Metric::Auc)?.name);
         let score = self.schema.score.as_ref().ok_or("has no SCORE column that is a number")?;
-        let (score, positive, from) = (quoted(&score.name), text(&self.schema.positive), self.from());
+        let (score, positive, from) = (quoted(&score.name), text(&self.schema.positive), self.window());
         Ok(format!(
             "WITH counted AS (\n  SELECT count(*) AS \"rows\", count({label}) AS labels\n  {from}),\n\
              scores AS (\n  \
@@ -259,7 +257,10 @@ fn failed(column: &Typed) -> Result<String, String> {
         ColumnType::Boolean => Ok(name),
         ColumnType::BigInt | ColumnType::Double => Ok(format!("{name} <> 0")),
         ColumnType::Text | ColumnType::Json => Ok(format!("{name} <> ''")),
-        _ => Err(format!("has ERROR column {}, which would have to be true or false, a number or a text", column.name)),
+        _ => Err(format!(
+            "has ERROR column {}, which would have to be true or false, a number or a text",
+            column.name
+        )),
     }
 }
 

@@ -22,7 +22,11 @@ fn each_is_an_alert_that_says_what_to_do() {
         for text in ["summary", "description", "action", "action_url"] {
             assert!(rule.annotations.contains_key(text), "{}: {text}", rule.name);
         }
-        assert!(rules.iter().skip(at + 1).all(|other| other.name != rule.name), "{} is there twice", rule.name);
+        assert!(
+            rules.iter().skip(at + 1).all(|other| other.name != rule.name),
+            "{} is there twice",
+            rule.name
+        );
     }
 }
 
@@ -48,22 +52,28 @@ async fn those_of_machines_judge_the_tables_they_come_with() {
     for table in TABLES {
         db.sql(table).await.unwrap();
     }
-    let at = "TIMESTAMP '2026-01-01T11:59:30Z'";
+    let at = "'2026-01-01T11:59:30Z'";
+    let inferences: Vec<String> = [("slow", 5001, 3), ("well", 5000, 2)]
+        .into_iter()
+        .flat_map(|(model, took, failed)| {
+            (0..20).map(move |id| format!("({at}, '{model}', '{id}', {took}, 1, {})", id >= failed))
+        })
+        .collect();
     db.sql(&format!(
         "INSERT INTO system_metrics (time, host, cpu_percent, memory_percent, queue_pending)
            VALUES ({at}, 'a', 81, 86, 101), ({at}, 'b', 80, 85, 100);
          INSERT INTO gpu_metrics (time, host, gpu_id, temperature) VALUES ({at}, 'a', '0', 85.5), ({at}, 'a', '1', 85);
          INSERT INTO inferences (time, model_name, request_id, response_time_ms, queue_time_ms, success)
-           SELECT {at}, m.name, CAST(v.value AS TEXT), CASE WHEN m.name = 'slow' THEN 5001 ELSE 5000 END, 1,
-                  v.value > CASE WHEN m.name = 'slow' THEN 3 ELSE 2 END
-           FROM generate_series(1, 20) v CROSS JOIN (VALUES ('slow'), ('well')) m(name)"
+           VALUES {}",
+        inferences.join(", ")
     ))
     .await
     .unwrap();
     for sql in SYSTEM_ALERTS {
         let rule = rule(sql);
         let query = rule.query.replace("now()", "TIMESTAMP '2026-01-01T12:00:00Z'");
-        let judged = format!("SELECT count(*) FILTER (WHERE {}) AS bad, count(*) AS n FROM ({query})", rule.when);
+        let judged =
+            format!("SELECT count(*) FILTER (WHERE {}) AS bad, count(*) AS n FROM ({query})", rule.when);
         let rows = db.sql(&judged).await.unwrap_or_else(|error| panic!("{}: {error}", rule.name));
         let counted = arrow::util::pretty::pretty_format_batches(&rows).unwrap().to_string();
         assert!(counted.contains("| 1   | 2 |"), "{}:\n{counted}", rule.name);

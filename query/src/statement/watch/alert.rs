@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::change::{CLAUSES, Changes};
 use super::clause::{self, Clauses};
+use super::query::query;
 use crate::alert::metric::{self, HOUR, MINUTE, Metric};
 use crate::alert::{Hold, MetricRule, Rule, Severity};
 use crate::error::Result;
@@ -47,8 +48,11 @@ pub(super) fn create(parser: &mut Parser<'_>) -> Result<CreateAlert> {
     let at = parser.peek().span.start;
     let name = parser.name()?;
     let written = written(parser)?;
-    if written.metric.is_none() && written.query.is_none() {
-        return Err(parser.expected(&format!("ON MODEL name, ON ALL MODELS, METRIC accuracy < 0.85, {CLAUSES}, AS SELECT ..")));
+    let is_whole = written.metric.is_some() && clause::is_end(parser);
+    if written.query.is_none() && !is_whole {
+        return Err(parser.expected(&format!(
+            "ON MODEL name, ON ALL MODELS, METRIC accuracy < 0.85, {CLAUSES}, AS SELECT .."
+        )));
     }
     let rule = written.rule(name).map_err(|what| wrong_at(&what, at))?;
     Ok(CreateAlert { if_not_exists, rule })
@@ -64,8 +68,7 @@ fn written(parser: &mut Parser<'_>) -> Result<Written> {
         } else if clauses.begin(parser, &["DISABLED"])? {
             written.rest.enabled = Some(false);
         } else if parser.eat(&["AS"]) {
-            let (_, query) = parser.query()?;
-            written.query = Some(query);
+            written.query = Some(query(parser)?);
             return Ok(written);
         } else if !written.rest.clause(&mut clauses, parser)? {
             return Ok(written);
@@ -97,7 +100,14 @@ fn condition(parser: &mut Parser<'_>) -> Result<String> {
     let token = parser.peek().token;
     let is_one = matches!(
         token,
-        Token::Gt | Token::Lt | Token::GtEq | Token::LtEq | Token::Eq | Token::DoubleEq | Token::Neq | Token::Word(_)
+        Token::Gt
+            | Token::Lt
+            | Token::GtEq
+            | Token::LtEq
+            | Token::Eq
+            | Token::DoubleEq
+            | Token::Neq
+            | Token::Word(_)
     );
     if !is_one {
         return Err(parser.expected(">, <, >=, <=, = or !="));
@@ -111,7 +121,9 @@ impl Written {
     fn rule(self, name: String) -> Result<Rule, String> {
         let Self { on, metric, query, rest } = self;
         let model = match (on, &metric) {
-            (None, Some(_)) => return Err("METRIC is of models: write ON MODEL name or ON ALL MODELS".to_owned()),
+            (None, Some(_)) => {
+                return Err("METRIC is of models: write ON MODEL name or ON ALL MODELS".to_owned());
+            }
             (Some(On::AllModels), None) => {
                 return Err("ON ALL MODELS goes with METRIC: a query names its model itself".to_owned());
             }
@@ -122,7 +134,8 @@ impl Written {
             return Err("METRIC brings its query: leave AS SELECT out, or METRIC".to_owned());
         }
         if metric.is_none() && rest.when.is_none() {
-            return Err("WHEN is missing: a condition over the columns of the query, such as WHEN psi > 0.2".to_owned());
+            return Err("WHEN is missing: a condition over the columns of the query, such as WHEN psi > 0.2"
+                .to_owned());
         }
         let mut rule = Rule { model, query: query.unwrap_or_default(), ..empty(name, metric)? };
         rest.apply(&mut rule)?;

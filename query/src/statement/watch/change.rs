@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::clause::{self, Clauses, Pair};
+use super::query::condition;
 use crate::alert::metric::{self, Metric};
 use crate::alert::{Hold, MetricRule, Rule, Severity};
 use crate::error::Result;
@@ -60,8 +61,10 @@ pub(super) fn alter(parser: &mut Parser<'_>) -> Result<AlterAlert> {
     let name = parser.name()?;
     let (mut clauses, mut changes) = (Clauses::default(), Changes::default());
     while changes.alteration(&mut clauses, parser)? {}
-    if changes == Changes::default() {
-        return Err(parser.expected(&format!("ENABLE, DISABLE, SET (severity = high, threshold = 0.9), {CLAUSES}")));
+    if changes == Changes::default() || !clause::is_end(parser) {
+        return Err(
+            parser.expected(&format!("ENABLE, DISABLE, SET (severity = high, threshold = 0.9), {CLAUSES}"))
+        );
     }
     Ok(AlterAlert { name, if_exists, changes })
 }
@@ -70,9 +73,9 @@ impl Changes {
     /// Reads one clause that only ALTER takes, or one that both take; false where none comes next.
     fn alteration(&mut self, clauses: &mut Clauses, parser: &mut Parser<'_>) -> Result<bool> {
         let at = parser.peek().span.start;
-        if parser.eat(&["ENABLE"]) || parser.peek_is("DISABLE") {
-            let disable = parser.eat(&["DISABLE"]);
-            if self.enabled.replace(!disable).is_some() {
+        let enable = parser.eat(&["ENABLE"]);
+        if enable || parser.eat(&["DISABLE"]) {
+            if self.enabled.replace(enable).is_some() {
                 return Err(wrong_at("ENABLE and DISABLE: write one of them, once", at));
             }
         } else if clauses.begin(parser, &["SET"])? {
@@ -95,9 +98,9 @@ impl Changes {
         if clauses.begin(parser, &["BY"])? {
             self.by = Some(clause::columns(parser)?);
         } else if clauses.begin(parser, &["WHEN"])? {
-            self.when = Some(parser.expression()?);
+            self.when = Some(condition(parser)?);
         } else if clauses.begin(parser, &["RESOLVE", "WHEN"])? {
-            self.resolve_when = Some(Some(parser.expression()?));
+            self.resolve_when = Some(Some(condition(parser)?));
         } else if clauses.begin(parser, &["FOR"])? {
             self.hold = Some(hold(parser)?);
         } else if clauses.begin(parser, &["OVER"])? {
@@ -212,7 +215,9 @@ impl Changes {
         };
         for (what, written) in [("WHEN", self.when.is_some()), ("BY", self.by.is_some())] {
             if written {
-                return Err(format!("METRIC brings its own {what}: leave {what} out, or write WHEN .. AS SELECT .."));
+                return Err(format!(
+                    "METRIC brings its own {what}: leave {what} out, or write WHEN .. AS SELECT .."
+                ));
             }
         }
         if let Some(text) = &self.threshold {

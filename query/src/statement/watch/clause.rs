@@ -27,11 +27,7 @@ pub(super) struct Clauses(Vec<&'static [&'static str]>);
 
 impl Clauses {
     /// Takes the words that begin a clause if they come next.
-    pub(super) fn begin(
-        &mut self,
-        parser: &mut Parser<'_>,
-        words: &'static [&'static str],
-    ) -> Result<bool> {
+    pub(super) fn begin(&mut self, parser: &mut Parser<'_>, words: &'static [&'static str]) -> Result<bool> {
         let at = parser.peek().span.start;
         if !parser.eat(words) {
             return Ok(false);
@@ -46,6 +42,11 @@ impl Clauses {
     pub(super) fn has(&self, words: &[&str]) -> bool {
         self.0.contains(&words)
     }
+}
+
+/// Whether the statement ends here.
+pub(super) fn is_end(parser: &Parser<'_>) -> bool {
+    matches!(parser.peek().token, Token::SemiColon | Token::EOF)
 }
 
 /// `'text'`.

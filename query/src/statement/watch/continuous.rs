@@ -1,6 +1,7 @@
 //! `CREATE CONTINUOUS QUERY` and what is said of one later.
 
 use super::clause::{self, Clauses, Pair, Range};
+use super::query::query;
 use crate::error::Result;
 use crate::statement::parser::{Parser, wrong_at};
 
@@ -86,8 +87,7 @@ pub(super) fn create(parser: &mut Parser<'_>) -> Result<CreateContinuous> {
         }
     }
     let into = into.ok_or_else(|| parser.expected("INTO and the table for the results before AS"))?;
-    let (_, query) = parser.query()?;
-    Ok(CreateContinuous { name, if_not_exists, into, options, query })
+    Ok(CreateContinuous { name, if_not_exists, into, options, query: query(parser)? })
 }
 
 /// What follows `ALTER CONTINUOUS QUERY`.

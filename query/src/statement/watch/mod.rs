@@ -8,6 +8,8 @@ mod continuous;
 mod inhibition;
 mod matcher;
 mod notifier;
+pub(crate) mod print;
+mod query;
 mod replay;
 mod response;
 mod route;
@@ -185,3 +187,6 @@ fn rest(parser: &mut Parser<'_>) -> Result<Option<Watch>> {
     };
     Ok(Some(watch))
 }
+
+#[cfg(test)]
+mod tests;

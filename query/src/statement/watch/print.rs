@@ -65,7 +65,11 @@ pub(crate) fn notifier(notifier: &Notifier) -> String {
     });
     let made = format!("CREATE NOTIFIER {} TYPE {}", name(&notifier.name), notifier.kind.name());
     let disabled = (!notifier.enabled).then(|| "DISABLED".to_owned());
-    [Some(made), pairs("WITH", &shown.collect()), disabled].into_iter().flatten().collect::<Vec<_>>().join("\n  ")
+    [Some(made), pairs("WITH", &shown.collect()), disabled]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n  ")
 }
 
 fn metric(rule: &MetricRule) -> String {
@@ -111,7 +115,8 @@ fn told(rule: &Rule) -> Vec<String> {
 
 /// `LABELS (name = 'value')`; None where there are none.
 fn pairs(word: &str, pairs: &BTreeMap<String, String>) -> Option<String> {
-    let items: Vec<String> = pairs.iter().map(|(key, value)| format!("{} = {}", name(key), quoted(value))).collect();
+    let items: Vec<String> =
+        pairs.iter().map(|(key, value)| format!("{} = {}", name(key), quoted(value))).collect();
     (!items.is_empty()).then(|| format!("{word} ({})", items.join(", ")))
 }
 
