@@ -12,6 +12,7 @@ use driftline_storage::{Disk, Engine, EngineOptions, OsDisk, SimDisk, StorageErr
 use futures::TryStreamExt;
 use parking_lot::RwLock;
 
+use crate::alert::entry::ALERT_PREFIX;
 use crate::catalog::CatalogView;
 use crate::continuous::CONTINUOUS_PREFIX;
 use crate::error::{QueryError, Result};
@@ -19,7 +20,7 @@ use crate::govern::{Governor, Query, QueryLimits, Ticket, Way};
 use crate::plan::PlanCache;
 pub use crate::prepared::Prepared;
 use crate::prepared::run_at_once;
-use crate::runner::{self, Background, Board, Left, Runner, Watched};
+use crate::runner::{self, Background, Board, Left, Outbox, Runner, Watched};
 use crate::session::{Session, Sessions, spill_folder};
 use crate::settings::Settings;
 use crate::statement;
@@ -142,7 +143,8 @@ impl Database {
 
     fn has_work(&self) -> bool {
         let snapshot = self.engine().snapshot();
-        snapshot.entries().keys().any(|key| key.starts_with(CONTINUOUS_PREFIX))
+        let watches = [CONTINUOUS_PREFIX, ALERT_PREFIX];
+        snapshot.entries().keys().any(|key| watches.iter().any(|prefix| key.starts_with(prefix)))
     }
 
     /// Starts the thread of continuous queries and alerts, where there is none yet.
@@ -186,6 +188,11 @@ impl Database {
     /// What continuous queries and alerts show of their work.
     pub(crate) fn board(&self) -> &Board {
         self.watched().board()
+    }
+
+    /// Messages on their way out.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        self.watched().outbox()
     }
 
     /// Nanoseconds since 1970.
@@ -289,9 +296,10 @@ impl Database {
         self.0.sessions.session(view, access, settings, query.map(Arc::clone))
     }
 
-    /// A session of the embedding program that sees what was known at a time.
-    pub(crate) fn session_at(&self, nanos: i64) -> Session {
-        let view = CatalogView::new(Arc::clone(&self.0.ingest), Arc::clone(&self.0.governor)).at(nanos);
+    /// A session of the embedding program in which it is a time, see [`CatalogView::at`].
+    pub(crate) fn session_at(&self, nanos: i64, known_at: Option<i64>) -> Session {
+        let view = CatalogView::new(Arc::clone(&self.0.ingest), Arc::clone(&self.0.governor));
+        let view = view.at(nanos, known_at);
         self.0.sessions.session(view, Access::Embedded, Settings::default(), None)
     }
 

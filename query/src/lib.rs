@@ -70,6 +70,7 @@ pub use database::{Access, Database, DatabaseOptions, Prepared};
 pub use error::{QueryError, Result};
 pub use govern::QueryLimits;
 pub use model::{Baseline, Model};
+pub use runner::{DueMessage, Settled};
 pub use write::{Write, WritePart, WriteTarget, Written};
 
 pub use datafusion;

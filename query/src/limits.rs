@@ -62,6 +62,14 @@ pub(crate) const LATE_PAUSE_NANOS: i64 = 1_000_000_000;
 pub(crate) const CONTINUOUS_WINDOWS_MAX: i64 = 1_000;
 /// Rows of its answer that one statement is meant to give; one window may give more.
 pub(crate) const CONTINUOUS_ROWS_AIMED: u64 = 50_000;
+/// Windows that an alert is judged for at once when the database was down; those before are not judged.
+pub(crate) const CATCH_UP_WINDOWS_MAX: i64 = 1_000;
+/// How far behind the clock rows are of the past and not of now: of a replay all labels are seen. A day.
+pub(crate) const REPLAY_NANOS: i64 = 86_400_000_000_000;
+/// Bytes of states of alerts that are written together; one alert may have more.
+pub(crate) const ALERTS_AT_ONCE_BYTES_MAX: usize = 2 << 20;
+/// Bytes of a text in the evidence of an alert.
+pub(crate) const EVIDENCE_TEXT_BYTES_MAX: usize = 512;
 /// Bytes of results that are written together.
 pub(crate) const KEPT_BATCH_BYTES_MAX: usize = 4 << 20;
 /// Between steps of continuous queries and alerts while there is more to do.

@@ -45,6 +45,7 @@ mod error;
 mod flight;
 mod ingest;
 pub mod limits;
+pub mod notify;
 mod queries;
 mod server;
 mod status;

@@ -14,6 +14,7 @@ use crate::error::{Result, ServerError};
 use crate::flight::FlightSql;
 use crate::ingest::IngestService;
 use crate::limits::{DRAIN, MESSAGE_BYTES_MAX};
+use crate::notify;
 use crate::queries::{self, Queries};
 
 /// How often a quiet connection is asked whether its client still lives; one that does not answer is closed, and its
@@ -41,6 +42,8 @@ pub struct Server {
     grpc: SocketAddr,
     stop: watch::Sender<bool>,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    /// Messages of alerts on their way out.
+    delivering: Option<JoinHandle<()>>,
     queries: Option<Runtime>,
 }
 
@@ -58,9 +61,10 @@ impl Server {
         let threads = |source| ServerError::System { action: "start the query threads", source };
         let runtime = queries::start().map_err(threads)?;
         let (stop, stopped) = watch::channel(false);
+        let delivering = notify::start(database.clone(), wait(stopped.clone()))?;
         let router = router(database, Queries::on(&runtime), stopped.clone());
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, wait(stopped)));
-        Ok(Self { grpc, stop, serving, queries: Some(runtime) })
+        Ok(Self { grpc, stop, serving, delivering: Some(delivering), queries: Some(runtime) })
     }
 
     /// The address it listens on.
@@ -81,6 +85,10 @@ impl Server {
             Ok(Ok(Ok(()))) => {}
             Ok(ended) => tracing::warn!("the server did not end well: {ended:?}"),
             Err(_) => tracing::warn!("clients still connected after {} s were cut off", DRAIN.as_secs()),
+        }
+        if let Some(delivering) = self.delivering.take() {
+            // What was under way is sent, and written down as sent, before the database closes.
+            let _ = delivering.await;
         }
     }
 }

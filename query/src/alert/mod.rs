@@ -3,11 +3,14 @@
 
 pub mod calibrate;
 pub mod dispatch;
+pub(crate) mod entry;
 mod message;
 pub mod metric;
 pub mod notice;
 mod notifier;
+pub mod options;
 pub mod period;
+pub(crate) mod registry;
 mod rule;
 mod severity;
 pub mod shipped;

@@ -24,8 +24,10 @@ use crate::write::Ingest;
 pub struct CatalogView {
     snapshot: Snapshot,
     now_nanos: i64,
-    /// Rows of this time and later are not seen, nor labels that came then.
+    /// Rows of this time and later are not seen.
     horizon: Option<i64>,
+    /// Labels that came later are not seen.
+    known_at: Option<i64>,
     ingest: Arc<Ingest>,
     governor: Arc<Governor>,
 }
@@ -34,13 +36,13 @@ impl CatalogView {
     /// This moment, as `ingest`'s engine sees it.
     pub(crate) fn new(ingest: Arc<Ingest>, governor: Arc<Governor>) -> Self {
         let (snapshot, now_nanos) = (ingest.engine().snapshot(), ingest.now_nanos());
-        Self { snapshot, now_nanos, horizon: None, ingest, governor }
+        Self { snapshot, now_nanos, horizon: None, known_at: None, ingest, governor }
     }
 
-    /// The same as it was at a time, as far as rows and labels go: `now()` is that time, and nothing is seen of what came
-    /// to be known at that time or later.
-    pub(crate) fn at(self, nanos: i64) -> Self {
-        Self { now_nanos: nanos, horizon: Some(nanos), ..self }
+    /// The same at a time: that is `now()`, and rows of that time and later are not seen; nor labels that came after
+    /// `known_at`, where that is given.
+    pub(crate) fn at(self, nanos: i64, known_at: Option<i64>) -> Self {
+        Self { now_nanos: nanos, horizon: Some(nanos), known_at, ..self }
     }
 
     /// Before when rows and labels are seen, where not all are.
@@ -118,7 +120,11 @@ impl CatalogView {
 
     /// What scans a table found before.
     pub(crate) fn scan_of(&self, table: &Arc<TableSchema>) -> Arc<dyn TableProvider> {
-        Arc::new(Table::new(self, Arc::clone(table)))
+        let scan = Table::new(self, Arc::clone(table));
+        match self.known_at.filter(|_| self.labels_of(&table.name).is_some()) {
+            Some(known_at) => Arc::new(scan.known_at(known_at)),
+            None => Arc::new(scan),
+        }
     }
 
     /// The same with the labels that had arrived by then, in nanoseconds since 1970.

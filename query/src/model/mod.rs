@@ -3,13 +3,16 @@
 mod entry;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use driftline_storage::ARRIVAL_COLUMN;
 use driftline_storage::distribution::Distribution;
+use driftline_storage::{ARRIVAL_COLUMN, Snapshot, TableSchema};
 pub(crate) use entry::{
     BASELINE_PREFIX, MODEL_PREFIX, baseline_key, decode_baseline, decode_model, encode_baseline,
     encode_model, model_key,
 };
+
+use crate::error::Result;
 
 /// What stands behind a model's name in the name of the table that keeps its labels.
 const LABELS_SUFFIX: &str = "$labels";
@@ -66,6 +69,19 @@ impl Model {
             options,
         }
     }
+}
+
+/// All models, each with its table.
+pub(crate) fn all(snapshot: &Snapshot) -> Result<Vec<(Model, Arc<TableSchema>)>> {
+    let entries = snapshot.entries().range(MODEL_PREFIX.to_owned()..);
+    let mut models = Vec::new();
+    for (key, bytes) in entries.take_while(|(key, _)| key.starts_with(MODEL_PREFIX)) {
+        let model = decode_model(key, bytes)?;
+        if let Some(table) = snapshot.table(&model.name) {
+            models.push((model, Arc::clone(table)));
+        }
+    }
+    Ok(models)
 }
 
 /// The table that keeps the labels of a model.

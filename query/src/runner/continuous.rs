@@ -180,7 +180,7 @@ impl Running {
     pub(crate) async fn compute(&mut self, db: &Database, at: usize, span: Span) -> Result<Computed> {
         let began = Instant::now();
         let session = match self.definition.uses_now {
-            true => db.session_at(span.end),
+            true => db.session_at(span.end, None),
             false => db.session(Access::Embedded, None),
         };
         let batches = evaluate::rows(&session, &self.query, span).await?;

@@ -4,6 +4,7 @@
 //! is due by the watermarks of the tables ([`watermark`]) and the clock, and writes results and its own state ([`store`])
 //! in one batch. A thread makes steps when writes or the clock ask for one ([`thread`]); tests make them themselves.
 
+pub(crate) mod alerts;
 mod board;
 mod continuous;
 mod keys;
@@ -14,7 +15,9 @@ pub(crate) mod touch;
 mod watched;
 mod watermark;
 
-pub(crate) use board::{Board, Work};
+pub use alerts::delivery::{DueMessage, Settled};
+pub(crate) use alerts::outbox::Outbox;
+pub(crate) use board::{Board, Episode, Judging, Work};
 pub(crate) use step::{Left, Runner};
 pub(crate) use thread::{Background, start};
 pub(crate) use watched::{Begun, Marks, Watched};

@@ -1,11 +1,13 @@
 //! One step of the runner.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use driftline_storage::{CatalogStamp, Snapshot, TableId};
 
+use super::alerts::Alerts;
 use super::continuous::{Computed, Running, in_order};
 use super::{Progressing, store};
+use crate::alert::registry::Registry;
 use crate::continuous::{Definition, KEPT_BY_OPTION, Span, Spans, definitions};
 use crate::database::Database;
 use crate::error::Result;
@@ -17,6 +19,7 @@ use crate::write::Kept;
 pub(crate) struct Runner {
     stamp: Option<CatalogStamp>,
     queries: Vec<Running>,
+    pub(crate) alerts: Alerts,
     /// When late windows were computed last.
     late_at: i64,
 }
@@ -34,7 +37,7 @@ impl Runner {
     /// Does what is due. `is_eager`: also what could wait a little.
     pub(crate) async fn step(&mut self, db: &Database, is_eager: bool) -> Result<Left> {
         self.reload(db).await?;
-        if self.queries.is_empty() {
+        if self.queries.is_empty() && self.alerts.is_empty() {
             return Ok(Left::default());
         }
         let now = db.now_nanos();
@@ -48,22 +51,28 @@ impl Runner {
         if is_idle {
             self.late_at = now;
         }
+        has_more |= self.alerts.step(db, now).await?;
         Ok(Left { has_more, due_at: self.show(db, now) })
     }
 
     /// Notices what was created, changed and dropped.
-    async fn reload(&mut self, db: &Database) -> Result<()> {
+    pub(crate) async fn reload(&mut self, db: &Database) -> Result<()> {
         let snapshot = db.engine().snapshot();
         if self.stamp.as_ref() == Some(&snapshot.catalog_stamp()) {
             return Ok(());
         }
         let definitions = definitions(&snapshot)?;
-        if definitions.is_empty() && self.queries.is_empty() {
+        let is_idle = definitions.is_empty() && self.queries.is_empty();
+        if is_idle && Registry::is_empty_in(&snapshot) && self.alerts.is_empty() {
             self.stamp = Some(snapshot.catalog_stamp());
             return Ok(());
         }
-        db.watched()
-            .watch(sources(&snapshot, &definitions, db.now_nanos()), labelled(&snapshot, &definitions));
+        self.alerts.reload(db, &snapshot, &store::states(&snapshot)?).await?;
+        let read = self.alerts.sources();
+        db.watched().watch(
+            sources(&snapshot, &definitions, &read, db.now_nanos()),
+            labelled(&snapshot, &definitions),
+        );
         // Writes that began before their table was watched are there now.
         let snapshot = db.blocking(|ingest| Ok(ingest.settled())).await?;
         let (states, touched) = (store::states(&snapshot)?, store::touched(&snapshot)?);
@@ -84,6 +93,7 @@ impl Runner {
         let known = self.queries.iter().map(|query| query.progress.stamp).max();
         db.watched().stamps_from(known.unwrap_or(0));
         in_order(&mut self.queries);
+        self.alerts.begin(db, &snapshot);
         let names: Vec<&str> = self.queries.iter().map(|query| query.definition.name.as_str()).collect();
         db.board().keep(|name| names.contains(&name));
         self.stamp = Some(snapshot.catalog_stamp());
@@ -172,6 +182,11 @@ impl Runner {
                 *entry = (entry.0.min(query.due(closed)), entry.1.max(closed));
             }
         }
+        let (tables, clock) = self.alerts.due(db);
+        for (table, at) in tables {
+            let entry = due.entry(table).or_insert((i64::MAX, i64::MIN));
+            entry.0 = entry.0.min(at);
+        }
         let at = due.iter().filter_map(|(table, (due, closed))| {
             db.watched().wake_at(*table, *due, *closed);
             db.watched().source(*table)?.progress().reaches(*due)
@@ -179,7 +194,7 @@ impl Runner {
         let at = at.min();
         let is_behind = self.queries.iter().any(|query| query.has_failed() || query.is_behind());
         let retry = is_behind.then(|| now.saturating_add(LATE_PAUSE_NANOS));
-        at.into_iter().chain(retry).min()
+        at.into_iter().chain(retry).chain(clock).min()
     }
 
     /// Writes down how far all have come, so that the next process need not look again.
@@ -213,9 +228,11 @@ fn closed(db: &Database, query: &Running, now: i64) -> Option<i64> {
 fn sources(
     snapshot: &Snapshot,
     definitions: &[Definition],
+    read: &BTreeSet<TableId>,
     now: i64,
 ) -> Vec<(TableId, Option<i64>, Progressing)> {
-    let mut granules: HashMap<TableId, i64> = HashMap::new();
+    // 0 is of tables that only alerts read: nobody asks for marks.
+    let mut granules: HashMap<TableId, i64> = read.iter().map(|table| (*table, 0)).collect();
     for definition in definitions {
         let Some(table) = snapshot.table(&definition.source) else { continue };
         let granule = granules.entry(table.id).or_insert(0);
@@ -231,7 +248,10 @@ fn sources(
         table.is_some_and(|table| table.options.contains_key(KEPT_BY_OPTION))
     };
     let progress = |table| if is_kept(table) { Progressing::kept(found(table).newest) } else { found(table) };
-    granules.into_iter().map(|(table, granule)| (table, Some(granule), progress(table))).collect()
+    granules
+        .into_iter()
+        .map(|(table, granule)| (table, Some(granule).filter(|it| *it > 0), progress(table)))
+        .collect()
 }
 
 /// Tables of labels with the models that they are of.

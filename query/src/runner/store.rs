@@ -15,6 +15,7 @@ use driftline_storage::{
     TimeRange,
 };
 
+use super::alerts::tables as alerts;
 use super::watched::Marks;
 use crate::error::Result;
 
@@ -58,7 +59,7 @@ pub(crate) fn create(snapshot: &Snapshot, engine: &Engine) -> Vec<CatalogChange>
     let missing = |table: &TableSchema| snapshot.table(&table.name).is_none();
     let tables = [state_schema(), touched_schema()].into_iter().filter(missing);
     let tables = tables.map(|table| TableSchema { id: engine.allocate_table_id(), ..table });
-    tables.map(CatalogChange::CreateTable).collect()
+    tables.map(CatalogChange::CreateTable).chain(alerts::create(snapshot, engine)).collect()
 }
 
 /// Rows that set states; None takes one away.

@@ -13,6 +13,7 @@ use driftline_storage::TableId;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
+use super::alerts::outbox::Outbox;
 use super::board::Board;
 use super::watermark::Progressing;
 use crate::continuous::Spans;
@@ -72,6 +73,7 @@ pub(crate) struct Watched {
     labels: RwLock<HashMap<TableId, (TableId, String)>>,
     under_way: Mutex<UnderWay>,
     board: Board,
+    outbox: Outbox,
     /// Told when there may be something to do.
     pub(crate) news: Notify,
     /// Whether it was told since the runner looked.
@@ -140,6 +142,11 @@ impl Watched {
     /// What the runner shows of its work.
     pub(crate) fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// Messages on their way out.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     /// Begins a write after the write `seq`.

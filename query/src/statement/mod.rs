@@ -28,7 +28,7 @@ use datafusion::sql::sqlparser::ast::Query;
 use driftline_storage::Column;
 pub(crate) use operate::Operation;
 pub(crate) use parameter::{ast, number_placeholders, refuse_in_table_functions};
-pub(crate) use parser::{parse, parse_one, query_of};
+pub(crate) use parser::{expression_of, of_query, parse, parse_one, query_of};
 pub(crate) use permit::permit;
 pub(crate) use resolve::resolve;
 pub(crate) use run::run;

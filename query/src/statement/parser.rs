@@ -187,8 +187,8 @@ impl<'a> Parser<'a> {
     /// its line would swallow what is written behind the text later.
     fn text_from(&self, from: usize) -> String {
         let tokens = &self.inner.parser;
-        let passed = (0..tokens.index()).rev().map(|at| tokens.token_at(at));
-        let last = passed.into_iter().next();
+        let mut passed = (0..tokens.index()).rev().map(|at| tokens.token_at(at));
+        let last = passed.find(|token| !matches!(token.token, Token::Whitespace(_)));
         let to = last.map_or(from, |token| self.offset(token.span.end));
         self.sql.get(from..to).unwrap_or_default().to_owned()
     }
@@ -305,6 +305,22 @@ pub(crate) fn query_of(sql: &str) -> Result<Box<Query>> {
     let Statement::Sql(statement) = parse_one(sql)? else { return Err(other()) };
     let SqlStatement::Statement(ast) = *statement else { return Err(other()) };
     if let Ast::Query(query) = *ast { Ok(query) } else { Err(other()) }
+}
+
+/// A query as a statement.
+pub(crate) fn of_query(query: Box<Query>) -> SqlStatement {
+    SqlStatement::Statement(Box::new(Ast::Query(query)))
+}
+
+/// The expression that a text is.
+pub(crate) fn expression_of(text: &str) -> Result<Expr> {
+    let mut parser = Parser::new(text)?;
+    let expr = parser.inner.parser.parse_expr().map_err(DataFusionError::from)?;
+    if parser.peek().token == Token::EOF {
+        Ok(expr)
+    } else {
+        Err(parser.expected("the end of the condition"))
+    }
 }
 
 /// A query of ours, in place of a statement that is short for it.

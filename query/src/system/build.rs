@@ -43,6 +43,11 @@ pub(super) fn double(values: impl IntoIterator<Item = f64>) -> ArrayRef {
     Arc::new(values.into_iter().map(Some).collect::<Float64Array>())
 }
 
+/// DOUBLE with nulls.
+pub(super) fn optional_double(values: impl IntoIterator<Item = Option<f64>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<Float64Array>())
+}
+
 /// TIMESTAMP, from nanoseconds since 1970.
 pub(super) fn time(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.into_iter().collect::<TimestampNanosecondArray>().with_timezone("UTC"))

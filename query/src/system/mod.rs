@@ -1,5 +1,6 @@
 //! Schema `system`: what the database knows about itself, as of the query's snapshot.
 
+mod alert;
 mod build;
 mod column;
 mod continuous;
@@ -18,9 +19,10 @@ use datafusion::datasource::MemTable;
 
 use crate::catalog::CatalogView;
 use crate::error::Result;
+use crate::runner::alerts::tables::{HISTORY, OUTBOX};
 
 /// Its tables.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 13] = [
     "tables",
     "segments",
     "columns",
@@ -31,6 +33,9 @@ pub(crate) const NAMES: [&str; 10] = [
     "rejected",
     "queries",
     "continuous_queries",
+    "alerts",
+    "alert_history",
+    "outbox",
 ];
 
 /// One of its tables, filled.
@@ -44,6 +49,9 @@ pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<
         "limits" => limit::limits(view.governor().limits())?,
         "queries" => query::queries(&view.governor().records())?,
         "rejected" => return rejected::rejected(view).map(Some),
+        "alerts" => alert::alerts(&view.ingest().watched().board().episodes())?,
+        "alert_history" => return alert::kept(view, HISTORY).map(Some),
+        "outbox" => return alert::kept(view, OUTBOX).map(Some),
         "continuous_queries" => continuous::continuous(view, view.ingest().watched().board())?,
         "storage" => {
             let ingest = Arc::clone(view.ingest());
@@ -70,6 +78,9 @@ pub(crate) fn columns(name: &str) -> Option<Vec<String>> {
         "limits" => &limit::LIMITS,
         "queries" => &query::QUERIES,
         "rejected" => return Some(rejected::columns()),
+        "alerts" => &alert::ALERTS,
+        "alert_history" => return Some(alert::columns(HISTORY)),
+        "outbox" => return Some(alert::columns(OUTBOX)),
         "continuous_queries" => &continuous::CONTINUOUS,
         "tables" => &table::TABLES,
         "segments" => &table::SEGMENTS,

@@ -11,6 +11,8 @@ use super::{Exactness, Ingest};
 use crate::continuous::{KEPT_BY_OPTION, Span};
 use crate::delete::Delete;
 use crate::error::{QueryError, Result};
+use crate::runner::alerts::outbox::Letter;
+use crate::runner::alerts::{Told, tables};
 use crate::runner::{Begun, Marks, store, touch};
 
 /// What each table had touched, and the newest time of its rows.
@@ -67,6 +69,27 @@ impl Ingest {
         let _alone = self.catalog.write();
         let batch = self.kept_batch(kept, states, &mut exactness)?;
         self.write_watched(batch).map(drop)
+    }
+
+    /// Writes what happened to alerts, the messages that come of it, and states; all together.
+    pub(crate) fn tell(
+        &self,
+        told: &[Told],
+        letters: &[Letter],
+        states: &[(String, Option<String>)],
+    ) -> Result<()> {
+        let _shared = self.catalog.read();
+        let (snapshot, mut rows) = (self.engine.snapshot(), Vec::new());
+        if let Some(table) = snapshot.table(tables::HISTORY).filter(|_| !told.is_empty()) {
+            rows.push((table.id, tables::history_rows(table, told)?));
+        }
+        if let Some(table) = snapshot.table(tables::OUTBOX).filter(|_| !letters.is_empty()) {
+            rows.push((table.id, tables::outbox_rows(table, letters, self.now_nanos())?));
+        }
+        if let Some(table) = snapshot.table(store::STATE).filter(|_| !states.is_empty()) {
+            rows.push((table.id, store::state_rows(table, states)?));
+        }
+        self.write_watched(WriteBatch { rows, ..WriteBatch::default() }).map(drop)
     }
 
     fn kept_batch(

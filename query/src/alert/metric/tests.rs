@@ -83,6 +83,9 @@ fn units_are_converted_to_the_metrics_own() {
         ("predictions", "1000", 1000.0),
         ("r2", "-0.5", -0.5),
         ("mae", "-0", 0.0),
+        ("rmse", "2e+2", 200.0),
+        ("error_rate", "1.73E1%", 0.173),
+        ("latency_p50", "1.5 min", 90_000.0),
     ] {
         let read = read(metric, ">", text).unwrap_or_else(|error| panic!("{metric} {text}: {error}"));
         assert_eq!(read.threshold, wanted, "{metric} {text}");
@@ -120,6 +123,14 @@ fn a_condition_has_one_form_however_it_is_written() {
 }
 
 proptest! {
+    #[test]
+    fn percent_are_the_fractions_that_people_would_write(tenths in 0u32..=1000) {
+        let percent = format!("{}.{}%", tenths / 10, tenths % 10);
+        let fraction = format!("{}.{:03}", tenths / 1000, tenths % 1000);
+        let read = |text: &str| Metric::ErrorRate.threshold(text).unwrap();
+        prop_assert_eq!(read(&percent), read(&fraction), "{}", percent);
+    }
+
     #[test]
     fn any_length_of_time_is_read_back_as_itself(nanos in 1i64.., whole in 1i64..100_000) {
         for nanos in [nanos, whole * 1_000_000_000, whole * MINUTE, whole * HOUR] {

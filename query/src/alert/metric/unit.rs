@@ -15,27 +15,29 @@ pub(super) enum Unit {
     Count,
 }
 
-/// A unit as written, and what a number in it is multiplied with and divided by. Both, since 5 / 100 is the number
-/// nearest to 0.05 and 5 * 0.01 need not be.
-type Scale = (&'static str, f64, f64);
+/// A unit as written, the power of ten that it is, and what a number in it is then multiplied with and divided by.
+/// Powers of ten are put into the text before it is read: 17.3 / 100 is not the number nearest to 0.173.
+type Scale = (&'static str, i32, f64, f64);
+
+const PLAIN: Scale = ("", 0, 1.0, 1.0);
 
 impl Unit {
     fn scales(self) -> &'static [Scale] {
         match self {
-            Self::Plain | Self::Count => &[("", 1.0, 1.0)],
-            Self::Fraction => &[("", 1.0, 1.0), ("%", 1.0, 100.0)],
+            Self::Plain | Self::Count => &[PLAIN],
+            Self::Fraction => &[PLAIN, ("%", -2, 1.0, 1.0)],
             Self::Milliseconds => &[
-                ("", 1.0, 1.0),
-                ("ms", 1.0, 1.0),
-                ("s", 1e3, 1.0),
-                ("us", 1.0, 1e3),
-                ("µs", 1.0, 1e3),
-                ("ns", 1.0, 1e6),
-                ("sec", 1e3, 1.0),
-                ("min", 6e4, 1.0),
-                ("h", 3.6e6, 1.0),
+                PLAIN,
+                ("ms", 0, 1.0, 1.0),
+                ("s", 3, 1.0, 1.0),
+                ("us", -3, 1.0, 1.0),
+                ("µs", -3, 1.0, 1.0),
+                ("ns", -6, 1.0, 1.0),
+                ("sec", 3, 1.0, 1.0),
+                ("min", 3, 60.0, 1.0),
+                ("h", 3, 3600.0, 1.0),
             ],
-            Self::PerSecond => &[("", 1.0, 1.0), ("/s", 1.0, 1.0), ("/min", 1.0, 60.0), ("/h", 1.0, 3600.0)],
+            Self::PerSecond => &[PLAIN, ("/s", 0, 1.0, 1.0), ("/min", 0, 1.0, 60.0), ("/h", 0, 1.0, 3600.0)],
         }
     }
 
@@ -73,8 +75,15 @@ impl Unit {
         let text = text.trim();
         let number = text.trim_end_matches(|c: char| c.is_alphabetic() || c == '%' || c == '/');
         let unit = text.get(number.len()..)?.to_lowercase();
-        let (_, times, parts) = self.scales().iter().find(|(name, ..)| *name == unit)?;
+        let (_, power, times, parts) = self.scales().iter().find(|(name, ..)| *name == unit)?;
         // -0 would be written as "-0" and is no other threshold than 0.
-        Some(number.trim().parse::<f64>().ok()? * times / parts + 0.0)
+        Some(shifted(number.trim(), *power)? * times / parts + 0.0)
     }
+}
+
+/// A number times a power of ten.
+fn shifted(number: &str, power: i32) -> Option<f64> {
+    let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let exponent = exponent.parse::<i32>().ok()?.checked_add(power)?;
+    format!("{digits}e{exponent}").parse().ok()
 }

@@ -95,6 +95,22 @@ impl AlertState {
         .collect()
     }
 
+    /// All episodes that go on, those that are pending too, each with who takes care of it.
+    pub fn going_on(&self, rule: &Rule) -> Vec<(Transition, Option<Mark>)> {
+        let own =
+            self.trouble.iter().map(|it| (it.told(rule, it.kind(), it.standing), it.acknowledged.clone()));
+        let instances = self.instances.iter().filter(|(_, it)| it.phase != Phase::Settled);
+        own.chain(instances.map(|(fingerprint, it)| {
+            let kind = match it.phase {
+                Phase::Pending => Kind::Pending,
+                Phase::NoData => Kind::NoData,
+                _ => Kind::Fired,
+            };
+            (it.told(rule, fingerprint, kind, it.standing()), it.acknowledged.clone())
+        }))
+        .collect()
+    }
+
     /// The episodes that somebody takes care of.
     pub fn acknowledged(&self) -> impl Iterator<Item = &str> {
         let own = self.trouble.iter().filter(|it| it.acknowledged.is_some()).map(|it| it.episode.as_str());

@@ -15,3 +15,4 @@ mod windows;
 
 pub(super) use definition::functions;
 pub(super) use planner::NamedArguments;
+pub(crate) use provider::model_of;

@@ -196,6 +196,11 @@ impl DriftTable {
     }
 }
 
+/// The model that a table stands for which a function answers, as written; None of other tables.
+pub(crate) fn model_of(provider: &dyn TableProvider) -> Option<&str> {
+    provider.downcast_ref::<DriftTable>().map(|table| table.request.model.as_str())
+}
+
 #[async_trait]
 impl TableProvider for DriftTable {
     fn schema(&self) -> SchemaRef {

@@ -102,7 +102,7 @@ fn what_is_wrong_with_a_continuous_query_is_told_with_its_place() {
         ),
         ("CREATE CONTINUOUS QUERY q INTO t WITH (expose = 'graphite') AS SELECT 1", "'prometheus'"),
         ("CREATE CONTINUOUS QUERY q INTO t AS\n SELECT (1, 2 FROM t", "Line: 2"),
-        ("CREATE CONTINUOUS QUERY q INTO t AS DELETE FROM t", "only reads (line 1, column 38)"),
+        ("CREATE CONTINUOUS QUERY q INTO t AS DELETE FROM t", "only reads (line 1, column 37)"),
         ("CREATE CONTINUOUS QUERY q INTO t AS SELECT * FROM (DELETE FROM t)", "only reads"),
         ("CREATE CONTINUOUS QUERY q INTO t AS WITH d AS (DELETE FROM t) SELECT 1", "only reads"),
         ("ALTER CONTINUOUS QUERY q PAUSE", "expected SET"),

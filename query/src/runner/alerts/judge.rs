@@ -1,0 +1,210 @@
+//! One rule at work: which windows it has judged, and what it found.
+
+use std::sync::Arc;
+
+use driftline_storage::{Snapshot, TableId};
+
+use super::ask::{Judged, ask};
+use super::told::Told;
+use crate::alert::Rule;
+use crate::alert::dispatch::News;
+use crate::alert::state::{AlertState, EndReason, Mark, Seen, Standing, Transition, Window};
+use crate::continuous::Bucket;
+use crate::database::Database;
+use crate::error::QueryError;
+use crate::limits::{CATCH_UP_WINDOWS_MAX, REPLAY_NANOS};
+use crate::runner::{Episode, Judging, Watched};
+
+/// What is written down of a rule.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Kept {
+    /// As it was when it was judged last: what is told of its end goes by that.
+    pub(super) rule: Rule,
+    pub(super) state: AlertState,
+}
+
+/// A rule, of one model where it is of all.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    pub(crate) key: String,
+    pub(crate) rule: Arc<Rule>,
+    pub(crate) state: AlertState,
+    pub(crate) judged: Judged,
+    /// The tables that its query reads; of none it goes by the clock.
+    pub(crate) sources: Vec<TableId>,
+    /// Why it cannot be judged until a table or column is there.
+    pub(crate) dormant: Option<String>,
+    /// Windows that end up to here passed while the database was down.
+    missed_until: i64,
+    /// What they gave, until the last of them is judged.
+    missed: Vec<Transition>,
+}
+
+impl Judge {
+    /// A rule with what was written down of it, or none of its windows judged.
+    pub(super) fn new(key: String, rule: Rule, state: AlertState) -> Self {
+        let judged = Judged::of(&rule.when);
+        let (sources, dormant, missed) = (Vec::new(), None, Vec::new());
+        Self { key, rule: Arc::new(rule), state, judged, sources, dormant, missed_until: i64::MIN, missed }
+    }
+
+    /// The same with a rule that judges alike.
+    pub(super) fn with_rule(self, rule: Rule) -> Self {
+        Self { rule: Arc::new(rule), ..self }
+    }
+
+    /// Whether a rule asks and judges as this one does: then what fires goes on.
+    pub(super) fn judges_as(&self, other: &Rule) -> bool {
+        let part = |rule: &Rule| {
+            (
+                rule.query.clone(),
+                rule.when.clone(),
+                rule.resolve_when.clone(),
+                rule.by.clone(),
+                rule.every,
+                rule.created_at,
+            )
+        };
+        part(&self.rule) == part(other)
+    }
+
+    /// How far the time of its tables has come; None where none of them ever had a row.
+    pub(crate) fn watermark(&self, watched: &Watched, now: i64) -> Option<i64> {
+        if self.sources.is_empty() {
+            return Some(now);
+        }
+        let sources = self.sources.iter().filter_map(|table| watched.source(*table));
+        sources.filter_map(|source| source.progress().watermark(now)).min()
+    }
+
+    /// The windows before this moment were not watched: a new rule begins now, at the first event if there was none.
+    pub(super) fn begin(&mut self, snapshot: &Snapshot, watermark: Option<i64>, is_new: bool) {
+        let windows = Bucket { width: self.rule.every, offset: 0 };
+        let Some(watermark) = watermark.filter(|_| self.state.judged_until.is_none()) else { return };
+        let first =
+            self.sources.iter().filter_map(|table| snapshot.size(*table).time).map(|time| time.min).min();
+        let from =
+            if is_new { watermark.saturating_sub(self.rule.delay) } else { first.unwrap_or(watermark) };
+        self.state.judged_until = Some(windows.floor(from));
+    }
+
+    /// The database was down until now.
+    pub(super) fn was_down(&mut self, watermark: Option<i64>) {
+        let Some(watermark) = watermark else { return };
+        let Some(until) = self.state.judged_until else { return };
+        let windows = Bucket { width: self.rule.every, offset: 0 };
+        let last = windows.floor(watermark.saturating_sub(self.rule.delay));
+        // What was last sent before is no news: a single window is late by chance, two were missed.
+        if last.saturating_sub(until) > self.rule.every {
+            self.missed_until = last;
+        }
+        let first = last.saturating_sub(self.rule.every.saturating_mul(CATCH_UP_WINDOWS_MAX));
+        if until < first {
+            tracing::warn!(
+                "alert {}: windows before the last {CATCH_UP_WINDOWS_MAX} were missed",
+                self.rule.name
+            );
+            self.state.judged_until = Some(first);
+        }
+    }
+
+    /// The next window, if it is closed at a watermark.
+    pub(super) fn next(&self, watermark: i64) -> Option<Window> {
+        let start = self.state.judged_until?;
+        let end = start.saturating_add(self.rule.every);
+        (end.saturating_add(self.rule.delay) <= watermark).then_some(Window { start, end })
+    }
+
+    /// The watermark at which the next window is closed.
+    pub(super) fn due(&self) -> Option<i64> {
+        Some(self.state.judged_until?.saturating_add(self.rule.every).saturating_add(self.rule.delay))
+    }
+
+    /// Judges a window; None where the rule turns out to be dormant.
+    pub(super) async fn judge(&mut self, db: &Database, window: Window, watermark: i64) -> Option<Vec<Told>> {
+        let known_at = window.end.saturating_add(self.rule.delay);
+        // Rows of long ago that come now have labels that come now too: then, none was known.
+        let is_replay = db.now_nanos().saturating_sub(watermark) > REPLAY_NANOS;
+        let session = db.session_at(window.end, (!is_replay).then_some(known_at));
+        let seen = match ask(&session, &self.rule, &self.judged).await {
+            Ok(seen) => seen,
+            Err(error) if is_missing(&error) => {
+                self.dormant = Some(error.to_string());
+                return None;
+            }
+            Err(error) => Seen::Failed(error.to_string()),
+        };
+        let transitions = self.state.judge(&self.rule, window, seen);
+        if window.end > self.missed_until {
+            return Some(transitions.into_iter().map(|transition| self.told(transition, false)).collect());
+        }
+        self.missed.extend(transitions);
+        let next_end = window.end.saturating_add(self.rule.every);
+        Some(if next_end > self.missed_until { self.take_missed() } else { Vec::new() })
+    }
+
+    /// Whether windows that were missed are being judged: nothing of that is written down before all are.
+    pub(super) fn catches_up(&self) -> bool {
+        self.state.judged_until.is_some_and(|until| until < self.missed_until)
+    }
+
+    fn take_missed(&mut self) -> Vec<Told> {
+        let missed = std::mem::take(&mut self.missed);
+        missed.into_iter().map(|transition| self.told(transition, true)).collect()
+    }
+
+    /// Ends what fires.
+    pub(super) fn end_all(&mut self, reason: EndReason, at: i64) -> Vec<Told> {
+        let ended = self.state.end_all(&self.rule, reason, at);
+        ended.into_iter().map(|transition| self.told(transition, false)).collect()
+    }
+
+    pub(super) fn told(&self, transition: Transition, late: bool) -> Told {
+        let Judged { statistic, threshold } = self.judged.clone();
+        Told { rule: Arc::clone(&self.rule), transition, threshold, statistic, revised: None, late }
+    }
+
+    /// What is not well now.
+    pub(super) fn live(&self) -> Vec<News> {
+        let notices = self.state.live(&self.rule).into_iter().filter_map(|transition| {
+            let told = self.told(transition, false);
+            told.notice()
+        });
+        let news =
+            |notice| News { notice, notify: self.rule.notify.clone(), repeat_every: self.rule.repeat_every };
+        notices.map(news).collect()
+    }
+
+    /// The episodes that go on.
+    pub(super) fn episodes(&self) -> Vec<Episode> {
+        let episode = |now: Transition, acknowledged: &Option<Mark>| Episode {
+            rule: Arc::clone(&self.rule),
+            now,
+            threshold: self.judged.threshold,
+            statistic: self.judged.statistic.clone(),
+            acknowledged: acknowledged.clone(),
+        };
+        self.state.going_on(&self.rule).into_iter().map(|(now, mark)| episode(now, &mark)).collect()
+    }
+
+    /// How far it has come.
+    pub(super) fn judging(&self) -> Judging {
+        let error = self.state.trouble.as_ref().filter(|trouble| trouble.standing == Standing::Error);
+        Judging {
+            judged_until: self.state.judged_until,
+            dormant: self.dormant.clone(),
+            error: error.map(|trouble| trouble.text.clone()),
+        }
+    }
+
+    /// What is written down of it.
+    pub(super) fn kept(&self) -> (String, Option<String>) {
+        let kept = Kept { rule: Rule::clone(&self.rule), state: self.state.clone() };
+        (self.key.clone(), serde_json::to_string(&kept).ok())
+    }
+}
+
+/// Whether what a query names is not there.
+pub(super) fn is_missing(error: &QueryError) -> bool {
+    matches!(error, QueryError::NotFound(_) | QueryError::Invalid(_))
+}

@@ -1,0 +1,330 @@
+//! The runner's work on alerts: each rule is judged window by window ([`judge`], [`ask`]), what happens is told to whom it
+//! concerns, and state, history ([`tables`]) and messages ([`outbox`]) are written in one batch.
+
+mod ask;
+pub(crate) mod delivery;
+mod judge;
+pub(crate) mod outbox;
+pub(crate) mod tables;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::LogicalPlan;
+use driftline_storage::{Snapshot, TableId};
+
+use self::judge::{Judge, Kept};
+use self::outbox::Letter;
+pub(crate) use self::told::Told;
+use crate::alert::dispatch::{self, DispatchState, Dispatched, News, World};
+use crate::alert::entry::ALERT_PREFIX;
+use crate::alert::metric::{self, ModelColumns};
+use crate::alert::registry::Registry;
+use crate::alert::state::{AlertState, EndReason, Mark};
+use crate::alert::{Notice, NotifierKind, Rule};
+use crate::continuous::Bucket;
+use crate::database::{Access, Database};
+use crate::error::{QueryError, Result};
+use crate::function::model_of;
+use crate::limits::ALERTS_AT_ONCE_BYTES_MAX;
+use crate::runner::Judging;
+use crate::scan::Table;
+use crate::statement::watch::ResponseKind;
+
+/// The name of what was told, among the states.
+const TOLD: &str = "told";
+
+/// All alerts at work.
+#[derive(Debug, Default)]
+pub(crate) struct Alerts {
+    registry: Registry,
+    pub(crate) judges: Vec<Judge>,
+    told: DispatchState,
+    is_loaded: bool,
+    /// Silences, routes or notifiers changed since something was told.
+    is_changed: bool,
+    /// What ended because its rule did.
+    ended: Vec<Told>,
+    forgotten: Vec<String>,
+}
+
+impl Alerts {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.judges.is_empty() && self.ended.is_empty() && dispatch::next_due(&self.told).is_none()
+    }
+
+    /// Notices what was created, changed and dropped.
+    pub(crate) async fn reload(
+        &mut self,
+        db: &Database,
+        snapshot: &Snapshot,
+        states: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        self.registry = Registry::of(snapshot)?;
+        self.is_changed = true;
+        let mut known: HashMap<String, Judge> =
+            self.judges.drain(..).map(|judge| (judge.key.clone(), judge)).collect();
+        if !self.is_loaded {
+            known.extend(written_down(states));
+            self.told = states.get(TOLD).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            db.outbox().load(snapshot)?;
+        }
+        for (key, rule) in wanted(&self.registry, snapshot)? {
+            let before = known.remove(&key);
+            let judge = match before {
+                Some(before) if !rule.enabled => self.end(before, EndReason::SwitchedOff, db.now_nanos()),
+                Some(before) if before.judges_as(&rule) => Some(before.with_rule(rule.clone())),
+                Some(before) => self.end(before, EndReason::Altered, db.now_nanos()),
+                None => None,
+            };
+            let mut judge = judge.unwrap_or_else(|| Judge::new(key, rule, AlertState::default()));
+            if judge.sources.is_empty() || judge.dormant.is_some() {
+                (judge.sources, judge.dormant) = match sources(db, &judge.rule).await {
+                    Ok(sources) => (sources, None),
+                    Err(error) => (Vec::new(), Some(error.to_string())),
+                };
+            }
+            self.judges.push(judge);
+        }
+        for gone in known.into_values() {
+            self.forgotten.push(gone.key.clone());
+            self.end(gone, EndReason::Dropped, db.now_nanos());
+        }
+        Ok(())
+    }
+
+    /// Ends what fires of a rule that is not judged as it was.
+    fn end(&mut self, mut judge: Judge, reason: EndReason, at: i64) -> Option<Judge> {
+        self.ended.extend(judge.end_all(reason, at));
+        None
+    }
+
+    /// From which windows on each is judged, once its tables are watched.
+    pub(crate) fn begin(&mut self, db: &Database, snapshot: &Snapshot) {
+        let (now, was_loaded) = (db.now_nanos(), self.is_loaded);
+        for judge in &mut self.judges {
+            let watermark = judge.watermark(db.watched(), now);
+            if !was_loaded {
+                judge.was_down(watermark);
+            }
+            judge.begin(snapshot, watermark, true);
+        }
+        self.is_loaded = true;
+        self.show(db);
+    }
+
+    /// The tables that are read.
+    pub(crate) fn sources(&self) -> BTreeSet<TableId> {
+        self.judges.iter().flat_map(|judge| judge.sources.iter().copied()).collect()
+    }
+
+    /// Judges one window of each that has one, and tells what there is to tell; whether there is more to do.
+    pub(crate) async fn step(&mut self, db: &Database, now: i64) -> Result<bool> {
+        let (mut told, mut states, mut bytes) = (std::mem::take(&mut self.ended), Vec::new(), 0);
+        states.extend(std::mem::take(&mut self.forgotten).into_iter().map(|key| (key, None)));
+        let (mut has_more, mut is_late) = (false, false);
+        let snapshot = db.engine().snapshot();
+        for judge in self.judges.iter_mut().filter(|judge| judge.rule.enabled && judge.dormant.is_none()) {
+            let Some(watermark) = judge.watermark(db.watched(), now) else { continue };
+            judge.begin(&snapshot, Some(watermark), false);
+            let Some(window) = judge.next(watermark) else { continue };
+            has_more = true;
+            let found = judge.judge(db, window, watermark).await.unwrap_or_default();
+            is_late |= found.iter().any(|told| told.late);
+            told.extend(found);
+            if !judge.catches_up() {
+                let state = judge.kept();
+                bytes += state.1.as_ref().map_or(0, String::len);
+                states.push(state);
+            }
+            if bytes > ALERTS_AT_ONCE_BYTES_MAX {
+                break;
+            }
+        }
+        self.tell(db, now, &told, states, is_late).await?;
+        Ok(has_more)
+    }
+
+    /// Writes down what happened, with the messages that come of it.
+    async fn tell(
+        &mut self,
+        db: &Database,
+        now: i64,
+        told: &[Told],
+        mut states: Vec<(String, Option<String>)>,
+        is_late: bool,
+    ) -> Result<()> {
+        let is_due = dispatch::next_due(&self.told).is_some_and(|due| due <= now);
+        let events: Vec<Notice> = told.iter().filter_map(Told::notice).collect();
+        let mut after = self.told.clone();
+        let mut sent = Vec::new();
+        if !events.is_empty() || is_due || std::mem::take(&mut self.is_changed) {
+            sent = self.dispatch(&mut after, now, &events, is_late);
+        }
+        if after != self.told {
+            states.push((TOLD.to_owned(), serde_json::to_string(&after).ok()));
+        }
+        if states.is_empty() && told.is_empty() && sent.is_empty() {
+            return Ok(());
+        }
+        let number = |sent: Dispatched| Letter::new(sent.message, db.outbox().number(now));
+        let letters: Vec<Letter> = sent.into_iter().map(number).collect();
+        let (told, written) = (told.to_vec(), letters.clone());
+        db.blocking(move |ingest| ingest.tell(&told, &written, &states)).await?;
+        self.told = after;
+        db.outbox().add(letters);
+        self.show(db);
+        Ok(())
+    }
+
+    /// Shows how all stand.
+    pub(crate) fn show(&self, db: &Database) {
+        let mut rules: BTreeMap<String, Judging> = BTreeMap::new();
+        for judge in &self.judges {
+            let shown = rules.entry(judge.rule.name.clone()).or_insert_with(|| judge.judging());
+            if judge.judging().judged_until < shown.judged_until {
+                *shown = judge.judging();
+            }
+        }
+        db.board().show_alerts(self.judges.iter().flat_map(Judge::episodes).collect(), rules);
+    }
+
+    fn dispatch(
+        &self,
+        state: &mut DispatchState,
+        now: i64,
+        events: &[Notice],
+        is_late: bool,
+    ) -> Vec<Dispatched> {
+        let live: Vec<News> =
+            self.judges.iter().filter(|judge| !judge.catches_up()).flat_map(Judge::live).collect();
+        let acknowledged = self.judges.iter().flat_map(|judge| judge.state.acknowledged());
+        let resend = self.registry.notifiers.iter().filter(|it| it.kind == NotifierKind::Alertmanager);
+        let world = World {
+            live: &live,
+            acknowledged: &acknowledged.map(str::to_owned).collect(),
+            silences: &self.registry.silences,
+            routes: &self.registry.routes,
+            inhibitions: &self.registry.inhibitions,
+            resend: &resend.map(|it| it.name.clone()).collect(),
+        };
+        match (events.is_empty(), is_late) {
+            (true, _) => dispatch::tick(state, now, &world),
+            (false, true) => dispatch::dispatch_late(state, now, events, &world),
+            (false, false) => dispatch::dispatch(state, now, events, &world),
+        }
+    }
+
+    /// When something is due: of each table the time at which a window closes, and by the clock.
+    pub(crate) fn due(&self, db: &Database) -> (Vec<(TableId, i64)>, Option<i64>) {
+        let mut tables = Vec::new();
+        let mut clock = dispatch::next_due(&self.told);
+        for judge in self.judges.iter().filter(|judge| judge.rule.enabled && judge.dormant.is_none()) {
+            let Some(due) = judge.due() else { continue };
+            tables.extend(judge.sources.iter().map(|table| (*table, due)));
+            let reaches = judge.sources.iter().filter_map(|table| db.watched().source(*table));
+            let by_clock = match judge.sources.is_empty() {
+                true => Some(due),
+                false => reaches.filter_map(|source| source.progress().reaches(due)).max(),
+            };
+            clock = clock.into_iter().chain(by_clock).min();
+        }
+        (tables, clock)
+    }
+
+    /// What somebody says of an episode.
+    pub(crate) async fn respond(
+        &mut self,
+        db: &Database,
+        id: &str,
+        kind: ResponseKind,
+        mark: Mark,
+    ) -> Result<()> {
+        let has = |judge: &&mut Judge| {
+            let own = judge.state.trouble.as_ref().is_some_and(|trouble| trouble.episode == id);
+            own || judge.state.episode(id).is_some()
+        };
+        let Some(judge) = self.judges.iter_mut().find(has) else {
+            return Err(QueryError::NotFound(format!(
+                "no episode {id} is going on; SHOW ALERTS lists those that are"
+            )));
+        };
+        let rule = Arc::clone(&judge.rule);
+        let done = match kind {
+            ResponseKind::Acknowledge => judge.state.acknowledge(&rule, id, mark),
+            ResponseKind::Resolve => judge.state.resolve(&rule, id, mark),
+            ResponseKind::Comment => judge.state.comment(&rule, id, mark),
+        };
+        let transition = done.map_err(|error| QueryError::Invalid(error.to_string()))?;
+        let (told, state) = (judge.told(transition, false), judge.kept());
+        self.is_changed = true;
+        self.tell(db, db.now_nanos(), &[told], vec![state], false).await
+    }
+}
+
+/// The rules there are to judge: one of all models is one for each that has what it needs.
+fn wanted(registry: &Registry, snapshot: &Snapshot) -> Result<Vec<(String, Rule)>> {
+    let mut wanted = Vec::new();
+    for rule in &registry.rules {
+        let key = format!("{ALERT_PREFIX}{}", rule.name);
+        let Some(metric) = &rule.metric else {
+            wanted.push((key, rule.clone()));
+            continue;
+        };
+        for (model, schema) in crate::model::all(snapshot)? {
+            if rule.model.as_ref().is_some_and(|only| *only != model.name) {
+                continue;
+            }
+            let delay =
+                model.options.get("label_delay").and_then(|text| driftline_storage::duration_nanos(text));
+            let made = metric::query(metric, &model.name, &ModelColumns::of(&model, &schema), delay);
+            let key = if rule.model.is_some() { key.clone() } else { format!("{key}/{}", model.name) };
+            // What the model lacks may come: then this is asked again.
+            if let Ok(made) = made {
+                let own = Rule { model: Some(model.name.clone()), query: made.sql, ..rule.clone() };
+                wanted.push((key, own));
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+/// What was written down of all rules.
+fn written_down(states: &BTreeMap<String, String>) -> impl Iterator<Item = (String, Judge)> {
+    let of_alerts = states.iter().filter(|(key, _)| key.starts_with(ALERT_PREFIX));
+    of_alerts.filter_map(|(key, text)| {
+        let Kept { rule, state } = serde_json::from_str(text).ok()?;
+        Some((key.clone(), Judge::new(key.clone(), rule, state)))
+    })
+}
+
+/// The tables that a rule reads.
+async fn sources(db: &Database, rule: &Rule) -> Result<Vec<TableId>> {
+    let session = db.session_at(db.now_nanos(), None);
+    let plan = session.plan(ask::statement(rule)?, Access::Embedded).await?;
+    let mut tables = BTreeSet::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let provider = source_as_provider(&scan.source)?;
+            let named = match provider.downcast_ref::<Table>() {
+                Some(table) => Some(table.table().id),
+                None => {
+                    let model = model_of(&*provider).and_then(|model| session.view().table(model).ok());
+                    model.map(|table| table.id)
+                }
+            };
+            tables.extend(named);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(tables.into_iter().collect())
+}
+
+/// The end of the last window that is closed at a time.
+pub(crate) fn last_window(rule: &Rule, now: i64) -> i64 {
+    Bucket { width: rule.every, offset: 0 }.floor(now.saturating_sub(rule.delay))
+}

@@ -1,0 +1,160 @@
+//! The tables that alerts write: their history, and the messages that go out.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
+use arrow::record_batch::RecordBatch;
+use driftline_storage::{
+    CatalogChange, Column, ColumnType, Engine, Role, Snapshot, TIME_COLUMN, TableSchema,
+};
+
+use super::outbox::Letter;
+use super::told::Told;
+use crate::alert::state::Kind;
+use crate::error::Result;
+
+/// The table of transitions.
+pub(crate) const HISTORY: &str = "$alert_history";
+/// The table of messages.
+pub(crate) const OUTBOX: &str = "$outbox";
+
+use ColumnType::{BigInt, Boolean, Double, Json, Text, Timestamp};
+
+/// The columns of `system.alert_history`, a row a transition: `time` is the end of the window judged, or when somebody did
+/// it. `episode` goes from the beginning to the end of one firing; `what` is pending, broken, fired, no_data, fired_again,
+/// ended, failed, acknowledged or commented. `revised_value` is what late rows made of `value` afterwards, where they did;
+/// the states stay as they were judged.
+fn history_columns() -> Vec<Column> {
+    let field = |name: &str, ty| Column::new(name, ty, Role::Field);
+    vec![
+        Column::new(TIME_COLUMN, Timestamp, Role::Time),
+        Column::new("alert", Text, Role::Tag),
+        Column::new("model", Text, Role::Tag),
+        Column::new("severity", Text, Role::Tag),
+        Column::new("id", Text, Role::Key),
+        field("episode", Text),
+        field("fingerprint", Text),
+        field("labels", Json),
+        field("what", Text),
+        field("from_state", Text),
+        field("to_state", Text),
+        field("value", Double),
+        field("revised_value", Double),
+        field("threshold", Double),
+        field("window_start", Timestamp),
+        field("window_end", Timestamp),
+        field("reason", Text),
+        field("who", Text),
+        field("late", Boolean),
+        field("evidence", Json),
+    ]
+}
+
+/// The columns of `system.outbox`, a row a message: `state` is waiting, sent, dead or skipped; `number` is its place in the
+/// order in which they were written, `body` the message.
+fn outbox_columns() -> Vec<Column> {
+    let field = |name: &str, ty| Column::new(name, ty, Role::Field);
+    vec![
+        Column::new(TIME_COLUMN, Timestamp, Role::Time),
+        Column::new("notifier", Text, Role::Tag),
+        Column::new("id", Text, Role::Key),
+        field("alert", Text),
+        field("status", Text),
+        field("state", Text),
+        field("number", BigInt),
+        field("attempts", BigInt),
+        field("first_attempt_at", Timestamp),
+        field("next_at", Timestamp),
+        field("updated_at", Timestamp),
+        field("error", Text),
+        field("body", Json),
+    ]
+}
+
+/// One of the tables as it is made.
+pub(crate) fn schema(name: &str) -> TableSchema {
+    TableSchema::new(name, if name == HISTORY { history_columns() } else { outbox_columns() })
+}
+
+/// The changes that make the tables where they are not there yet.
+pub(crate) fn create(snapshot: &Snapshot, engine: &Engine) -> Vec<CatalogChange> {
+    let missing = [HISTORY, OUTBOX].into_iter().filter(|name| snapshot.table(name).is_none());
+    let tables = missing.map(|name| TableSchema { id: engine.allocate_table_id(), ..schema(name) });
+    tables.map(CatalogChange::CreateTable).collect()
+}
+
+/// Rows of the history.
+pub(crate) fn history_rows(table: &TableSchema, all: &[Told]) -> Result<RecordBatch> {
+    let text = |of: &dyn Fn(&Told) -> Option<String>| -> ArrayRef {
+        Arc::new(all.iter().map(of).collect::<StringArray>())
+    };
+    let time = |of: fn(&Told) -> i64| times(all.iter().map(|told| Some(of(told))));
+    let number =
+        |of: fn(&Told) -> Option<f64>| -> ArrayRef { Arc::new(all.iter().map(of).collect::<Float64Array>()) };
+    let columns = vec![
+        time(|told| told.transition.at),
+        text(&|told| Some(told.rule.name.clone())),
+        text(&|told| told.rule.model.clone()),
+        text(&|told| Some(told.rule.severity.name().to_owned())),
+        text(&|told| Some(told.id())),
+        text(&|told| Some(told.transition.episode.clone())),
+        text(&|told| Some(told.transition.fingerprint.clone())),
+        text(&|told| serde_json::to_string(&told.labels()).ok()),
+        text(&|told| Some(what(told.transition.kind).to_owned())),
+        text(&|told| Some(told.transition.from.name().to_owned())),
+        text(&|told| Some(told.transition.to.name().to_owned())),
+        number(|told| told.transition.value),
+        number(|told| told.revised),
+        number(|told| told.threshold),
+        time(|told| told.transition.window.start),
+        time(|told| told.transition.window.end),
+        text(&|told| told.transition.reason.clone()),
+        text(&|told| told.transition.who.clone()),
+        Arc::new(all.iter().map(|told| Some(told.late)).collect::<BooleanArray>()),
+        text(&|told| serde_json::to_string(&told.transition.columns).ok()),
+    ];
+    Ok(RecordBatch::try_new(table.arrow(), columns)?)
+}
+
+/// The name of what happened.
+pub(crate) fn what(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Pending => "pending",
+        Kind::Broken => "broken",
+        Kind::Fired => "fired",
+        Kind::NoData => "no_data",
+        Kind::FiredAgain => "fired_again",
+        Kind::Ended(_) => "ended",
+        Kind::Failed => "failed",
+        Kind::Acknowledged => "acknowledged",
+        Kind::Commented => "commented",
+    }
+}
+
+/// Rows of the outbox. A message has one row: that of its newest state.
+pub(crate) fn outbox_rows(table: &TableSchema, all: &[Letter], now: i64) -> Result<RecordBatch> {
+    let text = |of: &dyn Fn(&Letter) -> Option<String>| -> ArrayRef {
+        Arc::new(all.iter().map(of).collect::<StringArray>())
+    };
+    let first = |letter: &Letter| letter.message.alerts.first().map(|notice| notice.alert.clone());
+    let columns = vec![
+        times(all.iter().map(|letter| Some(letter.message.created_at))),
+        text(&|letter| Some(letter.message.notifier.clone())),
+        text(&|letter| Some(letter.message.id.clone())),
+        text(&first),
+        text(&|letter| Some(letter.message.status.name().to_owned())),
+        text(&|letter| Some(letter.state.name().to_owned())),
+        Arc::new(all.iter().map(|letter| Some(letter.number)).collect::<Int64Array>()),
+        Arc::new(all.iter().map(|letter| Some(i64::from(letter.attempts))).collect::<Int64Array>()),
+        times(all.iter().map(|letter| letter.first_attempt_at)),
+        times(all.iter().map(|letter| letter.next_at)),
+        times(all.iter().map(|_| Some(now))),
+        text(&|letter| letter.error.clone()),
+        text(&|letter| serde_json::to_string(&letter.message).ok()),
+    ];
+    Ok(RecordBatch::try_new(table.arrow(), columns)?)
+}
+
+fn times(nanos: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+    Arc::new(nanos.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
+}
