@@ -12,7 +12,7 @@ use driftline_storage::{Disk, Engine, EngineOptions, OsDisk, SimDisk, StorageErr
 use futures::TryStreamExt;
 use parking_lot::RwLock;
 
-use crate::alert::entry::ALERT_PREFIX;
+use crate::alert::registry::Registry;
 use crate::catalog::CatalogView;
 use crate::continuous::CONTINUOUS_PREFIX;
 use crate::error::{QueryError, Result};
@@ -130,6 +130,7 @@ impl Database {
             works_alone: options.settle_by_hand,
             closed: AtomicBool::new(false),
         }));
+        runner::prepare(&database)?;
         if database.has_work() {
             database.start_runner()?;
         }
@@ -143,8 +144,8 @@ impl Database {
 
     fn has_work(&self) -> bool {
         let snapshot = self.engine().snapshot();
-        let watches = [CONTINUOUS_PREFIX, ALERT_PREFIX];
-        snapshot.entries().keys().any(|key| watches.iter().any(|prefix| key.starts_with(prefix)))
+        let has_queries = snapshot.entries().keys().any(|key| key.starts_with(CONTINUOUS_PREFIX));
+        has_queries || !Registry::is_empty_in(&snapshot)
     }
 
     /// Starts the thread of continuous queries and alerts, where there is none yet.

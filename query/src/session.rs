@@ -140,6 +140,11 @@ impl Session {
         }
     }
 
+    /// Looks whether a query can run: types are only held against each other when a plan is made ready.
+    pub(crate) async fn check(&self, plan: &LogicalPlan) -> Result<()> {
+        guarded(async { self.state.optimize(plan) }).await.map(drop)
+    }
+
     /// Starts a plan; its rows as they leave.
     pub(crate) async fn start(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
         if let LogicalPlan::Ddl(_) = plan {

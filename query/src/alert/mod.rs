@@ -1,9 +1,11 @@
 //! Alerts: [`Rule`]s whose queries are judged window by window ([`state`]), [`Message`]s for those who want to know
 //! ([`dispatch`], [`notice`], [`template`]), and thresholds from the past ([`calibrate`]).
 
+pub(crate) mod ask;
 pub mod calibrate;
 pub mod dispatch;
 pub(crate) mod entry;
+pub(crate) mod manage;
 mod message;
 pub mod metric;
 pub mod notice;

@@ -162,7 +162,6 @@ impl Facts<'_> {
         all.extend(columns.clone());
         let own = [
             ("alert", Value::from(self.alert)),
-            ("model", self.model.map_or(null(), Value::from)),
             ("value", self.value.map_or(null(), Value::from)),
             ("threshold", self.threshold.map_or(null(), Value::from)),
             ("window_start", Value::from(time(self.window_start))),
@@ -171,6 +170,11 @@ impl Facts<'_> {
             ("columns", Value::from(columns)),
         ];
         all.extend(own.map(|(name, it)| (name.to_owned(), it)));
+        // A query over several models has the model in a column.
+        match self.model {
+            Some(model) => drop(all.insert("model".to_owned(), Value::from(model))),
+            None => drop(all.entry("model".to_owned()).or_insert_with(null)),
+        }
         Value::from(all)
     }
 }

@@ -96,3 +96,16 @@ fn texts_are_bounded_and_those_of_erasures_not_kept() {
     assert_eq!(&*text::kept("  SELECT 1 "), "SELECT 1");
     assert!(!text::kept("erase SUBJECT 'customer-17'").contains("customer"));
 }
+
+#[test]
+fn secrets_of_notifiers_are_not_kept_with_the_statement() {
+    for sql in [
+        "CREATE NOTIFIER a TYPE slack WITH (url = 'https://secret')",
+        "/* x */ create\n notifier a type slack with(url = 'https://secret')",
+        "ALTER NOTIFIER a SET (token = 'https://secret')",
+        "SELECT 1; CREATE NOTIFIER a TYPE slack WITH (url = 'https://secret')",
+    ] {
+        let kept = super::text::kept(sql);
+        assert!(!kept.contains("secret") && kept.to_lowercase().contains("notifier"), "{kept}");
+    }
+}

@@ -18,7 +18,7 @@ mod watermark;
 pub use alerts::delivery::{DueMessage, Settled};
 pub(crate) use alerts::outbox::Outbox;
 pub(crate) use board::{Board, Episode, Judging, Work};
-pub(crate) use step::{Left, Runner};
+pub(crate) use step::{Left, Runner, prepare};
 pub(crate) use thread::{Background, start};
 pub(crate) use watched::{Begun, Marks, Watched};
 pub(crate) use watermark::Progressing;

@@ -8,7 +8,7 @@ use super::alerts::Alerts;
 use super::continuous::{Computed, Running, in_order};
 use super::{Progressing, store};
 use crate::alert::registry::Registry;
-use crate::continuous::{Definition, KEPT_BY_OPTION, Span, Spans, definitions};
+use crate::continuous::{Definition, KEPT_BY_OPTION, Progress, Span, Spans, definitions};
 use crate::database::Database;
 use crate::error::Result;
 use crate::limits::{KEPT_BATCH_BYTES_MAX, LATE_PAUSE_NANOS};
@@ -217,6 +217,23 @@ impl Runner {
             .for_each(|query| query.again(span));
         self.checkpoint(db).await
     }
+}
+
+/// Watches the tables of continuous queries before the first write: later, what it deletes or labels would be missed.
+pub(crate) fn prepare(db: &Database) -> Result<()> {
+    let snapshot = db.engine().snapshot();
+    let definitions = definitions(&snapshot)?;
+    if definitions.is_empty() {
+        return Ok(());
+    }
+    let tables = sources(&snapshot, &definitions, &BTreeSet::new(), db.now_nanos());
+    db.watched().watch(tables, labelled(&snapshot, &definitions));
+    let marked = store::touched(&snapshot)?.iter().map(|mark| mark.stamp + 1).max();
+    let states = store::states(&snapshot)?;
+    let known = states.values().filter_map(|text| serde_json::from_str::<Progress>(text).ok());
+    let known = known.map(|progress| progress.stamp).max();
+    db.watched().stamps_from(marked.into_iter().chain(known).max().unwrap_or(0));
+    Ok(())
 }
 
 fn closed(db: &Database, query: &Running, now: i64) -> Option<i64> {

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use driftline_storage::TableId;
 use parking_lot::{Mutex, RwLock};
@@ -48,13 +48,18 @@ impl Marks {
 /// A table that is watched.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// Marks are made of whole stretches of this length; none are made where nobody asks for them.
-    pub(crate) granule: Option<i64>,
+    /// Marks are made of whole stretches of this length; none are made where it is 0.
+    granule: AtomicI64,
     marks: Mutex<Marks>,
     progress: Mutex<Progressing>,
 }
 
 impl Source {
+    /// The length of marks, where some are asked for.
+    pub(crate) fn granule(&self) -> Option<i64> {
+        Some(self.granule.load(Ordering::Acquire)).filter(|granule| *granule > 0)
+    }
+
     /// How far its time has come.
     pub(crate) fn progress(&self) -> Progressing {
         *self.progress.lock()
@@ -128,13 +133,15 @@ impl Watched {
         let mut sources = self.sources.write();
         let mut kept = HashMap::new();
         for (table, granule, found) in tables {
-            let known = sources.remove(&table);
-            let marks = known.as_ref().map(|source| source.marks.lock().clone()).unwrap_or_default();
-            let progress = known.map_or(found, |source| source.progress());
-            kept.insert(
-                table,
-                Arc::new(Source { granule, marks: Mutex::new(marks), progress: Mutex::new(progress) }),
-            );
+            let new = || Source {
+                granule: AtomicI64::new(0),
+                marks: Mutex::default(),
+                progress: Mutex::new(found),
+            };
+            // The same one as before: a write that has it in hand may be about to add its marks.
+            let source = sources.remove(&table).unwrap_or_else(|| Arc::new(new()));
+            source.granule.store(granule.unwrap_or(0), Ordering::Release);
+            kept.insert(table, source);
         }
         *sources = kept;
     }

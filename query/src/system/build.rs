@@ -48,6 +48,19 @@ pub(super) fn optional_double(values: impl IntoIterator<Item = Option<f64>>) -> 
     Arc::new(values.into_iter().collect::<Float64Array>())
 }
 
+/// A duration in nanoseconds, as milliseconds: DOUBLE with nulls.
+pub(super) fn millis(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
+    optional_double(values.into_iter().map(|nanos| nanos.map(|nanos| nanos as f64 / 1e6)))
+}
+
+/// JSON as TEXT.
+pub(super) fn json<S: serde::Serialize>(values: impl IntoIterator<Item = S>) -> Result<ArrayRef> {
+    let texts: Result<Vec<String>, _> =
+        values.into_iter().map(|value| serde_json::to_string(&value)).collect();
+    let unfit = |error| crate::QueryError::Invalid(format!("a value cannot be shown as JSON: {error}"));
+    texts.map(text).map_err(unfit)
+}
+
 /// TIMESTAMP, from nanoseconds since 1970.
 pub(super) fn time(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.into_iter().collect::<TimestampNanosecondArray>().with_timezone("UTC"))

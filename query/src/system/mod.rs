@@ -4,10 +4,15 @@ mod alert;
 mod build;
 mod column;
 mod continuous;
+mod inhibition;
 mod limit;
 mod model;
+mod notifier;
 mod query;
 mod rejected;
+mod route;
+mod rule;
+mod silence;
 mod storage;
 mod table;
 
@@ -17,12 +22,13 @@ use arrow::record_batch::RecordBatch;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 
+use crate::alert::entry;
 use crate::catalog::CatalogView;
 use crate::error::Result;
 use crate::runner::alerts::tables::{HISTORY, OUTBOX};
 
 /// Its tables.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 18] = [
     "tables",
     "segments",
     "columns",
@@ -36,6 +42,11 @@ pub(crate) const NAMES: [&str; 13] = [
     "alerts",
     "alert_history",
     "outbox",
+    "rules",
+    "notifiers",
+    "silences",
+    "routes",
+    "inhibitions",
 ];
 
 /// One of its tables, filled.
@@ -53,6 +64,11 @@ pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<
         "alert_history" => return alert::kept(view, HISTORY).map(Some),
         "outbox" => return alert::kept(view, OUTBOX).map(Some),
         "continuous_queries" => continuous::continuous(view, view.ingest().watched().board())?,
+        "rules" => rule::rules(&entry::all(view.snapshot())?)?,
+        "notifiers" => notifier::notifiers(&entry::all(view.snapshot())?)?,
+        "silences" => silence::silences(&entry::all(view.snapshot())?, view.now_nanos())?,
+        "routes" => route::routes(&entry::all(view.snapshot())?)?,
+        "inhibitions" => inhibition::inhibitions(&entry::all(view.snapshot())?)?,
         "storage" => {
             let ingest = Arc::clone(view.ingest());
             let status = tokio::task::spawn_blocking(move || ingest.engine().status()).await??;
@@ -82,6 +98,11 @@ pub(crate) fn columns(name: &str) -> Option<Vec<String>> {
         "alert_history" => return Some(alert::columns(HISTORY)),
         "outbox" => return Some(alert::columns(OUTBOX)),
         "continuous_queries" => &continuous::CONTINUOUS,
+        "rules" => &rule::RULES,
+        "notifiers" => &notifier::NOTIFIERS,
+        "silences" => &silence::SILENCES,
+        "routes" => &route::ROUTES,
+        "inhibitions" => &inhibition::INHIBITIONS,
         "tables" => &table::TABLES,
         "segments" => &table::SEGMENTS,
         "columns" => &column::COLUMNS,

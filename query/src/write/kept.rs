@@ -159,10 +159,10 @@ impl Ingest {
         let (mut touched, mut to_write_down) = (Vec::new(), Vec::new());
         for (table, rows) in &batch.rows {
             if let Some(source) = self.watched.source(*table) {
-                let (marks, newest) = touch::of_rows(rows, source.granule);
+                let (marks, newest) = touch::of_rows(rows, source.granule());
                 touched.push((*table, marks, newest));
             } else if let Some((model, key)) = self.watched.labelled(*table) {
-                let granule = self.watched.source(model).and_then(|source| source.granule);
+                let granule = self.watched.source(model).and_then(|source| source.granule());
                 to_write_down.push(touched.len());
                 touched.push((model, touch::of_labels(rows, &key, granule), None));
             }

@@ -1,6 +1,7 @@
 //! Tests of the query crate through its public face.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod alerts;
 mod alter;
 mod alter_model;
 mod baseline;
@@ -19,6 +20,7 @@ mod plan;
 mod plan_cache;
 mod prepared;
 mod reject;
+mod rules;
 mod safety;
 mod schema;
 mod series;

@@ -33,9 +33,21 @@ async fn storage_adds_up() {
 #[tokio::test]
 async fn columns_are_listed_as_they_are() {
     let db = fraud().await;
-    for table in
-        ["tables", "segments", "columns", "models", "baselines", "storage", "limits", "rejected", "queries"]
-    {
+    for table in [
+        "tables",
+        "segments",
+        "columns",
+        "models",
+        "baselines",
+        "storage",
+        "limits",
+        "rejected",
+        "queries",
+        "notifiers",
+        "silences",
+        "routes",
+        "inhibitions",
+    ] {
         let listed = format!(
             "SELECT column_name FROM information_schema.columns WHERE table_schema = 'system' AND table_name = '{table}'"
         );

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use group::{Group, Member};
 pub use message::{Dispatched, Why};
-pub use route::{Condition, Route};
+pub use route::{Condition, Escalation, Route};
 pub use silence::{Inhibition, Silence, circle};
 
 use super::{Notice, Status};

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use super::News;
 use crate::alert::{Notice, Severity};
 
-/// What a route asks of a notice. A label that it lacks counts as empty.
+/// What a route or a silence asks of a notice. A label that it lacks counts as empty.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// `severity >= high`.
     SeverityAtLeast(Severity),
+    /// `severity <= medium`.
+    SeverityAtMost(Severity),
     /// `team = 'risk'`.
     Is(String, String),
     /// `team != 'risk'`.
@@ -18,10 +20,12 @@ pub enum Condition {
 }
 
 impl Condition {
-    fn holds(&self, notice: &Notice) -> bool {
+    /// Whether a notice is such.
+    pub(super) fn holds(&self, notice: &Notice) -> bool {
         let label = |name: &str| notice.labels.get(name).map_or("", String::as_str);
         match self {
             Self::SeverityAtLeast(least) => notice.severity >= *least,
+            Self::SeverityAtMost(most) => notice.severity <= *most,
             Self::Is(name, value) => label(name) == value,
             Self::IsNot(name, value) => label(name) != value,
         }
@@ -37,10 +41,17 @@ pub struct Route {
     pub conditions: Vec<Condition>,
     /// Who is told.
     pub notify: Vec<String>,
-    /// How long after anybody was told first, in nanoseconds, more are told of what fires and is not acknowledged.
-    pub escalate_after: Option<i64>,
-    /// Those.
-    pub escalate_to: Vec<String>,
+    /// Who is told more of what fires and is not acknowledged.
+    pub escalations: Vec<Escalation>,
+}
+
+/// Who is told if nobody acknowledges for so long.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Escalation {
+    /// Nanoseconds since anybody was told first.
+    pub after: i64,
+    /// The notifiers.
+    pub notify: Vec<String>,
 }
 
 impl Route {
@@ -62,12 +73,8 @@ pub(super) fn escalations<'a>(
     routes: &[&'a Route],
     first_told_at: i64,
 ) -> impl Iterator<Item = (i64, &'a str)> {
-    routes.iter().filter_map(move |route| Some((route, route.escalate_after?))).flat_map(
-        move |(route, after)| {
-            route
-                .escalate_to
-                .iter()
-                .map(move |who| (first_told_at.saturating_add(after.max(1)), who.as_str()))
-        },
-    )
+    routes.iter().flat_map(|route| &route.escalations).flat_map(move |escalation| {
+        let due = first_told_at.saturating_add(escalation.after.max(1));
+        escalation.notify.iter().map(move |who| (due, who.as_str()))
+    })
 }

@@ -1,7 +1,8 @@
 //! What keeps a notice from being told for now: silences, and alerts that another alert explains.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::Condition;
 use crate::alert::period::Span;
 use crate::alert::{Notice, Status};
 
@@ -12,8 +13,8 @@ pub struct Silence {
     pub id: String,
     /// The alert it is for; None is all.
     pub alert: Option<String>,
-    /// Labels that a notice must have to be matched, all of them.
-    pub labels: BTreeMap<String, String>,
+    /// What a notice must be to be matched, all of it; none is for everything.
+    pub conditions: Vec<Condition>,
     /// Nanoseconds since 1970.
     pub from: i64,
     /// The first nanosecond it does not cover.
@@ -35,7 +36,7 @@ impl Silence {
     /// Whether it is about that notice, whenever it lasts.
     pub fn matches(&self, notice: &Notice) -> bool {
         self.alert.as_ref().is_none_or(|alert| *alert == notice.alert)
-            && self.labels.iter().all(|(name, value)| notice.labels.get(name) == Some(value))
+            && self.conditions.iter().all(|condition| condition.holds(notice))
     }
 }
 

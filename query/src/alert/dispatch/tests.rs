@@ -39,6 +39,11 @@ struct Plan {
     steps: Vec<(i64, bool, Op)>,
 }
 
+fn region_is(is: bool, region: &str) -> Condition {
+    let pair = ("region".to_owned(), region.to_owned());
+    if is { Condition::Is(pair.0, pair.1) } else { Condition::IsNot(pair.0, pair.1) }
+}
+
 fn name(alert: usize) -> String {
     format!("alert{alert}")
 }
@@ -61,20 +66,18 @@ fn steps() -> impl Strategy<Value = Vec<(i64, bool, Op)>> {
 fn routes() -> impl Strategy<Value = Vec<Route>> {
     let condition = prop_oneof![
         Just(Condition::SeverityAtLeast(Severity::High)),
+        Just(Condition::SeverityAtMost(Severity::High)),
         Just(Condition::Is("region".to_owned(), "eu".to_owned())),
         Just(Condition::IsNot("region".to_owned(), "us".to_owned())),
         Just(Condition::IsNot("team".to_owned(), "risk".to_owned())),
     ];
     let who = || vec(prop_oneof!["n[0-2]", Just(MANAGER.to_owned())], 0..3);
-    let route = (vec(condition, 0..3), who(), option::of(0i64..90), who()).prop_map(
-        |(conditions, notify, minutes, escalate_to)| Route {
-            name: "r".to_owned(),
-            conditions,
-            notify,
-            escalate_after: minutes.map(|minutes| minutes * MINUTE),
-            escalate_to,
-        },
-    );
+    let escalation =
+        (0i64..90, who()).prop_map(|(minutes, notify)| Escalation { after: minutes * MINUTE, notify });
+    let route =
+        (vec(condition, 0..3), who(), vec(escalation, 0..3)).prop_map(|(conditions, notify, escalations)| {
+            Route { name: "r".to_owned(), conditions, notify, escalations }
+        });
     vec(route, 0..3)
 }
 
@@ -246,7 +249,7 @@ impl<'a> Play<'a> {
         self.silences.push(Silence {
             id: self.silences.len().to_string(),
             alert: alert.map(name),
-            labels: region.map(|at| ("region".to_owned(), REGIONS[at].to_owned())).into_iter().collect(),
+            conditions: region.map(|at| region_is(minutes % 2 == 0, REGIONS[at])).into_iter().collect(),
             from,
             to: from + minutes * MINUTE,
             weekly,
@@ -291,7 +294,11 @@ impl<'a> Play<'a> {
             let since = (self.now - it.from) % crate::alert::period::WEEK;
             let lasts = if it.weekly { since < it.to - it.from } else { self.now < it.to };
             let alert = it.alert.as_ref().is_none_or(|alert| *alert == notice.alert);
-            lasts && alert && it.labels.get("region").is_none_or(|it| *it == notice.labels["region"])
+            let region = it
+                .conditions
+                .iter()
+                .all(|it| REGIONS.iter().any(|at| *it == region_is(*at == notice.labels["region"], at)));
+            lasts && alert && region
         });
         silenced
             || self.plan.inhibitions.iter().any(|by| {
@@ -312,6 +319,7 @@ impl<'a> Play<'a> {
             let label = |name: &str| news.notice.labels.get(name).cloned().unwrap_or_default();
             let takes = route.conditions.iter().all(|it| match it {
                 Condition::SeverityAtLeast(least) => news.notice.severity >= *least,
+                Condition::SeverityAtMost(most) => news.notice.severity <= *most,
                 Condition::Is(name, value) => label(name) == *value,
                 Condition::IsNot(name, value) => label(name) != *value,
             });
@@ -321,10 +329,12 @@ impl<'a> Play<'a> {
             whom.extend(route.notify.iter().cloned());
             let first = self.ledger.first.get(&news.notice.id);
             let open = news.notice.status == Status::Firing && !self.acknowledged.contains(&news.notice.id);
-            if let (Some(after), Some(first), true) = (route.escalate_after, first, open)
-                && first + after.max(1) <= self.now
-            {
-                whom.extend(route.escalate_to.iter().cloned());
+            for escalation in &route.escalations {
+                if let (Some(first), true) = (first, open)
+                    && first + escalation.after.max(1) <= self.now
+                {
+                    whom.extend(escalation.notify.iter().cloned());
+                }
             }
         }
         whom
@@ -513,8 +523,8 @@ fn later_members_gather_and_a_last_end_does_not() {
 
 #[test]
 fn nobody_caring_escalates_and_repeats_until_somebody_does() {
-    let route =
-        Route { escalate_after: Some(30 * MINUTE), escalate_to: vec!["boss".to_owned()], ..Route::default() };
+    let escalation = Escalation { after: 30 * MINUTE, notify: vec!["boss".to_owned()] };
+    let route = Route { escalations: vec![escalation], ..Route::default() };
     let plan = plan(Some(20 * MINUTE), vec![route]);
     let mut play = Play::new(&plan, false);
     assert_eq!(send(&mut play, 0, Op::Fire(0, 0)).len(), 1);

@@ -10,6 +10,7 @@ mod unit;
 pub use columns::{ModelColumns, Typed};
 pub use name::Metric;
 pub use span::{HOUR, MINUTE, span_text};
+pub(crate) use sql::stand_in;
 pub use sql::{Made, query};
 
 use super::MetricRule;

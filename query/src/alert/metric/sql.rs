@@ -57,6 +57,17 @@ pub fn query(
     })
 }
 
+/// A query with the columns that a metric answers of any model, for what is said of all of them.
+pub(crate) fn stand_in(metric: Metric) -> &'static str {
+    match metric.is_quality() {
+        true => {
+            "SELECT CAST(NULL AS DOUBLE) AS value, CAST(NULL AS BIGINT) AS \"rows\", CAST(NULL AS BIGINT) AS labels, \
+                    CAST(NULL AS DOUBLE) AS coverage"
+        }
+        false => "SELECT CAST(NULL AS DOUBLE) AS value, CAST(NULL AS BIGINT) AS \"rows\"",
+    }
+}
+
 /// One metric of one model.
 struct Asked<'a> {
     model: &'a str,

@@ -26,7 +26,7 @@ pub(crate) use matcher::{Compare, Matcher};
 pub(crate) use notifier::{AlterNotifier, CreateNotifier, NotifierChange};
 pub(crate) use replay::{Backtest, Calibrate};
 pub(crate) use response::{Response, ResponseKind};
-pub(crate) use route::{CreateRoute, Escalation};
+pub(crate) use route::CreateRoute;
 pub(crate) use run::run;
 pub(crate) use silence::CreateSilence;
 

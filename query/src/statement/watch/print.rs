@@ -5,34 +5,10 @@ use std::collections::BTreeMap;
 
 use super::alert::EXPIRE_DEFAULT;
 use crate::alert::metric::span_text;
-use crate::alert::{Hold, MetricRule, Notifier, Rule};
+use crate::alert::{Hold, MetricRule, Notifier, Rule, options};
 
 /// What stands in place of a secret.
-const HIDDEN: &str = "***";
-/// Options of notifiers that say nothing secret. All others are hidden: an address can hold a token, and one hidden for
-/// nothing does no harm.
-const SHOWN: [&str; 20] = [
-    "allow_private",
-    "channel",
-    "cc",
-    "from",
-    "group_interval",
-    "group_wait",
-    "include_details",
-    "mention",
-    "method",
-    "port",
-    "priority",
-    "recipients",
-    "region",
-    "responders",
-    "send_resolved",
-    "subject",
-    "subject_template",
-    "timeout",
-    "tls",
-    "to",
-];
+pub(crate) const HIDDEN: &str = "***";
 
 /// The statement that makes a rule.
 pub(crate) fn rule(rule: &Rule) -> String {
@@ -60,7 +36,7 @@ pub(crate) fn rule(rule: &Rule) -> String {
 /// The statement that makes a notifier, its secrets hidden.
 pub(crate) fn notifier(notifier: &Notifier) -> String {
     let shown = notifier.options.iter().map(|(option, value)| {
-        let value = if SHOWN.contains(&option.as_str()) { value.as_str() } else { HIDDEN };
+        let value = if options::is_secret(notifier.kind, option) { HIDDEN } else { value };
         (option.clone(), value.to_owned())
     });
     let made = format!("CREATE NOTIFIER {} TYPE {}", name(&notifier.name), notifier.kind.name());

@@ -2,6 +2,7 @@
 
 use super::clause;
 use super::matcher::{self, Matcher};
+use crate::alert::dispatch::Escalation;
 use crate::error::Result;
 use crate::statement::parser::{Parser, wrong_at};
 
@@ -16,15 +17,6 @@ pub(crate) struct CreateRoute {
     pub(crate) notify: Vec<String>,
     /// Who is told if nobody acknowledges, each later than the one before.
     pub(crate) escalations: Vec<Escalation>,
-}
-
-/// Who is told if nobody acknowledges for so long.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Escalation {
-    /// Nanoseconds since the alert fired.
-    pub(crate) after: i64,
-    /// The notifiers.
-    pub(crate) notify: Vec<String>,
 }
 
 /// What follows `CREATE ROUTE`.

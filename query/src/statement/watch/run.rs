@@ -22,6 +22,11 @@ async fn respond(database: &Database, response: &Response) -> Result<()> {
 
 /// Runs one of these statements.
 pub(crate) async fn run(database: &Database, watch: &Watch, access: Access) -> Result<()> {
+    if crate::alert::manage::run(database, watch, access).await? {
+        // Windows are judged from this moment on, whenever the first step is made.
+        database.runner().await.reload(database).await?;
+        return database.start_runner();
+    }
     match watch {
         Watch::CreateContinuous(create) => manage::create(database, create, access).await,
         Watch::AlterContinuous(alter) => manage::alter(database, alter).await,

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::alert::dispatch::Escalation;
 use crate::alert::{Hold, NotifierKind, Rule, Severity};
 use crate::statement::parser::{parse as parse_all, parse_one};
 

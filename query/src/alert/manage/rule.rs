@@ -1,0 +1,132 @@
+//! Alerts: made, changed, dropped, and installed as they come with the database.
+
+use driftline_storage::{Snapshot, WriteBatch};
+
+use super::check::check;
+use super::{change, notifier};
+use crate::alert::{Rule, entry};
+use crate::database::{Access, Database};
+use crate::error::{QueryError, Result};
+use crate::runner::store;
+use crate::statement::watch::{AlterAlert, CreateAlert, DropWatch, Watch};
+use crate::statement::{Statement, parse_one};
+
+/// `CREATE ALERT`. Its query runs once, for the last window that is closed.
+pub(super) async fn create(database: &Database, create: &CreateAlert, access: Access) -> Result<()> {
+    let (snapshot, if_not_exists) = (database.engine().snapshot(), create.if_not_exists);
+    if !entry::is_free::<Rule>(&snapshot, &create.rule.name, if_not_exists)? {
+        return Ok(());
+    }
+    let mut rule = Rule { created_at: database.now_nanos(), ..create.rule.clone() };
+    rule.notify = notifier::spelled(&snapshot, &rule.notify)?;
+    check(database, &mut rule, access).await?;
+    keep(database, move |snapshot| {
+        if !entry::is_free::<Rule>(snapshot, &rule.name, if_not_exists)? {
+            return Ok(Vec::new());
+        }
+        // One may have been dropped while the query ran.
+        rule.notify = notifier::spelled(snapshot, &rule.notify)?;
+        Ok(vec![rule])
+    })
+    .await
+}
+
+/// Makes alerts that are not there yet, without looking at what they ask for: they lie dormant until their tables and
+/// models are there. `statements` are CREATE ALERT with BY where the query groups.
+///
+/// # Errors
+/// A statement that is another one, or cannot be read.
+#[cfg_attr(not(test), expect(dead_code, reason = "for the alerts that come with the database"))]
+pub(crate) async fn install(database: &Database, statements: &[&str]) -> Result<()> {
+    let rules: Result<Vec<Rule>> = statements.iter().map(|sql| rule_of(sql)).collect();
+    let (rules, created_at) = (rules?, database.now_nanos());
+    keep(database, move |snapshot| {
+        let mut new = Vec::new();
+        for rule in rules {
+            if entry::is_free::<Rule>(snapshot, &rule.name, true)? {
+                new.push(Rule { created_at, ..rule });
+            }
+        }
+        Ok(new)
+    })
+    .await
+}
+
+fn rule_of(sql: &str) -> Result<Rule> {
+    if let Statement::Watch(watch) = parse_one(sql)?
+        && let Watch::CreateAlert(create) = *watch
+    {
+        return Ok(create.rule);
+    }
+    Err(QueryError::Invalid(format!("{sql:?} is not CREATE ALERT")))
+}
+
+/// Writes new alerts, with the tables that their states are kept in, and has them judged.
+async fn keep(
+    database: &Database,
+    new: impl FnOnce(&Snapshot) -> Result<Vec<Rule>> + Send + 'static,
+) -> Result<()> {
+    database
+        .blocking(move |ingest| {
+            ingest.change(|snapshot| {
+                let rules = new(snapshot)?;
+                if rules.is_empty() {
+                    return Ok(None);
+                }
+                let mut catalog = store::create(snapshot, ingest.engine());
+                for rule in &rules {
+                    catalog.push(entry::put(rule)?);
+                }
+                Ok(Some(WriteBatch { catalog, ..WriteBatch::default() }))
+            })
+        })
+        .await?;
+    database.start_runner()?;
+    database.watched().wake();
+    Ok(())
+}
+
+/// `ALTER ALERT`. What it asks is looked at again only where that changed, so that one whose table is gone can still be
+/// switched off.
+pub(super) async fn alter(database: &Database, alter: &AlterAlert, access: Access) -> Result<()> {
+    let snapshot = database.engine().snapshot();
+    let Some(before) = entry::find_or::<Rule>(&snapshot, &alter.name, alter.if_exists)? else {
+        return Ok(());
+    };
+    let mut after = before.clone();
+    alter.changes.clone().apply(&mut after).map_err(QueryError::Invalid)?;
+    if before.notify != after.notify {
+        after.notify = notifier::spelled(&snapshot, &after.notify)?;
+    }
+    if asks_otherwise(&before, &after) {
+        check(database, &mut after, access).await?;
+    }
+    change(database, move |snapshot| {
+        if entry::find::<Rule>(snapshot, &before.name)?.as_ref() != Some(&before) {
+            return Err(QueryError::Invalid(format!(
+                "alert {} was changed by somebody else at the same time; look at it and say it again",
+                before.name
+            )));
+        }
+        if before.notify != after.notify {
+            notifier::spelled(snapshot, &after.notify)?;
+        }
+        Ok(vec![entry::put(&after)?])
+    })
+    .await
+}
+
+/// Whether something changed that is held against the columns of the answer.
+fn asks_otherwise(before: &Rule, after: &Rule) -> bool {
+    before.metric != after.metric
+        || before.when != after.when
+        || before.resolve_when != after.resolve_when
+        || before.by != after.by
+        || before.labels != after.labels
+        || before.annotations != after.annotations
+}
+
+/// `DROP ALERT`. Silences and inhibitions that name it stay, and are about nothing until there is one of its name.
+pub(super) async fn drop(database: &Database, drop: &DropWatch) -> Result<()> {
+    super::drop_one::<Rule>(database, drop).await
+}

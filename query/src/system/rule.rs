@@ -1,0 +1,84 @@
+//! `system.rules`.
+
+use arrow::record_batch::RecordBatch;
+
+use super::build::{boolean, json, millis, optional_double, optional_text, rows, text, time};
+use crate::alert::metric::span_text;
+use crate::alert::{Hold, MetricRule, Rule};
+use crate::error::Result;
+use crate::statement::watch::print;
+
+/// The columns of `system.rules`: every alert as it is kept, whether or not it is judged. `model` is NULL of one that is
+/// about none or about all of them; `by` and `notify` are names with commas; `for` is as FOR takes it; `labels` and
+/// `annotations` are JSON. `metric`, `condition` and `threshold` (in the metric's unit) are of those made with METRIC, whose
+/// `query` is NULL where it is of all models. `statement` makes the alert again.
+pub(super) const RULES: [&str; 24] = [
+    "name",
+    "model",
+    "severity",
+    "enabled",
+    "every_ms",
+    "delay_ms",
+    "by",
+    "when",
+    "resolve_when",
+    "for",
+    "keep_firing_ms",
+    "no_data_after_ms",
+    "expire_after_ms",
+    "repeat_every_ms",
+    "notify",
+    "labels",
+    "annotations",
+    "metric",
+    "condition",
+    "threshold",
+    "threshold_text",
+    "query",
+    "created_at",
+    "statement",
+];
+
+/// One row an alert.
+pub(super) fn rules(all: &[Rule]) -> Result<RecordBatch> {
+    let span = |of: fn(&Rule) -> i64| millis(all.iter().map(move |rule| Some(of(rule))));
+    let metric =
+        |of: fn(&MetricRule) -> &str| optional_text(all.iter().map(move |rule| rule.metric.as_ref().map(of)));
+    rows(
+        &RULES,
+        vec![
+            text(all.iter().map(|rule| &rule.name)),
+            optional_text(all.iter().map(|rule| rule.model.as_ref())),
+            text(all.iter().map(|rule| rule.severity.name())),
+            boolean(all.iter().map(|rule| rule.enabled)),
+            span(|rule| rule.every),
+            span(|rule| rule.delay),
+            text(all.iter().map(|rule| rule.by.join(", "))),
+            text(all.iter().map(|rule| &rule.when)),
+            optional_text(all.iter().map(|rule| rule.resolve_when.as_ref())),
+            text(all.iter().map(|rule| hold(rule.hold))),
+            span(|rule| rule.keep_firing),
+            millis(all.iter().map(|rule| rule.no_data_after)),
+            span(|rule| rule.expire_after),
+            millis(all.iter().map(|rule| rule.repeat_every)),
+            text(all.iter().map(|rule| rule.notify.join(", "))),
+            json(all.iter().map(|rule| &rule.labels))?,
+            json(all.iter().map(|rule| &rule.annotations))?,
+            metric(|metric| &metric.metric),
+            metric(|metric| &metric.condition),
+            optional_double(all.iter().map(|rule| rule.metric.as_ref().map(|metric| metric.threshold))),
+            metric(|metric| &metric.threshold_text),
+            optional_text(all.iter().map(|rule| Some(&rule.query).filter(|query| !query.is_empty()))),
+            time(all.iter().map(|rule| Some(rule.created_at))),
+            text(all.iter().map(print::rule)),
+        ],
+    )
+}
+
+fn hold(hold: Hold) -> String {
+    match hold {
+        Hold::Windows(1) => "1 window".to_owned(),
+        Hold::Windows(count) => format!("{count} windows"),
+        Hold::Time(nanos) => span_text(nanos),
+    }
+}
