@@ -64,6 +64,8 @@ pub(crate) const CONTINUOUS_WINDOWS_MAX: i64 = 1_000;
 pub(crate) const CONTINUOUS_ROWS_AIMED: u64 = 50_000;
 /// Windows that an alert is judged for at once when the database was down; those before are not judged.
 pub(crate) const CATCH_UP_WINDOWS_MAX: i64 = 1_000;
+/// Windows that BACKTEST and CALIBRATE judge of one alert.
+pub(crate) const REPLAY_WINDOWS_MAX: i64 = 100_000;
 /// How far behind the clock rows are of the past and not of now: of a replay all labels are seen. A day.
 pub(crate) const REPLAY_NANOS: i64 = 86_400_000_000_000;
 /// Bytes of states of alerts that are written together; one alert may have more.

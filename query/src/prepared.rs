@@ -58,6 +58,10 @@ impl Prepared {
                 operation.permit(&database, access)?;
                 (operation.schema(), true)
             }
+            Statement::Watch(watch) => match statement::watch::schema(watch) {
+                Some(schema) => (schema, true),
+                None => (Arc::clone(&none), false),
+            },
             _ => (Arc::clone(&none), false),
         };
         let text = Arc::from(text);
@@ -207,6 +211,10 @@ async fn begin(database: &Database, query: &Arc<Query>, asked: Asked<'_>) -> Res
     match &**asked.statement {
         Statement::Operate(operation) => {
             let rows = operation.run(database, query).await?;
+            Ok(Begun::Rows(stream::of(rows.schema(), vec![rows])))
+        }
+        Statement::Watch(watch) if statement::watch::schema(watch).is_some() => {
+            let rows = statement::watch::answer(database, watch).await?;
             Ok(Begun::Rows(stream::of(rows.schema(), vec![rows])))
         }
         Statement::Sql(sql) => {

@@ -28,6 +28,7 @@ impl Way {
                 _ => Self::Limited,
             },
             Statement::CreateBaseline(_) => Self::Limited,
+            Statement::Watch(watch) if statement::watch::schema(watch).is_some() => Self::Limited,
             _ => Self::Change,
         }
     }

@@ -7,6 +7,7 @@ use driftline_query::storage::ManualClock;
 use driftline_query::{Database, Settled};
 
 use crate::continuous::{NEW_YEAR, SECOND, in_memory, options};
+use crate::dice::{Dice, seed};
 use crate::support::{directory, error, one, rows};
 
 const MINUTE: i64 = 60 * SECOND;
@@ -238,4 +239,77 @@ async fn a_metric_of_all_models_is_judged_of_each_that_has_it() {
     assert_eq!(rows(&house.db, shown).await, [["errors", "a", "critical", "0.25", "0.05"]]);
     assert_eq!(house.sent().await[0].alerts[0].labels["model"], "a");
     house.silence(1).await;
+}
+
+const CLAUSES: [&str; 6] = [
+    "WHEN p95 > 500",
+    "WHEN p95 > 500 FOR 2 WINDOWS",
+    "WHEN p95 > 500 RESOLVE WHEN p95 < 200",
+    "WHEN p95 > 500 FOR '2 minutes' KEEP FIRING FOR '1 minute'",
+    "WHEN p95 > 500 RESOLVE WHEN p95 < 200 FOR 2 WINDOWS EXPIRE AFTER '3 minutes'",
+    "WHEN p95 > 500 AND n > 1 NO DATA AFTER '3 minutes'",
+];
+
+#[tokio::test]
+async fn a_rule_that_ran_live_and_its_backtest_say_the_same() {
+    let seed = seed();
+    println!("DRIFTLINE_SEED={seed}");
+    for (life, clause) in CLAUSES.iter().enumerate() {
+        let mut dice = Dice::new(seed + life as u64);
+        let mut house = House::new(&SLOW.replace("WHEN p95 > 500 FOR 2 WINDOWS", clause)).await;
+        for _ in 0..30 {
+            for model in ["a", "b"] {
+                let at = NEW_YEAR + house.minute * MINUTE + dice.roll(60) as i64 * SECOND;
+                let ms = dice.pick(&["10", "300", "600", "900"]);
+                if dice.roll(4) > 0 {
+                    let insert =
+                        format!("INSERT INTO requests VALUES (to_timestamp_nanos({at}), '{model}', {ms})");
+                    house.db.sql(&insert).await.unwrap();
+                }
+            }
+            house.minute("c", 100 + dice.roll(800) as u32).await;
+            if dice.roll(6) == 0 {
+                house.db.flush().await.unwrap();
+            }
+        }
+        let live =
+            "SELECT what, labels, value, CAST(window_end AS TEXT), episode, reason FROM system.alert_history";
+        let mut live = rows(&house.db, live).await;
+        let replay = "BACKTEST ALERT slow FROM '2026-01-01T00:00:00Z' TO '2026-01-01T00:30:00Z'";
+        let mut replay: Vec<Vec<String>> = rows(&house.db, replay)
+            .await
+            .into_iter()
+            .filter(|row| row[3] != "total")
+            .map(|row| [3, 6, 7, 9, 12, 11].map(|at: usize| row[at].clone()).to_vec())
+            .collect();
+        live.sort();
+        replay.sort();
+        assert_eq!(live, replay, "DRIFTLINE_SEED={seed}, {clause}");
+        assert!(!live.is_empty(), "DRIFTLINE_SEED={seed}, {clause}");
+    }
+}
+
+#[tokio::test]
+async fn a_threshold_is_proposed_from_the_past() {
+    let mut house = House::new(&SLOW.replace("FOR 2 WINDOWS", "")).await;
+    for minute in 0..60 {
+        // 1000 twice, 700 four times, else about 100.
+        let ms = match minute % 30 {
+            10 => 1000,
+            5 | 20 => 700,
+            n => 90 + n,
+        };
+        house.minute("fraud", ms).await;
+    }
+    let asked = "CALIBRATE ALERT slow FALSE ALARMS 1 PER '15 minutes'";
+    let found = rows(&house.db, asked).await;
+    let proposed: Vec<&Vec<String>> = found.iter().filter(|row| row[8] == "true").collect();
+    assert_eq!(proposed.len(), 1, "{found:?}");
+    // Two firings in an hour at 700, six at what lies below.
+    let firings: i64 = proposed[0][3].parse().unwrap();
+    assert!(firings <= 4 && proposed[0][9] == "null", "{found:?}");
+    let short = rows(&house.db, "CALIBRATE ALERT slow FALSE ALARMS 1 PER '30 days'").await;
+    assert!(short.iter().all(|row| row[9] == "not enough history"), "{short:?}");
+    let text = one(&house.db, "SHOW CREATE ALERT slow").await;
+    assert!(text.starts_with("CREATE ALERT slow") && text.contains("p95 > 500"), "{text}");
 }

@@ -138,6 +138,27 @@ impl Judged {
     }
 }
 
+/// The column, sign and number of a condition that is nothing but one comparison of a column with a number.
+pub(super) fn single_comparison(condition: &str) -> Option<(String, &'static str, f64)> {
+    let mut expr = expression_of(condition).ok()?;
+    while let Expr::Nested(inner) = expr {
+        expr = *inner;
+    }
+    let Expr::BinaryOp { left, op, right } = expr else { return None };
+    let signs = [
+        (BinaryOperator::Gt, ">", "<"),
+        (BinaryOperator::GtEq, ">=", "<="),
+        (BinaryOperator::Lt, "<", ">"),
+        (BinaryOperator::LtEq, "<=", ">="),
+    ];
+    let (_, sign, turned) = signs.into_iter().find(|(known, ..)| *known == op)?;
+    match (*left, *right) {
+        (Expr::Identifier(column), value) => Some((column.value, sign, constant(&value)?)),
+        (value, Expr::Identifier(column)) => Some((column.value, turned, constant(&value)?)),
+        _ => None,
+    }
+}
+
 fn compared(expr: &Expr) -> Option<Judged> {
     match expr {
         Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Not, expr: inner } => compared(inner),

@@ -5,6 +5,7 @@ mod ask;
 pub(crate) mod delivery;
 mod judge;
 pub(crate) mod outbox;
+pub(crate) mod replay;
 pub(crate) mod tables;
 mod told;
 

@@ -27,7 +27,7 @@ pub(crate) use notifier::{AlterNotifier, CreateNotifier, NotifierChange};
 pub(crate) use replay::{Backtest, Calibrate};
 pub(crate) use response::{Response, ResponseKind};
 pub(crate) use route::CreateRoute;
-pub(crate) use run::run;
+pub(crate) use run::{answer, run, schema};
 pub(crate) use silence::CreateSilence;
 
 use super::Statement;

@@ -1,10 +1,19 @@
 //! Does what these statements say.
 
-use super::{DropWatch, Response, Watch, WatchKind};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+
+use super::{DropWatch, Response, Watch, WatchKind, print};
+use crate::alert::Rule;
+use crate::alert::entry::find_or;
 use crate::alert::state::Mark;
 use crate::continuous::manage;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
+use crate::runner::alerts::replay;
 
 /// Who says something where nobody was named.
 const ANONYMOUS: &str = "anonymous";
@@ -18,6 +27,32 @@ async fn respond(database: &Database, response: &Response) -> Result<()> {
     runner.alerts.respond(database, &response.id, response.kind, mark).await?;
     database.watched().wake();
     Ok(())
+}
+
+/// The columns of the answer of one of these statements; None where it only changes something.
+pub(crate) fn schema(watch: &Watch) -> Option<SchemaRef> {
+    match watch {
+        Watch::Backtest(_) => Some(replay::backtest_schema()),
+        Watch::Calibrate(_) => Some(replay::calibrate_schema()),
+        Watch::ShowCreateAlert(_) => {
+            Some(Arc::new(Schema::new(vec![Field::new("statement", DataType::Utf8, true)])))
+        }
+        _ => None,
+    }
+}
+
+/// The answer of a statement that has one.
+pub(crate) async fn answer(database: &Database, watch: &Watch) -> Result<RecordBatch> {
+    match watch {
+        Watch::Backtest(asked) => replay::backtest(database, asked).await,
+        Watch::Calibrate(asked) => replay::run_calibrate(database, asked).await,
+        Watch::ShowCreateAlert(name) => {
+            let found = find_or::<Rule>(&database.engine().snapshot(), name, false)?;
+            let texts: StringArray = found.iter().map(|rule| Some(print::rule(rule))).collect();
+            Ok(RecordBatch::try_from_iter_with_nullable([("statement", Arc::new(texts) as ArrayRef, true)])?)
+        }
+        _ => Err(QueryError::Invalid("the statement answers nothing".to_owned())),
+    }
 }
 
 /// Runs one of these statements.
@@ -38,6 +73,6 @@ pub(crate) async fn run(database: &Database, watch: &Watch, access: Access) -> R
         }
         Watch::TestNotifier(name) => database.test_notifier(name).await,
         Watch::Respond(response) => respond(database, response).await,
-        _ => Err(QueryError::Invalid("not there yet".to_owned())),
+        _ => Ok(()),
     }
 }
