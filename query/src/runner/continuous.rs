@@ -285,7 +285,7 @@ pub(crate) fn missing(definition: &Definition, table: &str) -> QueryError {
 }
 
 /// Puts queries in an order in which each comes after those whose tables it reads.
-pub(crate) fn in_order(queries: &mut Vec<Running>) {
+pub(crate) fn in_order(queries: &mut [Running]) {
     let by_table: HashMap<&str, &str> =
         queries.iter().map(|q| (q.definition.into.as_str(), q.definition.source.as_str())).collect();
     let depth_of = |source: &str| {

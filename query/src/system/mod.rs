@@ -64,7 +64,7 @@ pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<
         "alert_history" => return alert::kept(view, HISTORY).map(Some),
         "outbox" => return alert::kept(view, OUTBOX).map(Some),
         "continuous_queries" => continuous::continuous(view, view.ingest().watched().board())?,
-        "rules" => rule::rules(&entry::all(view.snapshot())?)?,
+        "rules" => rule::rules(&entry::all(view.snapshot())?, view.ingest().watched().board())?,
         "notifiers" => notifier::notifiers(&entry::all(view.snapshot())?)?,
         "silences" => silence::silences(&entry::all(view.snapshot())?, view.now_nanos())?,
         "routes" => route::routes(&entry::all(view.snapshot())?)?,

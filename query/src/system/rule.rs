@@ -6,14 +6,20 @@ use super::build::{boolean, json, millis, optional_double, optional_text, rows, 
 use crate::alert::metric::span_text;
 use crate::alert::{Hold, MetricRule, Rule};
 use crate::error::Result;
+use crate::runner::{Board, Judging};
 use crate::statement::watch::print;
 
-/// The columns of `system.rules`: every alert as it is kept, whether or not it is judged. `model` is NULL of one that is
+/// The columns of `system.rules`: every alert as it is kept, whether or not it is judged. `state` is judged, off, waiting (no
+/// window of it has closed yet), dormant (a table or column that it names is not there: it starts by itself) or error, then
+/// `error` says why; windows that end up to `judged_until` were judged. `model` is NULL of one that is
 /// about none or about all of them; `by` and `notify` are names with commas; `for` is as FOR takes it; `labels` and
 /// `annotations` are JSON. `metric`, `condition` and `threshold` (in the metric's unit) are of those made with METRIC, whose
 /// `query` is NULL where it is of all models. `statement` makes the alert again.
-pub(super) const RULES: [&str; 24] = [
+pub(super) const RULES: [&str; 27] = [
     "name",
+    "state",
+    "judged_until",
+    "error",
     "model",
     "severity",
     "enabled",
@@ -40,7 +46,9 @@ pub(super) const RULES: [&str; 24] = [
 ];
 
 /// One row an alert.
-pub(super) fn rules(all: &[Rule]) -> Result<RecordBatch> {
+pub(super) fn rules(all: &[Rule], board: &Board) -> Result<RecordBatch> {
+    let judging: Vec<Judging> = all.iter().map(|rule| board.rule(&rule.name).unwrap_or_default()).collect();
+    let error = |it: &'_ Judging| it.dormant.clone().or_else(|| it.error.clone());
     let span = |of: fn(&Rule) -> i64| millis(all.iter().map(move |rule| Some(of(rule))));
     let metric =
         |of: fn(&MetricRule) -> &str| optional_text(all.iter().map(move |rule| rule.metric.as_ref().map(of)));
@@ -48,6 +56,9 @@ pub(super) fn rules(all: &[Rule]) -> Result<RecordBatch> {
         &RULES,
         vec![
             text(all.iter().map(|rule| &rule.name)),
+            text(all.iter().zip(&judging).map(|(rule, judging)| state(rule, judging))),
+            time(judging.iter().map(|it| it.judged_until)),
+            optional_text(judging.iter().map(error)),
             optional_text(all.iter().map(|rule| rule.model.as_ref())),
             text(all.iter().map(|rule| rule.severity.name())),
             boolean(all.iter().map(|rule| rule.enabled)),
@@ -80,5 +91,15 @@ fn hold(hold: Hold) -> String {
         Hold::Windows(1) => "1 window".to_owned(),
         Hold::Windows(count) => format!("{count} windows"),
         Hold::Time(nanos) => span_text(nanos),
+    }
+}
+
+fn state(rule: &Rule, judging: &Judging) -> &'static str {
+    match judging {
+        _ if !rule.enabled => "off",
+        Judging { dormant: Some(_), .. } => "dormant",
+        Judging { error: Some(_), .. } => "error",
+        Judging { judged_until: None, .. } => "waiting",
+        _ => "judged",
     }
 }

@@ -29,4 +29,5 @@ mod statement;
 mod summaries;
 mod support;
 mod system;
+mod watch_crash;
 mod write;

@@ -346,8 +346,18 @@ async fn silences_routes_and_inhibitions_are_kept_under_names_and_dropped() {
         inhibitions,
         [["inhibition-1", "down", "Slow", "host, region"], ["i", "Slow", "drift", "host"]]
     );
+    refuses_what_names_nothing(&db).await;
+    db.sql("DROP ROUTE urgent; DROP SILENCE night; DROP INHIBITION i; DROP INHIBITION IF EXISTS i")
+        .await
+        .unwrap();
+    let left = "SELECT (SELECT count(*) FROM system.routes) AS routes, (SELECT count(*) FROM system.silences) AS silences,
+                       (SELECT count(*) FROM system.inhibitions) AS inhibitions";
+    assert_eq!(rows(&db, left).await, [["0", "2", "1"]]);
+}
+
+async fn refuses_what_names_nothing(db: &Database) {
     refused(
-        &db,
+        db,
         &[
             ("CREATE SILENCE NIGHT FROM '2025-01-01' TO '2025-01-02'", &["silence night exists already"]),
             (
@@ -375,10 +385,4 @@ async fn silences_routes_and_inhibitions_are_kept_under_names_and_dropped() {
         ],
     )
     .await;
-    db.sql("DROP ROUTE urgent; DROP SILENCE night; DROP INHIBITION i; DROP INHIBITION IF EXISTS i")
-        .await
-        .unwrap();
-    let left = "SELECT (SELECT count(*) FROM system.routes) AS routes, (SELECT count(*) FROM system.silences) AS silences,
-                       (SELECT count(*) FROM system.inhibitions) AS inhibitions";
-    assert_eq!(rows(&db, left).await, [["0", "2", "1"]]);
 }

@@ -1,7 +1,5 @@
 //! Asks an alert's query for one window.
 
-use std::collections::BTreeMap;
-
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
@@ -186,10 +184,4 @@ fn constant(expr: &Expr) -> Option<f64> {
         Expr::Nested(inner) => constant(inner),
         _ => None,
     }
-}
-
-/// Rows by identity, for values that late rows changed.
-pub(crate) fn values(seen: &Seen) -> BTreeMap<String, Option<f64>> {
-    let Seen::Rows(rows) = seen else { return BTreeMap::new() };
-    rows.iter().map(|row| (crate::alert::state::fingerprint(&row.identity), row.value)).collect()
 }

@@ -162,7 +162,7 @@ impl Judge {
     pub(super) fn told(&self, transition: Transition, late: bool) -> Told {
         let Judged { statistic, threshold } = self.judged.clone();
         let transition = Transition { threshold: transition.threshold.or(threshold), ..transition };
-        Told { rule: Arc::clone(&self.rule), transition, threshold, statistic, revised: None, late }
+        Told { rule: Arc::clone(&self.rule), transition, threshold, statistic, late }
     }
 
     /// What is not well now.

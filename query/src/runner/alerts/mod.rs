@@ -26,7 +26,6 @@ use crate::alert::metric::{self, ModelColumns};
 use crate::alert::registry::Registry;
 use crate::alert::state::{AlertState, EndReason, Mark};
 use crate::alert::{Notice, NotifierKind, Rule};
-use crate::continuous::Bucket;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
 use crate::function::model_of;
@@ -323,9 +322,4 @@ async fn sources(db: &Database, rule: &Rule) -> Result<Vec<TableId>> {
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(tables.into_iter().collect())
-}
-
-/// The end of the last window that is closed at a time.
-pub(crate) fn last_window(rule: &Rule, now: i64) -> i64 {
-    Bucket { width: rule.every, offset: 0 }.floor(now.saturating_sub(rule.delay))
 }

@@ -22,8 +22,8 @@ use ColumnType::{BigInt, Boolean, Double, Json, Text, Timestamp};
 
 /// The columns of `system.alert_history`, a row a transition: `time` is the end of the window judged, or when somebody did
 /// it. `episode` goes from the beginning to the end of one firing; `what` is pending, broken, fired, no_data, fired_again,
-/// ended, failed, acknowledged or commented. `revised_value` is what late rows made of `value` afterwards, where they did;
-/// the states stay as they were judged.
+/// ended, failed, acknowledged or commented. Rows that come later change
+/// neither the state nor the value that was judged.
 fn history_columns() -> Vec<Column> {
     let field = |name: &str, ty| Column::new(name, ty, Role::Field);
     vec![
@@ -39,7 +39,6 @@ fn history_columns() -> Vec<Column> {
         field("from_state", Text),
         field("to_state", Text),
         field("value", Double),
-        field("revised_value", Double),
         field("threshold", Double),
         field("window_start", Timestamp),
         field("window_end", Timestamp),
@@ -104,7 +103,6 @@ pub(crate) fn history_rows(table: &TableSchema, all: &[Told]) -> Result<RecordBa
         text(&|told| Some(told.transition.from.name().to_owned())),
         text(&|told| Some(told.transition.to.name().to_owned())),
         number(|told| told.transition.value),
-        number(|told| told.revised),
         number(|told| told.threshold),
         time(|told| told.transition.window.start),
         time(|told| told.transition.window.end),

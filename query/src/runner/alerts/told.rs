@@ -15,8 +15,6 @@ pub(crate) struct Told {
     /// What it was held against, and the column that was.
     pub(crate) threshold: Option<f64>,
     pub(crate) statistic: Option<String>,
-    /// What late rows made of the value.
-    pub(crate) revised: Option<f64>,
     /// Whether it was due while the database was down.
     pub(crate) late: bool,
 }

@@ -18,7 +18,7 @@ mod show;
 mod silence;
 
 pub(crate) use alert::CreateAlert;
-pub(crate) use change::{AlterAlert, Changes};
+pub(crate) use change::AlterAlert;
 pub(crate) use clause::Range;
 pub(crate) use continuous::{AlterContinuous, Backfill, ContinuousOptions, CreateContinuous};
 pub(crate) use inhibition::CreateInhibition;

@@ -49,9 +49,9 @@ fn response(parser: &mut Parser<'_>, kind: ResponseKind) -> Result<Response> {
     loop {
         if clauses.begin(parser, &["AS"])? {
             by = Some(clause::text(parser, "a name in single quotes, such as 'anna'")?);
-        } else if clauses.begin(parser, &["COMMENT"])? {
-            comment = Some(said(parser)?);
-        } else if kind == ResponseKind::Comment && comment.is_none() && is_text(parser) {
+        } else if clauses.begin(parser, &["COMMENT"])?
+            || (kind == ResponseKind::Comment && comment.is_none() && is_text(parser))
+        {
             comment = Some(said(parser)?);
         } else {
             break;
