@@ -136,6 +136,21 @@ impl Ingest {
         Ok(done?)
     }
 
+    /// Says that any row of a table may have changed, to those who look at it.
+    pub(crate) fn touched_everywhere(&self, table: TableId) -> Result<()> {
+        if self.watched.source(table).is_none() {
+            return Ok(());
+        }
+        let snapshot = self.engine.snapshot();
+        let begun = self.watched.begin(snapshot.seq());
+        let mut marks = Marks::default();
+        marks.spans.add(Span::ALL);
+        let rows = self.written_down(&snapshot, &begun, table, &marks)?.into_iter().collect();
+        let written = self.engine.write(WriteBatch { rows, ..WriteBatch::default() });
+        begun.done(vec![(table, marks, None)], self.now_nanos());
+        Ok(written.map(drop)?)
+    }
+
     /// Writes a batch, and says what it touched to those who look at its tables. Also where the engine does not know
     /// whether it is there.
     pub(super) fn write_watched(&self, mut batch: WriteBatch) -> Result<WriteAck> {

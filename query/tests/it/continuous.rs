@@ -153,6 +153,22 @@ async fn what_cannot_be_kept_is_refused_with_what_would_do() {
     assert!(said.contains("would feed itself"), "{said}");
 }
 
+#[tokio::test]
+async fn what_is_erased_goes_from_tables_that_are_kept_too() {
+    let clock = Arc::new(ManualClock::at(NEW_YEAR + 300 * SECOND));
+    let db = in_memory(&clock);
+    db.sql("CREATE TABLE visits (time TIMESTAMP TIME, who TEXT SUBJECT, page TEXT TAG);
+            CREATE CONTINUOUS QUERY q INTO pages AS
+              SELECT date_bin(INTERVAL '1 minute', time) AS time, page, count(*) AS n FROM visits GROUP BY 1, 2;
+            INSERT INTO visits VALUES ('2026-01-01T00:00:10Z', 'anna', 'a'), ('2026-01-01T00:00:20Z', 'bert', 'b'),
+              ('2026-01-01T00:04:00Z', 'carl', 'c')").await.unwrap();
+    db.settle().await.unwrap();
+    assert_eq!(rows(&db, "SELECT page FROM pages ORDER BY page").await, [["a"], ["b"]]);
+    db.sql("ERASE SUBJECT 'anna'").await.unwrap();
+    db.settle().await.unwrap();
+    assert_eq!(rows(&db, "SELECT page FROM pages ORDER BY page").await, [["b"]]);
+}
+
 /// The queries of the property: one by key, one over that one, one of a model with labels, one with a condition.
 const QUERIES: [(&str, &str, &str); 4] = [
     (

@@ -62,7 +62,11 @@ pub(super) fn run(ingest: &Ingest, erase: &Erase, spill: Option<&Path>) -> Resul
         _ => None,
     };
     let erasures: Vec<_> = targets.iter().map(|target| target.erasure.clone()).collect();
+    // Also before: a crash in between leaves no window with what is gone.
+    let touch = || erasures.iter().try_for_each(|erasure| ingest.touched_everywhere(erasure.table));
+    touch()?;
     let report = ingest.engine().erase(&erasures, subject, &open_backup)?;
+    touch()?;
     places.splice(0..0, report.places);
     places.push(noted("spill", "spill", waiting(spill)));
     Ok(columns(&places))
