@@ -118,7 +118,8 @@ async fn run(crash_at: Option<u64>, seed: u64) -> (u64, Seen, Vec<Vec<String>>) 
                 "SELECT date_bin(INTERVAL '1 minute', time) AS time, model, count(*) AS n, max(ms) AS most
                          FROM requests WHERE time < '2026-01-01T00:05:00Z' GROUP BY 1, 2";
             let mut asked = rows(&db, asked).await;
-            (kept.sort(), asked.sort());
+            kept.sort();
+            asked.sort();
             assert_eq!(kept, asked, "DRIFTLINE_SEED={seed}, call {crash_at:?}");
             let waiting = rows(&db, "SELECT id FROM system.outbox WHERE state = 'waiting'").await;
             assert_eq!(waiting, Vec::<Vec<String>>::new(), "DRIFTLINE_SEED={seed}, call {crash_at:?}");

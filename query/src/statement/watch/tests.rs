@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::change::Changes;
 use super::*;
 use crate::alert::dispatch::Escalation;
 use crate::alert::{Hold, NotifierKind, Rule, Severity};
