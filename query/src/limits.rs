@@ -68,6 +68,8 @@ pub(crate) const CATCH_UP_WINDOWS_MAX: i64 = 1_000;
 pub(crate) const REPLAY_WINDOWS_MAX: i64 = 100_000;
 /// How far behind the clock rows are of the past and not of now: of a replay all labels are seen. A day.
 pub(crate) const REPLAY_NANOS: i64 = 86_400_000_000_000;
+/// By how much rows of a table have to come later or earlier than before for that to be written down. 5 seconds.
+pub(crate) const LAG_CHANGE_NANOS: u64 = 5_000_000_000;
 /// Bytes of states of alerts that are written together; one alert may have more.
 pub(crate) const ALERTS_AT_ONCE_BYTES_MAX: usize = 2 << 20;
 /// Bytes of a text in the evidence of an alert.

@@ -61,7 +61,8 @@ pub struct Notice {
     pub alert: String,
     /// The episode: from its beginning to its end an instance has one, as `ACKNOWLEDGE ALERT` takes it.
     pub id: String,
-    /// A hash of the labels: the same for all episodes of one instance.
+    /// A hash of the alert, its model and what tells the instance apart: the same for all episodes of one instance, and
+    /// of no other.
     pub fingerprint: String,
     /// The model it is about.
     pub model: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{Kind, Transition};
+use super::state::{Kind, Transition, fingerprint};
 use super::template::{Facts, render};
 use super::{Notice, Rule, Status};
 
@@ -23,7 +23,7 @@ pub fn notice(rule: &Rule, transition: &Transition, evidence: Vec<serde_json::Va
         status,
         alert: rule.name.clone(),
         id: transition.episode.clone(),
-        fingerprint: transition.fingerprint.clone(),
+        fingerprint: fingerprint(&key(rule, transition)),
         model: rule.model.clone(),
         severity: rule.severity,
         annotations: annotations(rule, transition, &labels),
@@ -39,6 +39,18 @@ pub fn notice(rule: &Rule, transition: &Transition, evidence: Vec<serde_json::Va
         evidence,
         reason: transition.reason.clone(),
     })
+}
+
+/// What tells an instance from those of other alerts and models too: receivers go by the hash of it. Not the severity,
+/// nor the rule's own labels: these may change while it fires.
+fn key(rule: &Rule, transition: &Transition) -> BTreeMap<String, String> {
+    let mut key = transition.identity.clone();
+    // Of the alert's own trouble the state has another fingerprint than of an instance without labels.
+    let of_alert = transition.is_of_alert().then(|| transition.fingerprint.clone());
+    key.extend(of_alert.map(|own| ("alert itself".to_owned(), own)));
+    key.insert("alertname".to_owned(), rule.name.clone());
+    key.extend(rule.model.iter().map(|model| ("model".to_owned(), model.clone())));
+    key
 }
 
 fn status(kind: Kind) -> Option<Status> {

@@ -1,10 +1,10 @@
 //! One step of the runner.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use driftline_storage::{CatalogStamp, Snapshot, TableId};
 
-use super::alerts::Alerts;
+use super::alerts::{Alerts, lag_key};
 use super::continuous::{Computed, Running, in_order};
 use super::{Progressing, store};
 use crate::alert::registry::Registry;
@@ -67,10 +67,11 @@ impl Runner {
             self.stamp = Some(snapshot.catalog_stamp());
             return Ok(());
         }
-        self.alerts.reload(db, &snapshot, &store::states(&snapshot)?).await?;
+        let states = store::states(&snapshot)?;
+        self.alerts.reload(db, &snapshot, &states).await?;
         let read = self.alerts.sources();
         db.watched().watch(
-            sources(&snapshot, &definitions, &read, db.now_nanos()),
+            sources(&snapshot, &definitions, &read, &states, db.now_nanos()),
             labelled(&snapshot, &definitions),
         );
         // Writes that began before their table was watched are there now.
@@ -226,10 +227,10 @@ pub(crate) fn prepare(db: &Database) -> Result<()> {
     if definitions.is_empty() {
         return Ok(());
     }
-    let tables = sources(&snapshot, &definitions, &BTreeSet::new(), db.now_nanos());
+    let states = store::states(&snapshot)?;
+    let tables = sources(&snapshot, &definitions, &BTreeSet::new(), &states, db.now_nanos());
     db.watched().watch(tables, labelled(&snapshot, &definitions));
     let marked = store::touched(&snapshot)?.iter().map(|mark| mark.stamp + 1).max();
-    let states = store::states(&snapshot)?;
     let known = states.values().filter_map(|text| serde_json::from_str::<Progress>(text).ok());
     let known = known.map(|progress| progress.stamp).max();
     db.watched().stamps_from(marked.into_iter().chain(known).max().unwrap_or(0));
@@ -246,6 +247,7 @@ fn sources(
     snapshot: &Snapshot,
     definitions: &[Definition],
     read: &BTreeSet<TableId>,
+    states: &BTreeMap<String, String>,
     now: i64,
 ) -> Vec<(TableId, Option<i64>, Progressing)> {
     // 0 is of tables that only alerts read: nobody asks for marks.
@@ -257,8 +259,10 @@ fn sources(
     }
     let found = |table: TableId| {
         let newest = snapshot.size(table).time.map(|time| time.max);
-        // When it came is not known any more: as if it had come when it happened.
-        Progressing::new(newest, newest.map_or(now, |newest| newest.min(now)))
+        // When it came is not known any more: as far behind the clock as rows came before the stop, else when it happened.
+        let lag = states.get(&lag_key(table)).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let came = |newest: i64| newest.saturating_add(lag).min(now);
+        Progressing::new(newest, newest.map_or(now, came))
     };
     let is_kept = |table: TableId| {
         let table = snapshot.tables().values().find(|known| known.id == table);

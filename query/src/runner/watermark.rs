@@ -38,6 +38,11 @@ impl Progressing {
         Self { is_kept: true, ..Self::new(newest, never()) }
     }
 
+    /// How far its newest row came behind the clock.
+    pub(crate) fn lag(&self) -> Option<i64> {
+        Some(self.arrived.saturating_sub(self.newest?)).filter(|_| !self.is_kept)
+    }
+
     /// Rows came, the newest of this time.
     pub(crate) fn arrived(&mut self, newest: i64, now: i64) {
         self.newest = Some(self.newest.map_or(newest, |known| known.max(newest)));

@@ -213,6 +213,25 @@ async fn after_a_stop_it_goes_on_and_what_still_holds_is_told_late() {
 }
 
 #[tokio::test]
+async fn rows_that_come_hours_late_are_judged_after_a_stop_as_before_it() {
+    let path = directory("alerts-late");
+    let clock = Arc::new(ManualClock::at(NEW_YEAR + 120 * MINUTE));
+    let db = Database::open_with(&path, options(&clock)).unwrap();
+    db.sql(&SLOW.replace("FOR 2 WINDOWS", "")).await.unwrap();
+    let mut house = House { clock: clock.clone(), db, minute: 0 };
+    for ms in [20, 30, 20] {
+        house.minute("fraud", ms).await;
+    }
+    assert_eq!(house.said().await, []);
+    drop(house);
+    let db = Database::open_with(&path, options(&clock)).unwrap();
+    db.settle().await.unwrap();
+    let mut house = House { clock, db, minute: 3 };
+    house.minute("fraud", 900).await;
+    assert_eq!(house.said().await, [(Status::Firing, "fraud takes 900 ms".to_owned())]);
+}
+
+#[tokio::test]
 async fn a_metric_of_all_models_is_judged_of_each_that_has_it() {
     let mut house = House::new(
         "CREATE MODEL a (id TEXT KEY, ms DOUBLE LATENCY, failed BOOLEAN ERROR);

@@ -11,7 +11,7 @@ import warnings
 from adbc_driver_flightsql import dbapi
 
 # Seconds that anything may take before a test gives up; a healthy server needs a fraction of it.
-PATIENCE = 60
+PATIENCE = 30
 UTC = datetime.timezone.utc
 MINUTE = datetime.timedelta(minutes=1)
 HOUR = datetime.timedelta(hours=1)

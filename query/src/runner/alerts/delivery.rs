@@ -1,10 +1,13 @@
 //! How messages leave: whoever sends them asks for those that are due, and says what became of each.
 
+use driftline_storage::WriteBatch;
+
 use super::outbox::{Letter, LetterState};
 use crate::alert::registry::Registry;
 use crate::alert::{Message, Notice, Notifier, Severity, Status};
 use crate::database::Database;
 use crate::error::Result;
+use crate::runner::store;
 
 /// A message that is due. Times are nanoseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +95,15 @@ impl Database {
         let now = self.now_nanos();
         let letter = Letter::new(test_message(found, now), self.outbox().number(now));
         let written = vec![letter.clone()];
-        self.blocking(move |ingest| ingest.tell(&[], &written, &[])).await?;
+        self.blocking(move |ingest| {
+            // It may be the first message there is.
+            ingest.change(|snapshot| {
+                let catalog = store::create(snapshot, ingest.engine());
+                Ok((!catalog.is_empty()).then(|| WriteBatch { catalog, ..WriteBatch::default() }))
+            })?;
+            ingest.tell(&[], &written, &[])
+        })
+        .await?;
         self.outbox().add(vec![letter]);
         Ok(())
     }

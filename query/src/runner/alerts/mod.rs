@@ -29,7 +29,7 @@ use crate::alert::{Notice, NotifierKind, Rule};
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
 use crate::function::model_of;
-use crate::limits::ALERTS_AT_ONCE_BYTES_MAX;
+use crate::limits::{ALERTS_AT_ONCE_BYTES_MAX, LAG_CHANGE_NANOS};
 use crate::runner::Judging;
 use crate::scan::Table;
 use crate::statement::watch::ResponseKind;
@@ -46,6 +46,8 @@ pub(crate) struct Alerts {
     is_loaded: bool,
     /// Silences, routes or notifiers changed since something was told.
     is_changed: bool,
+    /// By table how far its rows come behind the clock, as it was written down.
+    lags: HashMap<TableId, i64>,
     /// What ended because its rule did.
     ended: Vec<Told>,
     forgotten: Vec<String>,
@@ -145,8 +147,27 @@ impl Alerts {
                 break;
             }
         }
+        if !states.is_empty() {
+            states.extend(self.lags(db));
+        }
         self.tell(db, now, &told, states, is_late).await?;
         Ok(has_more)
+    }
+
+    /// How far the rows of tables come behind the clock, where that has changed: after a stop their time goes on from there.
+    fn lags(&mut self, db: &Database) -> Vec<(String, Option<String>)> {
+        let mut changed = Vec::new();
+        for table in self.sources() {
+            let Some(lag) = db.watched().source(table).and_then(|source| source.progress().lag()) else {
+                continue;
+            };
+            let known = self.lags.get(&table).copied();
+            if known.is_none_or(|known| known.abs_diff(lag) > LAG_CHANGE_NANOS) {
+                self.lags.insert(table, lag);
+                changed.push((lag_key(table), Some(lag.to_string())));
+            }
+        }
+        changed
     }
 
     /// Writes down what happened, with the messages that come of it.
@@ -264,6 +285,11 @@ impl Alerts {
         self.is_changed = true;
         self.tell(db, db.now_nanos(), &[told], vec![state], false).await
     }
+}
+
+/// The name among the states of how far the rows of a table come behind the clock.
+pub(crate) fn lag_key(table: TableId) -> String {
+    format!("lag/{table}")
 }
 
 /// The rules there are to judge: one of all models is one for each that has what it needs.
