@@ -11,7 +11,6 @@ use crate::alert::dispatch::News;
 use crate::alert::state::{AlertState, EndReason, Mark, Seen, Standing, Transition, Window};
 use crate::continuous::Bucket;
 use crate::database::Database;
-use crate::error::QueryError;
 use crate::limits::{CATCH_UP_WINDOWS_MAX, REPLAY_NANOS};
 use crate::runner::{Episode, Judging, Watched};
 
@@ -34,6 +33,8 @@ pub(crate) struct Judge {
     pub(crate) sources: Vec<TableId>,
     /// Why it cannot be judged until a table or column is there.
     pub(crate) dormant: Option<String>,
+    /// Whether nobody has looked at its tables since it was made.
+    is_new: bool,
     /// Windows that end up to here passed while the database was down.
     missed_until: i64,
     /// What they gave, until the last of them is judged.
@@ -45,7 +46,17 @@ impl Judge {
     pub(super) fn new(key: String, rule: Rule, state: AlertState) -> Self {
         let judged = Judged::of(&rule.when);
         let (sources, dormant, missed) = (Vec::new(), None, Vec::new());
-        Self { key, rule: Arc::new(rule), state, judged, sources, dormant, missed_until: i64::MIN, missed }
+        Self {
+            key,
+            rule: Arc::new(rule),
+            state,
+            judged,
+            sources,
+            dormant,
+            is_new: true,
+            missed_until: i64::MIN,
+            missed,
+        }
     }
 
     /// The same with a rule that judges alike.
@@ -77,8 +88,13 @@ impl Judge {
         sources.filter_map(|source| source.progress().watermark(now)).min()
     }
 
-    /// The windows before this moment were not watched: a new rule begins now, at the first event if there was none.
-    pub(super) fn begin(&mut self, snapshot: &Snapshot, watermark: Option<i64>, is_new: bool) {
+    /// The windows before this moment were not watched: a new rule begins now, or with the first event where there was none
+    /// when it was made.
+    pub(super) fn begin(&mut self, snapshot: &Snapshot, watermark: Option<i64>) {
+        if self.dormant.is_some() {
+            return;
+        }
+        let is_new = std::mem::take(&mut self.is_new);
         let windows = Bucket { width: self.rule.every, offset: 0 };
         let Some(watermark) = watermark.filter(|_| self.state.judged_until.is_none()) else { return };
         let first =
@@ -128,7 +144,7 @@ impl Judge {
         let session = db.session_at(window.end, (!is_replay).then_some(known_at));
         let seen = match ask(&session, &self.rule, &self.judged).await {
             Ok(seen) => seen,
-            Err(error) if is_missing(&error) => {
+            Err(error) if self.is_dormant(db).await => {
                 self.dormant = Some(error.to_string());
                 return None;
             }
@@ -141,6 +157,12 @@ impl Judge {
         self.missed.extend(transitions);
         let next_end = window.end.saturating_add(self.rule.every);
         Some(if next_end > self.missed_until { self.take_missed() } else { Vec::new() })
+    }
+
+    /// Whether its query cannot even be planned: something that it names is gone. What goes on is judged all the same, so
+    /// that it ends in time.
+    async fn is_dormant(&self, db: &Database) -> bool {
+        self.state.instances.is_empty() && super::sources(db, &self.rule).await.is_err()
     }
 
     /// Whether windows that were missed are being judged: nothing of that is written down before all are.
@@ -203,9 +225,4 @@ impl Judge {
         let kept = Kept { rule: Rule::clone(&self.rule), state: self.state.clone() };
         (self.key.clone(), serde_json::to_string(&kept).ok())
     }
-}
-
-/// Whether what a query names is not there.
-pub(super) fn is_missing(error: &QueryError) -> bool {
-    matches!(error, QueryError::NotFound(_) | QueryError::Invalid(_))
 }

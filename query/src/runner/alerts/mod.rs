@@ -113,7 +113,7 @@ impl Alerts {
             if !was_loaded {
                 judge.was_down(watermark);
             }
-            judge.begin(snapshot, watermark, true);
+            judge.begin(snapshot, watermark);
         }
         self.is_loaded = true;
         self.show(db);
@@ -132,7 +132,7 @@ impl Alerts {
         let snapshot = db.engine().snapshot();
         for judge in self.judges.iter_mut().filter(|judge| judge.rule.enabled && judge.dormant.is_none()) {
             let Some(watermark) = judge.watermark(db.watched(), now) else { continue };
-            judge.begin(&snapshot, Some(watermark), false);
+            judge.begin(&snapshot, Some(watermark));
             let Some(window) = judge.next(watermark) else { continue };
             has_more = true;
             let found = judge.judge(db, window, watermark).await.unwrap_or_default();
