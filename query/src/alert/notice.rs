@@ -23,7 +23,7 @@ pub fn notice(rule: &Rule, transition: &Transition, evidence: Vec<serde_json::Va
         status,
         alert: rule.name.clone(),
         id: transition.episode.clone(),
-        fingerprint: fingerprint(&key(rule, transition)),
+        fingerprint: hash(rule, transition),
         model: rule.model.clone(),
         severity: rule.severity,
         annotations: annotations(rule, transition, &labels),
@@ -39,6 +39,11 @@ pub fn notice(rule: &Rule, transition: &Transition, evidence: Vec<serde_json::Va
         evidence,
         reason: transition.reason.clone(),
     })
+}
+
+/// The hash that receivers tell instances apart by, and the history shows.
+pub fn hash(rule: &Rule, transition: &Transition) -> String {
+    fingerprint(&key(rule, transition))
 }
 
 /// What tells an instance from those of other alerts and models too: receivers go by the hash of it. Not the severity,

@@ -10,6 +10,7 @@ use driftline_storage::{
 
 use super::outbox::Letter;
 use super::told::Told;
+use crate::alert::notice::hash;
 use crate::alert::state::Kind;
 use crate::error::Result;
 
@@ -97,7 +98,7 @@ pub(crate) fn history_rows(table: &TableSchema, all: &[Told]) -> Result<RecordBa
         text(&|told| Some(told.rule.severity.name().to_owned())),
         text(&|told| Some(told.id())),
         text(&|told| Some(told.transition.episode.clone())),
-        text(&|told| Some(told.transition.fingerprint.clone())),
+        text(&|told| Some(hash(&told.rule, &told.transition))),
         text(&|told| serde_json::to_string(&told.labels()).ok()),
         text(&|told| Some(what(told.transition.kind).to_owned())),
         text(&|told| Some(told.transition.from.name().to_owned())),
