@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use driftline_benches::Result;
-#[cfg(feature = "query")]
-use driftline_benches::figures::queries;
 use driftline_benches::figures::{
     amplification, data, decode, erase, idle, ingest, labels, open, reopen, size, tables,
 };
+#[cfg(feature = "query")]
+use driftline_benches::figures::{queries, watch};
 use driftline_benches::report::Report;
 use driftline_benches::workload::{Kind, QUICK, SEED, Scale, Workload};
 
@@ -163,6 +163,45 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         kept_back_percent: u64,
     },
+    /// Write predictions at a steady rate beside very many continuous queries and alerts.
+    #[cfg(feature = "query")]
+    Watch {
+        /// A new directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// For how long, after half a minute of warming up.
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+        /// Predictions a second.
+        #[arg(long, default_value_t = 10_000)]
+        rate: usize,
+        /// Continuous queries: 200 filters and groupings by turns.
+        #[arg(long, default_value_t = 1_000)]
+        queries: usize,
+        /// Alerts: a tenth on drift, a tenth on quality.
+        #[arg(long, default_value_t = 1_000)]
+        alerts: usize,
+    },
+    /// Write at full speed without and with ten continuous queries.
+    #[cfg(feature = "query")]
+    WatchIngest {
+        /// A new directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// For how long, each way, three times.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
+    /// Fire alerts through a server, and time the messages.
+    #[cfg(feature = "query")]
+    WatchWebhook {
+        /// A new directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// How many.
+        #[arg(long, default_value_t = 300)]
+        rounds: usize,
+    },
     /// Write through a server in another process.
     #[cfg(feature = "grpc")]
     Grpc {
@@ -278,6 +317,17 @@ fn run(command: Command, report: &mut Report) -> Result<()> {
         Command::QueryServe { one, kept_back_percent } => {
             queries::serve(&one.dir, one.rows.workload(), kept_back_percent)
         }
+        #[cfg(feature = "query")]
+        Command::Watch { dir, seconds, rate, queries, alerts } => {
+            let time = Duration::from_secs(seconds);
+            watch::load(&watch::Load { dir, time, rate, queries, alerts }, report)
+        }
+        #[cfg(feature = "query")]
+        Command::WatchIngest { dir, seconds } => {
+            watch::full_speed(&dir, Duration::from_secs(seconds), report)
+        }
+        #[cfg(feature = "query")]
+        Command::WatchWebhook { dir, rounds } => watch::webhook(&dir, rounds, report),
         #[cfg(feature = "grpc")]
         Command::Grpc { one, load, binary } => {
             let workload = one.rows.workload();

@@ -16,6 +16,8 @@ pub mod reopen;
 mod ring;
 pub mod size;
 pub mod tables;
+#[cfg(feature = "query")]
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
