@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::catalog::SchemaProvider;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::ScalarUDF;
-use driftline_storage::{Disk, Engine, EngineOptions, OsDisk, SimDisk, StorageError};
+use driftline_storage::{Disk, Engine, EngineOptions, OsDisk, SimDisk, Snapshot, StorageError};
 use futures::TryStreamExt;
 use parking_lot::RwLock;
 
@@ -21,6 +21,7 @@ use crate::plan::PlanCache;
 pub use crate::prepared::Prepared;
 use crate::prepared::run_at_once;
 use crate::runner::{self, Background, Board, Left, Outbox, Runner, Watched};
+use crate::scan::Held;
 use crate::session::{Session, Sessions, spill_folder};
 use crate::settings::Settings;
 use crate::statement;
@@ -301,6 +302,23 @@ impl Database {
     pub(crate) fn session_at(&self, nanos: i64, known_at: Option<i64>) -> Session {
         let view = CatalogView::new(Arc::clone(&self.0.ingest), Arc::clone(&self.0.governor));
         let view = view.at(nanos, known_at);
+        self.0.sessions.session(view, Access::Embedded, Settings::default(), None)
+    }
+
+    /// A session of the embedding program over a snapshot, with rows that others read too; at a time, see
+    /// [`CatalogView::at`], where one is given.
+    pub(crate) fn session_over(
+        &self,
+        snapshot: &Snapshot,
+        held: &Arc<Held>,
+        at: Option<(i64, Option<i64>)>,
+    ) -> Session {
+        let view = CatalogView::new(Arc::clone(&self.0.ingest), Arc::clone(&self.0.governor));
+        let view = view.over(snapshot.clone(), Arc::clone(held));
+        let view = match at {
+            Some((nanos, known_at)) => view.at(nanos, known_at),
+            None => view,
+        };
         self.0.sessions.session(view, Access::Embedded, Settings::default(), None)
     }
 

@@ -66,6 +66,7 @@ mod update;
 mod write;
 
 pub use catalog::CatalogView;
+pub use continuous::{Exposed, ExposedValue};
 pub use database::{Access, Database, DatabaseOptions, Prepared};
 pub use error::{QueryError, Result};
 pub use govern::QueryLimits;

@@ -70,8 +70,6 @@ pub(crate) const REPLAY_WINDOWS_MAX: i64 = 100_000;
 pub(crate) const REPLAY_NANOS: i64 = 86_400_000_000_000;
 /// By how much rows of a table have to come later or earlier than before for that to be written down. 5 seconds.
 pub(crate) const LAG_CHANGE_NANOS: u64 = 5_000_000_000;
-/// Bytes of states of alerts that are written together; one alert may have more.
-pub(crate) const ALERTS_AT_ONCE_BYTES_MAX: usize = 2 << 20;
 /// Bytes of a text in the evidence of an alert.
 pub(crate) const EVIDENCE_TEXT_BYTES_MAX: usize = 512;
 /// Bytes of results that are written together.
@@ -97,6 +95,20 @@ pub(crate) const QUERY_LOG_TEXT_BYTES_MAX: usize = 512;
 pub(crate) const QUERY_MEMORY_BYTES_LEAST: usize = 64 << 20;
 /// How long one query may take.
 pub(crate) const QUERY_TIME: Duration = Duration::from_secs(600);
+/// How often a stretch of time has to be asked for in a step to be held in memory in the next.
+pub(crate) const HELD_ASKED_MIN: u32 = 2;
+/// Rows of a stretch up to which it is: a step that needs more reads them from where they lie.
+pub(crate) const HELD_ROWS_MAX: u64 = 2_000_000;
+/// Windows of continuous queries that are computed before they are written down.
+pub(crate) const KEPT_AT_ONCE_MAX: usize = 256;
+/// Values of one continuous query that are exposed; a scrape with more is a mistake.
+pub(crate) const EXPOSED_SERIES_MAX: usize = 10_000;
+/// Windows of an alert whose values are revised when rows come late.
+pub(crate) const REVISED_KEPT_MAX: usize = 100;
+/// Windows that are asked again in one step.
+pub(crate) const REVISED_AT_ONCE_MAX: usize = 16;
+/// Alerts that are asked before what they found is written down.
+pub(crate) const ALERTS_AT_ONCE_MAX: usize = 64;
 /// Rows that one query may answer: a mistake more often than a wish.
 pub(crate) const QUERY_ROWS: u64 = 100_000_000;
 /// Queries that may run at once on however few processors.

@@ -214,7 +214,7 @@ async fn begin(database: &Database, query: &Arc<Query>, asked: Asked<'_>) -> Res
             Ok(Begun::Rows(stream::of(rows.schema(), vec![rows])))
         }
         Statement::Watch(watch) if statement::watch::schema(watch).is_some() => {
-            let rows = statement::watch::answer(database, watch).await?;
+            let rows = statement::watch::answer(database, watch, asked.access).await?;
             Ok(Begun::Rows(stream::of(rows.schema(), vec![rows])))
         }
         Statement::Sql(sql) => {

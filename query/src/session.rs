@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use arrow::array::temporal_conversions::timestamp_ns_to_datetime;
 use arrow::array::{ArrayRef, UInt64Array};
+use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::MemorySchemaProvider;
-use datafusion::common::TableReference;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -22,6 +23,7 @@ use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStat
 use datafusion::logical_expr::{
     DdlStatement, DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF, WriteOp,
 };
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::coop::CooperativeExec;
@@ -29,7 +31,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as SqlStatement;
 use driftline_storage::{MemoryBudget, TableSchema};
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use crate::aggregate::CellAggregates;
 use crate::catalog::{CATALOG, CatalogView, PUBLIC, catalogs};
@@ -143,6 +145,24 @@ impl Session {
     /// Looks whether a query can run: types are only held against each other when a plan is made ready.
     pub(crate) async fn check(&self, plan: &LogicalPlan) -> Result<()> {
         guarded(async { self.state.optimize(plan) }).await.map(drop)
+    }
+
+    /// A plan whose types are held against each other, of the same nodes.
+    pub(crate) fn analyzed(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        Ok(self.state.analyzer().execute_and_check(plan, self.state.config_options(), |_, _| {})?)
+    }
+
+    /// An expression over the columns of a schema.
+    pub(crate) fn physical_expr(&self, expr: Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(self.state.create_physical_expr(expr, schema)?)
+    }
+
+    /// All rows of a query, in the types of its plan.
+    pub(crate) async fn rows(&self, plan: LogicalPlan) -> Result<RecordBatch> {
+        let physical = guarded(self.state.create_physical_plan(&plan)).await?;
+        let schema = physical.schema();
+        let batches: Vec<RecordBatch> = self.execute(physical, self.context())?.try_collect().await?;
+        Ok(concat_batches(&schema, &batches)?)
     }
 
     /// Starts a plan; its rows as they leave.

@@ -43,6 +43,7 @@ pub mod cli;
 pub mod demo;
 mod error;
 mod flight;
+mod http;
 mod ingest;
 pub mod limits;
 pub mod notify;

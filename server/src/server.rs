@@ -12,6 +12,7 @@ use tonic::transport::server::{Router, TcpIncoming};
 
 use crate::error::{Result, ServerError};
 use crate::flight::FlightSql;
+use crate::http;
 use crate::ingest::IngestService;
 use crate::limits::{DRAIN, MESSAGE_BYTES_MAX};
 use crate::notify;
@@ -45,6 +46,8 @@ pub struct Server {
     /// Messages of alerts on their way out.
     delivering: Option<JoinHandle<()>>,
     queries: Option<Runtime>,
+    /// Where it speaks HTTP, if it does.
+    http: Option<(SocketAddr, JoinHandle<()>)>,
 }
 
 impl Server {
@@ -64,7 +67,24 @@ impl Server {
         let delivering = notify::start(database.clone(), wait(stopped.clone()))?;
         let router = router(database, Queries::on(&runtime), stopped.clone());
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, wait(stopped)));
-        Ok(Self { grpc, stop, serving, delivering: Some(delivering), queries: Some(runtime) })
+        Ok(Self { grpc, stop, serving, delivering: Some(delivering), queries: Some(runtime), http: None })
+    }
+
+    /// Speaks HTTP too: `/metrics` has the newest windows of continuous queries that are exposed, for Prometheus, and
+    /// `/healthz` says that it is well. Only loopback, as there is no authentication yet.
+    pub fn with_http(mut self, database: Database, address: SocketAddr) -> Result<Self> {
+        if !address.ip().is_loopback() {
+            return Err(ServerError::NotLoopback(address));
+        }
+        let bind = |source: std::io::Error| ServerError::Bind { address, source };
+        let listener = std::net::TcpListener::bind(address).map_err(bind)?;
+        self.http = Some(http::serve(database, listener, self.stop.subscribe()).map_err(bind)?);
+        Ok(self)
+    }
+
+    /// The address at which it speaks HTTP.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(|(address, _)| *address)
     }
 
     /// The address it listens on.

@@ -52,6 +52,7 @@ def report(binary, directory):
 
 def test_the_object_has_the_promised_keys(report):
     keys = ["rows", "labels", "bytes_on_disk", "percentiles", "quality", "drift", "alerts"]
+    keys += ["message", "backtest"]
     assert sorted(report) == sorted(keys)
     assert (report["rows"], report["labels"]) == (ROWS, ROWS)
     # The same rows as CSV have 16 MB; both models, labels and baselines are counted.
@@ -93,10 +94,14 @@ def test_weekly_drift(report):
         assert (row["ks_statistic"] is None) == (row["feature"] != "AGEP")
 
 
-def test_the_rule_names_the_injected_fault_and_nothing_else(report):
-    named = [(alert["model"], alert["feature"], alert["window_start"]) for alert in report["alerts"]]
-    assert sorted(named) == [(INCIDENT, "AGEP", "2018-12-13"), (INCIDENT, "AGEP", "2018-12-20")]
-    assert all(alert["psi"] > 0.2 for alert in report["alerts"])
+def test_the_alert_fires_for_the_injected_fault_and_nothing_else(report):
+    [alert] = report["alerts"]
+    assert (alert["model"], alert["feature"], alert["window_start"]) == (INCIDENT, "AGEP", "2018-12-13")
+    assert alert["psi"] > 0.2
+    message = report["message"]
+    assert message["state"] == "sent"
+    assert message["summary"].startswith(f"AGEP of {INCIDENT} is not as in 2015: PSI {round(alert['psi'], 2)} in ")
+    assert report["backtest"] == {"model": "employment", "firings": 0}
 
 
 def test_again_on_the_same_directory_doubles_nothing(binary, directory, report):
@@ -113,7 +118,7 @@ def test_a_replay_that_was_killed_goes_on(binary, tmp_path, report):
                 break
     assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
     found, _ = demo(binary, tmp_path)
-    for key in ("rows", "labels", "percentiles", "quality", "drift", "alerts"):
+    for key in ("rows", "labels", "percentiles", "quality", "drift", "alerts", "message", "backtest"):
         assert found[key] == report[key], key
 
 

@@ -1,5 +1,7 @@
 //! Alerts, notifiers, silences, routes and inhibitions as entries of the catalog: a key, and JSON as value.
 
+use std::collections::BTreeSet;
+
 use driftline_storage::{CatalogChange, Snapshot, StorageError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -75,10 +77,20 @@ pub(crate) fn find_or<T: Entry>(snapshot: &Snapshot, wanted: &str, if_exists: bo
     }
 }
 
-/// How the name of one that has to be there is spelled.
-pub(crate) fn spelled<T: Entry>(snapshot: &Snapshot, wanted: &str) -> Result<String> {
-    let found = name::find(T::WHAT, names::<T>(snapshot), wanted)?;
-    found.map(str::to_owned).ok_or_else(|| missing::<T>(snapshot, wanted))
+/// How the name of one that has to be there, or is about to be made, is spelled.
+pub(crate) fn spelled_or_coming<T: Entry>(
+    snapshot: &Snapshot,
+    wanted: &str,
+    coming: &BTreeSet<String>,
+) -> Result<String> {
+    match (
+        name::find(T::WHAT, names::<T>(snapshot), wanted)?,
+        coming.iter().find(|name| name::same(name, wanted)),
+    ) {
+        (Some(found), _) => Ok(found.to_owned()),
+        (None, Some(coming)) => Ok(coming.clone()),
+        (None, None) => Err(missing::<T>(snapshot, wanted)),
+    }
 }
 
 /// What to say of one that is not there.
@@ -108,6 +120,12 @@ pub(crate) fn free_name<T: Entry>(snapshot: &Snapshot) -> String {
     // One more number than there are names: one of them is free.
     let mut numbers = (1..=names::<T>(snapshot).count() + 1).map(|n| format!("{}-{n}", T::WHAT));
     numbers.find(|wanted| !taken(wanted)).unwrap_or_default()
+}
+
+/// The name of the one that is there, else the name as written.
+pub(crate) fn name_of<T: Entry>(snapshot: &Snapshot, wanted: &str) -> Result<String> {
+    let found = name::find(T::WHAT, names::<T>(snapshot), wanted)?;
+    Ok(found.unwrap_or(wanted).to_owned())
 }
 
 /// The change that keeps it.

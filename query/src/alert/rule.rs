@@ -47,6 +47,9 @@ pub struct Rule {
     pub metric: Option<MetricRule>,
     /// Nanoseconds since 1970.
     pub created_at: i64,
+    /// Whether what it names was not there yet when it was made: it lies dormant, and is looked at as soon as all is there.
+    #[serde(default)]
+    pub unchecked: bool,
 }
 
 /// `FOR ..`: how long a condition must be true.

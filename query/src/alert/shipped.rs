@@ -19,7 +19,7 @@ pub const TABLES: [&str; 3] = [
 ];
 
 /// Of machines, graphics cards and inferences. Percentages are 0 to 100, temperatures in degrees Celsius.
-pub const SYSTEM_ALERTS: [&str; 6] = [
+pub const SYSTEM_ALERTS: [&str; 7] = [
     "CREATE ALERT IF NOT EXISTS high_cpu SEVERITY medium EVERY '1 minute' BY (host)
   WHEN cpu_percent > 80 RESOLVE WHEN cpu_percent < 75 FOR 3 WINDOWS
   ANNOTATIONS (
@@ -76,6 +76,14 @@ pub const SYSTEM_ALERTS: [&str; 6] = [
     action_url = '/alerts?name=queue_backlog')
   AS SELECT host, avg(queue_pending) AS pending FROM system_metrics
      WHERE time >= now() - INTERVAL '1 minute' AND time < now() GROUP BY host",
+    "CREATE ALERT IF NOT EXISTS silent_model SEVERITY high EVERY '1 minute' BY (model)
+  WHEN silent_minutes > allowed_minutes RESOLVE WHEN silent_minutes < 1
+  ANNOTATIONS (
+    summary = '{{ model }} has sent nothing for {{ silent_minutes | round(0) }} minutes',
+    description = 'It was silent for {{ longest_silence_minutes | round(1) }} minutes at most in the last 14 days; {{ allowed_minutes | round(0) }} are taken as usual.',
+    action = 'Look whether the service behind the model runs and reaches the database. If the model is retired, DROP MODEL or silence the alert for it.',
+    action_url = '/models/{{ model }}')
+  AS SELECT model, silent_minutes, allowed_minutes, longest_silence_minutes FROM system.activity",
 ];
 
 /// Of every model, present and future, that has the columns.

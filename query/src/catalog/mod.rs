@@ -15,7 +15,7 @@ use crate::model::{
     BASELINE_PREFIX, Baseline, MODEL_PREFIX, Model, decode_baseline, decode_model, is_reserved, labels_table,
     model_key,
 };
-use crate::scan::Table;
+use crate::scan::{Held, Table};
 use crate::write::Ingest;
 
 /// The catalog as one query sees it: one snapshot, names resolved without regard to case unless ambiguous.
@@ -28,6 +28,8 @@ pub struct CatalogView {
     horizon: Option<i64>,
     /// Labels that came later are not seen.
     known_at: Option<i64>,
+    /// Rows that several queries of a step read.
+    held: Option<Arc<Held>>,
     ingest: Arc<Ingest>,
     governor: Arc<Governor>,
 }
@@ -36,7 +38,17 @@ impl CatalogView {
     /// This moment, as `ingest`'s engine sees it.
     pub(crate) fn new(ingest: Arc<Ingest>, governor: Arc<Governor>) -> Self {
         let (snapshot, now_nanos) = (ingest.engine().snapshot(), ingest.now_nanos());
-        Self { snapshot, now_nanos, horizon: None, known_at: None, ingest, governor }
+        Self { snapshot, now_nanos, horizon: None, known_at: None, held: None, ingest, governor }
+    }
+
+    /// The same at the moment of a snapshot, with rows that others read too.
+    pub(crate) fn over(self, snapshot: Snapshot, held: Arc<Held>) -> Self {
+        Self { snapshot, held: Some(held), ..self }
+    }
+
+    /// Rows that several queries of a step read.
+    pub(crate) fn held(&self) -> Option<&Arc<Held>> {
+        self.held.as_ref()
     }
 
     /// The same at a time: that is `now()`, and rows of that time and later are not seen; nor labels that came after

@@ -2,6 +2,9 @@
 
 use crate::error::{QueryError, Result};
 
+/// How many letters a slip of the pen changes at most.
+const SLIPS_MAX: usize = 2;
+
 /// The one of `known` that `name` means: the one written exactly so, else the only one that differs in case alone.
 ///
 /// None where nothing matches; an error where several do.
@@ -31,6 +34,11 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
     a == b || a.to_lowercase() == b.to_lowercase()
 }
 
+/// Whether one is likely a slip of the pen for the other.
+pub(crate) fn is_near(known: &str, name: &str) -> bool {
+    distance(known, name) <= SLIPS_MAX
+}
+
 /// What to say of a name that means several things.
 pub(crate) fn ambiguous(what: &str, name: &str, several: &[&str]) -> QueryError {
     QueryError::Invalid(format!(
@@ -48,7 +56,7 @@ pub(crate) fn missing<'a>(
 ) -> QueryError {
     const LISTED_MAX: usize = 8;
     let known: Vec<&str> = known.into_iter().collect();
-    let nearest = known.iter().min_by_key(|k| distance(k, name)).filter(|k| distance(k, name) <= 2);
+    let nearest = known.iter().min_by_key(|k| distance(k, name)).filter(|k| is_near(k, name));
     let hint = match nearest {
         Some(nearest) => format!("; did you mean {nearest}?"),
         None if known.is_empty() => String::new(),

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{Query, SetExpr, TableFactor};
 use driftline_storage::{CatalogChange, RETENTION_OPTION, Snapshot, TableSchema, WriteBatch};
 
 use super::check::{Checked, check};
+use super::exposed::EXPOSE;
 use super::{CONTINUOUS_PREFIX, Definition, KEPT_BY_OPTION, Span};
 use crate::catalog::name;
 use crate::database::{Access, Database};
@@ -17,8 +18,6 @@ use crate::write::Ingest;
 
 /// Up to which age late rows are folded in at once, where nothing is said: an hour.
 const LATENESS: i64 = 3_600 * 1_000_000_000;
-/// The option that shows the newest windows among our metrics.
-const EXPOSE: &str = "expose";
 
 /// `CREATE CONTINUOUS QUERY`.
 pub(crate) async fn create(database: &Database, create: &CreateContinuous, access: Access) -> Result<()> {
@@ -48,6 +47,71 @@ pub(crate) async fn create(database: &Database, create: &CreateContinuous, acces
     database.start_runner()?;
     database.watched().wake();
     Ok(())
+}
+
+/// What an existing query of the name has and what the statement says, where that may be changed; None where there is none.
+///
+/// # Errors
+/// It is another query, or fills another table.
+pub(crate) fn changes(snapshot: &Snapshot, create: &CreateContinuous) -> Result<Option<(String, String)>> {
+    let Some(known) = find(snapshot, &create.name)? else { return Ok(None) };
+    if query_of(&known.query)? != query_of(&create.query)? || !name::same(&known.into, &create.into) {
+        return Err(QueryError::Invalid(format!(
+            "it is there with another query or another table, which cannot be changed; give this one another name, or DROP              CONTINUOUS QUERY {} and its table {} first",
+            known.name, known.into
+        )));
+    }
+    let kept = snapshot.table(&known.into).and_then(|table| table.options.get(RETENTION_OPTION).cloned());
+    let ContinuousOptions { every, delay, lateness, retention, .. } = create.options;
+    let exposed = create.options.expose_prometheus.unwrap_or(false);
+    let retention = retention.map(seconds).or(kept.clone());
+    let shown = |every: i64, delay: i64, lateness: i64, retention: Option<String>, exposed: bool| {
+        let [every, delay, lateness] = [every, delay, lateness].map(|nanos| nanos as f64 / 1e9);
+        let retention = retention.unwrap_or_else(|| "none".to_owned());
+        format!(
+            "every {every} s
+delay {delay} s
+lateness {lateness} s
+retention {retention}
+exposed {exposed}"
+        )
+    };
+    let before = shown(known.every, known.delay, known.lateness, kept, known.options.contains_key(EXPOSE));
+    let after =
+        shown(every.unwrap_or(1), delay.unwrap_or(0), lateness.unwrap_or(LATENESS), retention, exposed);
+    Ok(Some((before, after)))
+}
+
+/// The change of an existing query to what a statement says.
+pub(crate) fn altered(create: &CreateContinuous) -> AlterContinuous {
+    let ContinuousOptions { every, delay, lateness, retention, expose_prometheus } = create.options;
+    let options = ContinuousOptions {
+        every: Some(every.unwrap_or(1)),
+        delay: Some(delay.unwrap_or(0)),
+        lateness: Some(lateness.unwrap_or(LATENESS)),
+        retention,
+        expose_prometheus: Some(expose_prometheus.unwrap_or(false)),
+    };
+    AlterContinuous { name: create.name.clone(), if_exists: false, options }
+}
+
+/// Whether it reads a table.
+pub(crate) fn reads(create: &CreateContinuous, table: &str) -> bool {
+    let Ok(query) = query_of(&create.query) else { return false };
+    let SetExpr::Select(select) = &*query.body else { return false };
+    select.from.iter().filter_map(|from| table_of(&from.relation)).any(|read| name::same(&read, table))
+}
+
+/// Looks whether it could be made.
+pub(crate) async fn look(database: &Database, create: &CreateContinuous, access: Access) -> Result<()> {
+    let session = database.session(access, None);
+    let query = query_of(&create.query)?;
+    refuse_circle(session.view().snapshot(), create, &query)?;
+    check(&session, &query, access).await.map(drop)
+}
+
+fn seconds(nanos: i64) -> String {
+    format!("{} s", (nanos / 1_000_000_000).max(1))
 }
 
 fn exists(create: &CreateContinuous) -> Result<()> {
@@ -94,7 +158,7 @@ fn target(
     table.id = ingest.engine().allocate_table_id();
     table.options = BTreeMap::from([(KEPT_BY_OPTION.to_owned(), create.name.clone())]);
     if let Some(age) = create.options.retention {
-        table.options.insert(RETENTION_OPTION.to_owned(), format!("{} s", (age / 1_000_000_000).max(1)));
+        table.options.insert(RETENTION_OPTION.to_owned(), seconds(age));
     }
     Ok(table)
 }
@@ -146,8 +210,7 @@ pub(crate) async fn alter(database: &Database, alter: &AlterContinuous) -> Resul
         let table = options.retention.and_then(|age| {
             let mut table = TableSchema::clone(snapshot.table(&definition.into)?);
             table.version += 1;
-            let age = format!("{} s", (age / 1_000_000_000).max(1));
-            table.options.insert(RETENTION_OPTION.to_owned(), age);
+            table.options.insert(RETENTION_OPTION.to_owned(), seconds(age));
             Some(CatalogChange::AlterTable(table))
         });
         Ok(table)

@@ -13,12 +13,15 @@ mod bucket;
 mod check;
 mod definition;
 pub(crate) mod evaluate;
+mod exposed;
 pub(crate) mod manage;
 mod progress;
+pub(crate) mod shape;
 mod spans;
 
 pub(crate) use bucket::Bucket;
 pub(crate) use definition::{CONTINUOUS_PREFIX, Definition, KEPT_BY_OPTION};
+pub use exposed::{Exposed, ExposedValue};
 pub(crate) use manage::definitions;
 pub(crate) use progress::Progress;
 pub(crate) use spans::{Span, Spans};

@@ -11,6 +11,9 @@ pub(super) fn kept(sql: &str) -> Arc<str> {
     if sql.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("ERASE")) {
         return "ERASE .. (the values are not kept)".into();
     }
+    if sql.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("APPLY")) {
+        return "APPLY .. (the statements are not kept: those of notifiers have secrets)".into();
+    }
     if let Some(open) = options_of_notifier(sql) {
         return format!(
             "{} (.. the options of notifiers are not kept)",

@@ -18,6 +18,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use driftline_storage::{CatalogStamp, Snapshot};
 
 pub(crate) use cache::PlanCache;
+pub(crate) use template::{fill, stand_in};
 
 use crate::catalog::CatalogView;
 use crate::statement::Statement;

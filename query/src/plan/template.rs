@@ -54,7 +54,7 @@ impl TableProvider for Template {
 }
 
 /// The plan over templates; None where it reads what is no table of now, whose rows nobody could find again.
-pub(super) fn stand_in(plan: LogicalPlan) -> Result<Option<LogicalPlan>> {
+pub(crate) fn stand_in(plan: LogicalPlan) -> Result<Option<LogicalPlan>> {
     with_sources(plan, |source| {
         let provider = source_as_provider(source).ok()?;
         let table = provider.downcast_ref::<Table>().filter(|table| table.is_of_now())?;
@@ -64,7 +64,7 @@ pub(super) fn stand_in(plan: LogicalPlan) -> Result<Option<LogicalPlan>> {
 }
 
 /// The plan over the tables of `view`.
-pub(super) fn fill(plan: LogicalPlan, view: &CatalogView) -> Result<LogicalPlan> {
+pub(crate) fn fill(plan: LogicalPlan, view: &CatalogView) -> Result<LogicalPlan> {
     let filled = with_sources(plan, |source| {
         let provider = source_as_provider(source).ok()?;
         let template = provider.downcast_ref::<Template>()?;

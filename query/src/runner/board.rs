@@ -47,6 +47,8 @@ pub(crate) struct Episode {
 pub(crate) struct Judging {
     /// The end of the last window judged; nanoseconds since 1970.
     pub(crate) judged_until: Option<i64>,
+    /// When that was written down; None where it was before the process began.
+    pub(crate) judged_at: Option<i64>,
     /// Why it cannot be judged until a table or column is there.
     pub(crate) dormant: Option<String>,
     /// Why its last window could not be judged.

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{RETENTION_OPTION, Snapshot, TableId, TableSchema, duration_nanos};
 
+use super::Sight;
 use super::board::Work;
 use super::store;
 use super::watched::{Marks, Reach};
+use crate::continuous::shape::Shape;
 use crate::continuous::{Bucket, Definition, Progress, Span, Spans, evaluate};
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
@@ -29,6 +31,8 @@ pub(crate) struct Running {
     /// Base rows from before here may be gone, so windows from before are left as they are.
     retained: Retained,
     pub(crate) progress: Progress,
+    /// What it is made of, once it was asked; None in it of one that can only be asked as it is written.
+    shape: Option<Option<Arc<Shape>>>,
     /// Keys of labelled predictions whose times are still to be looked up.
     keys: Vec<String>,
     work: Work,
@@ -70,7 +74,7 @@ impl Running {
         let query = query_of(&definition.query)?;
         let (keys, work, source) = (Vec::new(), Work::default(), source.id);
         let definition = Arc::new(definition);
-        Ok(Self { definition, query, depth: 0, source, retained, progress, keys, work })
+        Ok(Self { definition, query, depth: 0, source, retained, progress, shape: None, keys, work })
     }
 
     /// Whether it is the same query, over the same table, as it was.
@@ -87,7 +91,8 @@ impl Running {
 
     /// The same as it is said now, as far as the one before has come.
     pub(crate) fn with_progress(self, before: Self) -> Self {
-        Self { progress: before.progress, keys: before.keys, work: before.work, ..self }
+        let Self { progress, shape, keys, work, .. } = before;
+        Self { progress, shape, keys, work, ..self }
     }
 
     /// Whether windows that are closed wait to be computed.
@@ -176,25 +181,48 @@ impl Running {
         before(self.retained.source).max(before(self.retained.into))
     }
 
-    /// Asks for windows.
-    pub(crate) async fn compute(&mut self, db: &Database, at: usize, span: Span) -> Result<Computed> {
-        let began = Instant::now();
-        let session = match self.definition.uses_now {
-            true => db.session_at(span.end, None),
-            false => db.session(Access::Embedded, None),
+    /// What it is made of; None where it can only be asked as it is written.
+    pub(crate) async fn shape(&mut self, sight: &Sight<'_>) -> Result<Option<Arc<Shape>>> {
+        let session = sight.session(None);
+        let source = session.view().table(&self.definition.source)?;
+        let known =
+            self.shape.as_ref().filter(|known| known.as_ref().is_none_or(|shape| shape.is_over(&source)));
+        if let Some(known) = known {
+            return Ok(known.clone());
+        }
+        let shape = match self.definition.uses_now {
+            true => None,
+            false => Shape::of(&session, &self.query, source).await?.map(Arc::new),
         };
+        self.shape = Some(shape.clone());
+        Ok(shape)
+    }
+
+    /// Asks for windows as the query is written.
+    pub(crate) async fn rows(&self, sight: &Sight<'_>, span: Span) -> Result<Option<RecordBatch>> {
+        let session = sight.session(self.definition.uses_now.then_some((span.end, None)));
         let batches = evaluate::rows(&session, &self.query, span).await?;
-        let rows = match batches.first() {
+        Ok(match batches.first() {
             Some(first) => Some(concat_batches(&first.schema(), &batches)?),
             None => None,
-        };
+        })
+    }
+
+    /// What is to be written of windows that were asked for, which took so long.
+    pub(crate) fn computed(
+        &mut self,
+        at: usize,
+        span: Span,
+        rows: Option<RecordBatch>,
+        took: Duration,
+    ) -> Computed {
         let count = rows.as_ref().map_or(0, RecordBatch::num_rows);
         self.work.windows +=
             u64::try_from((span.end - span.start) / self.definition.bucket.width).unwrap_or(0);
         self.work.rows += count as u64;
-        self.work.took_nanos += u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.work.took_nanos += u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let kept = Kept { table: self.definition.into.clone(), span, rows: rows.filter(|_| count > 0) };
-        Ok(Computed { at, span, kept })
+        Computed { at, span, kept }
     }
 
     /// What is written down once these windows are.

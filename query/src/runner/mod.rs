@@ -4,10 +4,12 @@
 //! is due by the watermarks of the tables ([`watermark`]) and the clock, and writes results and its own state ([`store`])
 //! in one batch. A thread makes steps when writes or the clock ask for one ([`thread`]); tests make them themselves.
 
+mod activity;
 pub(crate) mod alerts;
 mod board;
 mod continuous;
 mod keys;
+mod sight;
 mod step;
 pub(crate) mod store;
 mod thread;
@@ -15,9 +17,11 @@ pub(crate) mod touch;
 mod watched;
 mod watermark;
 
+pub(crate) use activity::Activity;
 pub use alerts::delivery::{DueMessage, Settled};
 pub(crate) use alerts::outbox::Outbox;
 pub(crate) use board::{Board, Episode, Judging, Work};
+pub(crate) use sight::Sight;
 pub(crate) use step::{Left, Runner, prepare};
 pub(crate) use thread::{Background, start};
 pub(crate) use watched::{Begun, Marks, Watched};

@@ -1,17 +1,21 @@
 //! One step of the runner.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
 
 use driftline_storage::{CatalogStamp, Snapshot, TableId};
 
 use super::alerts::{Alerts, lag_key};
 use super::continuous::{Computed, Running, in_order};
-use super::{Progressing, store};
+use super::{Progressing, Sight, store};
 use crate::alert::registry::Registry;
+use crate::continuous::shape::{self, Shape};
 use crate::continuous::{Definition, KEPT_BY_OPTION, Progress, Span, Spans, definitions};
 use crate::database::Database;
 use crate::error::Result;
-use crate::limits::{KEPT_BATCH_BYTES_MAX, LATE_PAUSE_NANOS};
+use crate::limits::{KEPT_AT_ONCE_MAX, KEPT_BATCH_BYTES_MAX, LATE_PAUSE_NANOS};
+use crate::scan::Learned;
 use crate::write::Kept;
 
 /// What the runner knows from one step to the next.
@@ -22,6 +26,15 @@ pub(crate) struct Runner {
     pub(crate) alerts: Alerts,
     /// When late windows were computed last.
     late_at: i64,
+    /// Which stretches of time continuous queries asked for last.
+    learned: Learned,
+}
+
+/// A continuous query that is asked for windows.
+struct Asked {
+    at: usize,
+    /// None where it is asked as it is written.
+    shape: Option<Arc<Shape>>,
 }
 
 /// What a step left.
@@ -51,7 +64,7 @@ impl Runner {
         if is_idle {
             self.late_at = now;
         }
-        has_more |= self.alerts.step(db, now).await?;
+        has_more |= self.alerts.step(db, now, is_idle).await?;
         Ok(Left { has_more, due_at: self.show(db, now) })
     }
 
@@ -69,10 +82,11 @@ impl Runner {
         }
         let states = store::states(&snapshot)?;
         self.alerts.reload(db, &snapshot, &states).await?;
-        let read = self.alerts.sources();
+        let mut read = self.alerts.sources();
+        read.extend(self.alerts.models());
         db.watched().watch(
-            sources(&snapshot, &definitions, &read, &states, db.now_nanos()),
-            labelled(&snapshot, &definitions),
+            sources(&snapshot, &definitions, &self.granules(&read), &states, db.now_nanos()),
+            labelled(&snapshot, &definitions, &self.alerts.sources()),
         );
         // Writes that began before their table was watched are there now.
         let snapshot = db.blocking(|ingest| Ok(ingest.settled())).await?;
@@ -94,16 +108,23 @@ impl Runner {
         let known = self.queries.iter().map(|query| query.progress.stamp).max();
         db.watched().stamps_from(known.unwrap_or(0));
         in_order(&mut self.queries);
-        self.alerts.begin(db, &snapshot);
+        self.alerts.begin(db, &snapshot, &states);
         let names: Vec<&str> = self.queries.iter().map(|query| query.definition.name.as_str()).collect();
         db.board().keep(|name| names.contains(&name));
         self.stamp = Some(snapshot.catalog_stamp());
         Ok(())
     }
 
+    /// The tables that alerts read, with the length of stretches that fits the windows of all that read it; 0 of those of
+    /// which nobody asks for marks.
+    fn granules(&self, read: &BTreeSet<TableId>) -> BTreeMap<TableId, i64> {
+        read.iter().map(|table| (*table, self.alerts.lengths(*table).fold(0, gcd))).collect()
+    }
+
     /// Hands on what writes have touched.
     async fn collect(&mut self, db: &Database) {
         let (marks, reach) = db.watched().collect(|| db.engine().snapshot().seq());
+        self.alerts.touched(&marks);
         let snapshot = db.engine().snapshot();
         for query in &mut self.queries {
             query.touched(marks.get(&query.source), reach);
@@ -116,40 +137,95 @@ impl Runner {
 
     /// Computes and writes what is due of the queries of one depth; whether more is.
     async fn compute(&mut self, db: &Database, depth: usize, now: i64, is_idle: bool) -> Result<bool> {
-        let (mut computed, mut bytes, mut has_more) = (Vec::new(), 0, false);
-        for at in 0..self.queries.len() {
-            let query = &mut self.queries[at];
+        let due = self.due(db, depth, now, is_idle);
+        if due.is_empty() {
+            return Ok(false);
+        }
+        // Only now: it has all rows that closed the windows.
+        let sight = Sight::new(db, std::mem::take(&mut self.learned));
+        let (mut computed, mut bytes) = (Vec::new(), 0);
+        for (span, together) in self.together(&sight, due).await {
+            for found in self.ask(&sight, span, &together).await {
+                bytes += found.kept.bytes();
+                computed.push(found);
+            }
+            if bytes > KEPT_BATCH_BYTES_MAX || computed.len() >= KEPT_AT_ONCE_MAX {
+                self.write(db, std::mem::take(&mut computed)).await;
+                bytes = 0;
+            }
+        }
+        self.write(db, computed).await;
+        self.learned = sight.learned();
+        Ok(true)
+    }
+
+    /// The queries of one depth that have windows to compute, and which.
+    fn due(&mut self, db: &Database, depth: usize, now: i64, is_idle: bool) -> Vec<(usize, Span)> {
+        let mut due = Vec::new();
+        for (at, query) in self.queries.iter_mut().enumerate() {
             if query.depth != depth || query.definition.paused {
                 continue;
             }
             let Some(closed) = closed(db, query, now) else { continue };
-            let next = query.next(closed, now, is_idle);
-            let into = query.definition.into.clone();
-            if let Some(span) = next {
-                match query.compute(db, at, span).await {
-                    Ok(found) => {
-                        bytes += found.kept.bytes();
-                        computed.push(found);
-                        has_more = true;
-                    }
-                    Err(error) => query.failed(&error),
-                }
-            } else {
-                if let Some(into) = db.engine().snapshot().table(&into) {
-                    db.watched().advance(into.id, closed, now);
-                }
-            }
-            if bytes > KEPT_BATCH_BYTES_MAX {
-                self.write(db, std::mem::take(&mut computed), now).await;
-                bytes = 0;
+            if let Some(span) = query.next(closed, now, is_idle) {
+                due.push((at, span));
+            } else if let Some(into) = db.engine().snapshot().table(&query.definition.into) {
+                db.watched().advance(into.id, closed, now);
             }
         }
-        self.write(db, computed, now).await;
-        Ok(has_more)
+        due
+    }
+
+    /// Which of them are asked together: those of one shape, for the same windows.
+    async fn together(&mut self, sight: &Sight<'_>, due: Vec<(usize, Span)>) -> Vec<(Span, Vec<Asked>)> {
+        let mut places: HashMap<(String, Span), usize> = HashMap::new();
+        let mut groups: Vec<(Span, Vec<Asked>)> = Vec::new();
+        for (at, span) in due {
+            let query = &mut self.queries[at];
+            let shape = match query.shape(sight).await {
+                Ok(shape) => shape,
+                Err(error) => {
+                    query.failed(&error);
+                    continue;
+                }
+            };
+            let key = shape.as_ref().map_or_else(|| format!("${at}"), |shape| shape.key().to_owned());
+            let place = *places.entry((key, span)).or_insert(groups.len());
+            if place == groups.len() {
+                groups.push((span, Vec::new()));
+            }
+            groups[place].1.push(Asked { at, shape });
+        }
+        groups
+    }
+
+    /// Asks for the windows of queries that are asked together.
+    async fn ask(&mut self, sight: &Sight<'_>, span: Span, together: &[Asked]) -> Vec<Computed> {
+        let began = Instant::now();
+        let shapes: Vec<&Shape> = together.iter().filter_map(|asked| asked.shape.as_deref()).collect();
+        let rows = match together {
+            [Asked { at, shape: None }] => self.queries[*at].rows(sight, span).await.map(|rows| vec![rows]),
+            _ => shape::ask(&sight.session(None), &shapes, span)
+                .await
+                .map(|rows| rows.into_iter().map(Some).collect()),
+        };
+        let took = began.elapsed() / u32::try_from(together.len()).unwrap_or(u32::MAX).max(1);
+        match rows {
+            Ok(rows) => {
+                let found = together.iter().zip(rows);
+                found
+                    .map(|(asked, rows)| self.queries[asked.at].computed(asked.at, span, rows, took))
+                    .collect()
+            }
+            Err(error) => {
+                together.iter().for_each(|asked| self.queries[asked.at].failed(&error));
+                Vec::new()
+            }
+        }
     }
 
     /// Writes results down, each with the progress that it makes.
-    async fn write(&mut self, db: &Database, computed: Vec<Computed>, now: i64) {
+    async fn write(&mut self, db: &Database, computed: Vec<Computed>) {
         if computed.is_empty() {
             return;
         }
@@ -162,6 +238,7 @@ impl Runner {
         let done: Vec<(usize, Span)> = computed.iter().map(|found| (found.at, found.span)).collect();
         let kept: Vec<Kept> = computed.into_iter().map(|found| found.kept).collect();
         let written = db.blocking(move |ingest| ingest.keep(&kept, &states)).await;
+        let now = db.now_nanos();
         for (at, span) in done {
             match &written {
                 Ok(()) => self.queries[at].done(span, now),
@@ -193,7 +270,8 @@ impl Runner {
             db.watched().source(*table)?.progress().reaches(*due)
         });
         let at = at.min();
-        let is_behind = self.queries.iter().any(|query| query.has_failed() || query.is_behind());
+        let is_behind = self.alerts.is_behind()
+            || self.queries.iter().any(|query| query.has_failed() || query.is_behind());
         let retry = is_behind.then(|| now.saturating_add(LATE_PAUSE_NANOS));
         at.into_iter().chain(retry).chain(clock).min()
     }
@@ -228,8 +306,8 @@ pub(crate) fn prepare(db: &Database) -> Result<()> {
         return Ok(());
     }
     let states = store::states(&snapshot)?;
-    let tables = sources(&snapshot, &definitions, &BTreeSet::new(), &states, db.now_nanos());
-    db.watched().watch(tables, labelled(&snapshot, &definitions));
+    let tables = sources(&snapshot, &definitions, &BTreeMap::new(), &states, db.now_nanos());
+    db.watched().watch(tables, labelled(&snapshot, &definitions, &BTreeSet::new()));
     let marked = store::touched(&snapshot)?.iter().map(|mark| mark.stamp + 1).max();
     let known = states.values().filter_map(|text| serde_json::from_str::<Progress>(text).ok());
     let known = known.map(|progress| progress.stamp).max();
@@ -246,12 +324,12 @@ fn closed(db: &Database, query: &Running, now: i64) -> Option<i64> {
 fn sources(
     snapshot: &Snapshot,
     definitions: &[Definition],
-    read: &BTreeSet<TableId>,
+    read: &BTreeMap<TableId, i64>,
     states: &BTreeMap<String, String>,
     now: i64,
 ) -> Vec<(TableId, Option<i64>, Progressing)> {
-    // 0 is of tables that only alerts read: nobody asks for marks.
-    let mut granules: HashMap<TableId, i64> = read.iter().map(|table| (*table, 0)).collect();
+    let mut granules: HashMap<TableId, i64> =
+        read.iter().map(|(table, granule)| (*table, *granule)).collect();
     for definition in definitions {
         let Some(table) = snapshot.table(&definition.source) else { continue };
         let granule = granules.entry(table.id).or_insert(0);
@@ -275,15 +353,23 @@ fn sources(
         .collect()
 }
 
-/// Tables of labels with the models that they are of.
-fn labelled(snapshot: &Snapshot, definitions: &[Definition]) -> Vec<(TableId, TableId, String)> {
-    let of = |definition: &Definition| {
-        let model = snapshot.table(&definition.source)?;
-        let labels = snapshot.table(&crate::model::labels_table(&definition.source))?;
+/// Tables of labels with the models that they are of, where a continuous query or an alert reads these.
+fn labelled(
+    snapshot: &Snapshot,
+    definitions: &[Definition],
+    read: &BTreeSet<TableId>,
+) -> Vec<(TableId, TableId, String)> {
+    let of = |model: &str| {
+        let model = snapshot.table(model)?;
+        let labels = snapshot.table(&crate::model::labels_table(&model.name))?;
         let key = labels.columns.iter().find(|column| column.role == driftline_storage::Role::Key)?;
         Some((labels.id, model.id, key.name.clone()))
     };
-    definitions.iter().filter_map(of).collect()
+    let by_alerts =
+        snapshot.tables().values().filter(|table| read.contains(&table.id)).map(|table| &table.name);
+    let models: BTreeSet<&String> =
+        definitions.iter().map(|definition| &definition.source).chain(by_alerts).collect();
+    models.into_iter().filter_map(|model| of(model)).collect()
 }
 
 fn gcd(a: i64, b: i64) -> i64 {

@@ -13,6 +13,7 @@ use driftline_storage::TableId;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
+use super::activity::Activity;
 use super::alerts::outbox::Outbox;
 use super::board::Board;
 use super::watermark::Progressing;
@@ -52,9 +53,21 @@ pub(crate) struct Source {
     granule: AtomicI64,
     marks: Mutex<Marks>,
     progress: Mutex<Progressing>,
+    /// When its rows come; None until somebody looks at that.
+    activity: Mutex<Option<Activity>>,
 }
 
 impl Source {
+    /// When its rows came.
+    pub(crate) fn activity(&self) -> Option<Activity> {
+        self.activity.lock().clone()
+    }
+
+    /// From now on it is noted when rows come, beginning with what is known.
+    pub(crate) fn watch_activity(&self, known: impl FnOnce() -> Activity) {
+        self.activity.lock().get_or_insert_with(known);
+    }
+
     /// The length of marks, where some are asked for.
     pub(crate) fn granule(&self) -> Option<i64> {
         Some(self.granule.load(Ordering::Acquire)).filter(|granule| *granule > 0)
@@ -137,6 +150,7 @@ impl Watched {
                 granule: AtomicI64::new(0),
                 marks: Mutex::default(),
                 progress: Mutex::new(found),
+                activity: Mutex::default(),
             };
             // The same one as before: a write that has it in hand may be about to add its marks.
             let source = sources.remove(&table).unwrap_or_else(|| Arc::new(new()));
@@ -230,6 +244,9 @@ impl Begun<'_> {
             source.marks.lock().merge(marks);
             if let Some(newest) = newest {
                 source.progress.lock().arrived(newest, now);
+                if let Some(activity) = &mut *source.activity.lock() {
+                    activity.arrived(now);
+                }
             }
             wakes |= is_late || newest.is_some_and(|newest| newest >= source.wakes_at());
         }

@@ -1,5 +1,6 @@
 //! A table, or a model's predictions with their labels, as DataFusion asks for it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -12,15 +13,18 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{col, lit};
 use datafusion::scalar::ScalarValue;
-use driftline_storage::{Column, Snapshot, TIME_COLUMN, TableSchema};
+use driftline_storage::{Column, ScanPart, Snapshot, TIME_COLUMN, TableSchema, TimeRange};
 
 use super::condition::{Condition, is_done_by_scan};
 use super::exec::ScanExec;
+use super::held::{Asked, Held, Rows, There};
 use super::reader::Reader;
 use super::schema_of;
 use super::sink::RowSink;
+use super::time_filter::range_of;
 use crate::catalog::CatalogView;
 use crate::error::QueryError;
+use crate::limits::HELD_ROWS_MAX;
 use crate::write::Ingest;
 
 /// A table at one moment.
@@ -33,6 +37,8 @@ pub(crate) struct Table {
     as_of: Option<i64>,
     /// Without rows of this time and later.
     horizon: Option<i64>,
+    /// Rows that others read too.
+    held: Option<Arc<Held>>,
     ingest: Arc<Ingest>,
 }
 
@@ -46,6 +52,7 @@ impl Table {
             schema,
             as_of: None,
             horizon: view.horizon(),
+            held: view.held().cloned(),
             ingest: Arc::clone(view.ingest()),
         }
     }
@@ -66,8 +73,68 @@ impl Table {
     }
 
     fn before_horizon(&self) -> Option<Expr> {
-        let bound = ScalarValue::TimestampNanosecond(Some(self.horizon?), Some("UTC".into()));
-        Some(col(TIME_COLUMN).lt(lit(bound)))
+        Some(col(TIME_COLUMN).lt(lit(nanos(self.horizon?))))
+    }
+
+    fn read(
+        &self,
+        columns: Vec<Column>,
+        condition: Condition,
+        limit: Option<usize>,
+        partitions: usize,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (directory, cache) = (self.snapshot.directory(), self.ingest.tags());
+        let mut reader = Reader::new(directory, cache, &self.table, columns, condition, self.as_of)?;
+        reader.statistics = Arc::clone(self.ingest.statistics());
+        Ok(Arc::new(ScanExec::new(&self.snapshot, &self.table, reader, limit, partitions)?))
+    }
+
+    /// The same from rows that are held, where these are.
+    async fn held_rows(
+        &self,
+        held: &Held,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let time = range_of(filters);
+        let asked = Asked { table: self.table.id, as_of: self.as_of, time, now: self.horizon };
+        let all: Vec<usize> = (0..self.table.columns.len()).collect();
+        let projection = projection.unwrap_or(&all);
+        let mut columns: BTreeSet<usize> = projection.iter().copied().collect();
+        for name in filters.iter().flat_map(Expr::column_refs) {
+            columns.extend(self.table.columns.iter().position(|column| column.name == name.name));
+        }
+        let rows = match held.ask(asked, &columns) {
+            There::Nothing => return Ok(None),
+            There::Rows(rows) => Some(rows),
+            There::Read(wanted) => {
+                let rows = self.read_whole(state, time, &wanted).await?.map(Arc::new);
+                held.put(asked, rows.clone());
+                rows
+            }
+        };
+        let Some(rows) = rows else { return Ok(None) };
+        rows.scan(state, projection, filters).map(Some)
+    }
+
+    /// All rows of a time; None where they are too many.
+    async fn read_whole(
+        &self,
+        state: &dyn Session,
+        time: TimeRange,
+        columns: &BTreeSet<usize>,
+    ) -> Result<Option<Rows>> {
+        let parts = self.snapshot.scan(self.table.id, time).map_err(QueryError::from)?;
+        let rows = parts.iter().map(ScanPart::rows).fold(0, u64::saturating_add);
+        if rows > HELD_ROWS_MAX {
+            return Ok(None);
+        }
+        let bounds =
+            [col(TIME_COLUMN).gt_eq(lit(nanos(time.min))), col(TIME_COLUMN).lt_eq(lit(nanos(time.max)))];
+        let condition = Condition::of(state, &self.table, &self.schema, &bounds)?;
+        let wanted = columns.iter().filter_map(|at| self.table.columns.get(*at)).cloned().collect();
+        Rows::read(state, self.read(wanted, condition, None, 1)?, columns).await
     }
 
     fn projected(&self, projection: Option<&Vec<usize>>) -> Vec<Column> {
@@ -76,6 +143,10 @@ impl Table {
             Some(wanted) => wanted.iter().filter_map(|at| self.table.columns.get(*at)).cloned().collect(),
         }
     }
+}
+
+fn nanos(nanos: i64) -> ScalarValue {
+    ScalarValue::TimestampNanosecond(Some(nanos), Some("UTC".into()))
 }
 
 /// Which filters a table does itself: told by the filters alone.
@@ -109,13 +180,14 @@ impl TableProvider for Table {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let filters = [filters, self.before_horizon().as_slice()].concat();
+        if let Some(held) = &self.held
+            && let Some(rows) = self.held_rows(held, state, projection, &filters).await?
+        {
+            return Ok(rows);
+        }
         let condition = Condition::of(state, &self.table, &self.schema, &filters)?;
-        let (columns, cache) = (self.projected(projection), self.ingest.tags());
-        let directory = self.snapshot.directory();
-        let mut reader = Reader::new(directory, cache, &self.table, columns, condition, self.as_of)?;
-        reader.statistics = Arc::clone(self.ingest.statistics());
         let partitions = state.config().target_partitions();
-        Ok(Arc::new(ScanExec::new(&self.snapshot, &self.table, reader, limit, partitions)?))
+        self.read(self.projected(projection), condition, limit, partitions)
     }
 
     async fn insert_into(

@@ -37,3 +37,14 @@ pub(crate) async fn run(database: &Database, statement: &Statement, query: &Arc<
     }
     Ok(0)
 }
+
+/// Makes a table or a model.
+pub(crate) async fn make(database: &Database, statement: Statement) -> Result<()> {
+    database
+        .blocking(move |ingest| match &statement {
+            Statement::CreateModel(create) => create::model(ingest, create),
+            Statement::CreateTable(create) => create::table(ingest, create),
+            _ => Ok(()),
+        })
+        .await
+}

@@ -1,5 +1,6 @@
 //! Schema `system`: what the database knows about itself, as of the query's snapshot.
 
+mod activity;
 mod alert;
 mod build;
 mod column;
@@ -28,7 +29,7 @@ use crate::error::Result;
 use crate::runner::alerts::tables::{HISTORY, OUTBOX};
 
 /// Its tables.
-pub(crate) const NAMES: [&str; 18] = [
+pub(crate) const NAMES: [&str; 19] = [
     "tables",
     "segments",
     "columns",
@@ -47,6 +48,7 @@ pub(crate) const NAMES: [&str; 18] = [
     "silences",
     "routes",
     "inhibitions",
+    "activity",
 ];
 
 /// One of its tables, filled.
@@ -64,6 +66,7 @@ pub(crate) async fn table(view: &Arc<CatalogView>, name: &str) -> Result<Option<
         "alert_history" => return alert::kept(view, HISTORY).map(Some),
         "outbox" => return alert::kept(view, OUTBOX).map(Some),
         "continuous_queries" => continuous::continuous(view, view.ingest().watched().board())?,
+        "activity" => activity::activity(view)?,
         "rules" => rule::rules(&entry::all(view.snapshot())?, view.ingest().watched().board())?,
         "notifiers" => notifier::notifiers(&entry::all(view.snapshot())?)?,
         "silences" => silence::silences(&entry::all(view.snapshot())?, view.now_nanos())?,
@@ -98,6 +101,7 @@ pub(crate) fn columns(name: &str) -> Option<Vec<String>> {
         "alert_history" => return Some(alert::columns(HISTORY)),
         "outbox" => return Some(alert::columns(OUTBOX)),
         "continuous_queries" => &continuous::CONTINUOUS,
+        "activity" => &activity::ACTIVITY,
         "rules" => &rule::RULES,
         "notifiers" => &notifier::NOTIFIERS,
         "silences" => &silence::SILENCES,

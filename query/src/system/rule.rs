@@ -11,14 +11,15 @@ use crate::statement::watch::print;
 
 /// The columns of `system.rules`: every alert as it is kept, whether or not it is judged. `state` is judged, off, waiting (no
 /// window of it has closed yet), dormant (a table or column that it names is not there: it starts by itself) or error, then
-/// `error` says why; windows that end up to `judged_until` were judged. `model` is NULL of one that is
+/// `error` says why; windows that end up to `judged_until` were judged, the last of them at `judged_at` (NULL until this process judges one). `model` is NULL of one that is
 /// about none or about all of them; `by` and `notify` are names with commas; `for` is as FOR takes it; `labels` and
 /// `annotations` are JSON. `metric`, `condition` and `threshold` (in the metric's unit) are of those made with METRIC, whose
 /// `query` is NULL where it is of all models. `statement` makes the alert again.
-pub(super) const RULES: [&str; 27] = [
+pub(super) const RULES: [&str; 28] = [
     "name",
     "state",
     "judged_until",
+    "judged_at",
     "error",
     "model",
     "severity",
@@ -58,6 +59,7 @@ pub(super) fn rules(all: &[Rule], board: &Board) -> Result<RecordBatch> {
             text(all.iter().map(|rule| &rule.name)),
             text(all.iter().zip(&judging).map(|(rule, judging)| state(rule, judging))),
             time(judging.iter().map(|it| it.judged_until)),
+            time(judging.iter().map(|it| it.judged_at)),
             optional_text(judging.iter().map(error)),
             optional_text(all.iter().map(|rule| rule.model.as_ref())),
             text(all.iter().map(|rule| rule.severity.name())),

@@ -12,7 +12,7 @@ use crate::continuous::{KEPT_BY_OPTION, Span};
 use crate::delete::Delete;
 use crate::error::{QueryError, Result};
 use crate::runner::alerts::outbox::Letter;
-use crate::runner::alerts::{Told, tables};
+use crate::runner::alerts::{Revised, Told, tables};
 use crate::runner::{Begun, Marks, store, touch};
 
 /// What each table had touched, and the newest time of its rows.
@@ -90,6 +90,16 @@ impl Ingest {
             rows.push((table.id, store::state_rows(table, states)?));
         }
         self.write_watched(WriteBatch { rows, ..WriteBatch::default() }).map(drop)
+    }
+
+    /// Writes what windows that were judged have by now.
+    pub(crate) fn revise(&self, revised: &[Revised]) -> Result<()> {
+        let _shared = self.catalog.read();
+        let rows = tables::revised_rows(&self.engine.snapshot(), revised)?.into_iter().collect::<Vec<_>>();
+        match rows.is_empty() {
+            true => Ok(()),
+            false => self.write_watched(WriteBatch { rows, ..WriteBatch::default() }).map(drop),
+        }
     }
 
     fn kept_batch(

@@ -76,6 +76,20 @@ pub enum CliError {
     /// The file cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A file of rules or a test of them cannot be used.
+    #[error("{}: {reason}", .path.display())]
+    Rules {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Tests of rules found something else than they expect.
+    #[error("{failed} expectations are not met")]
+    Unmet {
+        /// How many.
+        failed: usize,
+    },
     /// The rows cannot be written to a file.
     #[error("cannot export to {}: {reason}", .path.display())]
     Export {

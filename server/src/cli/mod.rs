@@ -11,6 +11,7 @@ mod import;
 mod operate;
 mod output;
 mod query_limits;
+mod rules;
 mod serve;
 mod sql;
 mod statements;
@@ -50,6 +51,10 @@ enum Command {
     Import(import::ImportArgs),
     /// Write the rows of a table or a query to a CSV, Parquet or NDJSON file.
     Export(export::ExportArgs),
+    /// Make and change tables, notifiers, continuous queries and alerts as files say.
+    Apply(rules::ApplyArgs),
+    /// Hold alerts that stand in files against rows that stand beside them.
+    Test(rules::TestArgs),
     /// Copy the database to another directory, or bring an earlier copy up to date, while it is written to.
     Backup(operate::BackupArgs),
     /// Make a data directory of a backup.
@@ -77,6 +82,8 @@ pub fn run() -> ExitCode {
         Command::Sql(args) => block_on(sql::run(args)),
         Command::Import(args) => block_on(import::run(args)),
         Command::Export(args) => block_on(export::run(args)),
+        Command::Apply(args) => block_on(rules::apply(args)),
+        Command::Test(args) => block_on(rules::test(args)),
         Command::Backup(args) => block_on(operate::backup(args)),
         Command::Restore(args) => block_on(operate::restore(args)),
         Command::Verify(args) => block_on(operate::verify(args)),

@@ -23,6 +23,10 @@ pub struct ServeArgs {
     /// Where to listen for ingest and SQL; port 0 takes a free one.
     #[arg(long, env = "DRIFTLINE__GRPC", value_name = "ADDRESS", default_value = "127.0.0.1:8815", value_parser = address)]
     grpc: SocketAddr,
+    /// Where to listen for HTTP: /metrics has the newest windows of continuous queries made WITH (expose = 'prometheus').
+    /// Without it nowhere.
+    #[arg(long, env = "DRIFTLINE__HTTP", value_name = "ADDRESS", value_parser = address)]
+    http: Option<SocketAddr>,
     /// When a write counts as done.
     #[arg(long, env = "DRIFTLINE__SYNC", value_enum, default_value_t)]
     sync: Durability,
@@ -32,6 +36,10 @@ pub struct ServeArgs {
     /// Memory that rows not yet flushed and queries may take together, in MiB; over it writers wait.
     #[arg(long, env = "DRIFTLINE__MEMORY_MB", value_name = "MIB", default_value_t = MEMORY_BYTES_MAX as u64 >> 20)]
     memory_mb: u64,
+    /// Make the alerts that come with the database, unless they are there: of machines, inferences and every model, among
+    /// them that a model has fallen silent. The same as CREATE DEFAULT ALERTS.
+    #[arg(long, env = "DRIFTLINE__DEFAULT_ALERTS")]
+    default_alerts: bool,
     #[command(flatten)]
     queries: QueryArgs,
     /// Let clients make backups, each in a directory below this one. Without it nobody on the network can.
@@ -57,13 +65,21 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     let path = args.data_dir.clone();
     let database = Database::open_with(&path, options(&args));
     let database = database.map_err(|source| CliError::Open { path, source })?;
-    let server = match Server::start(database.clone(), ServerOptions { grpc: args.grpc }) {
+    let started = Server::start(database.clone(), ServerOptions { grpc: args.grpc });
+    let started = started.and_then(|server| match args.http {
+        Some(http) => server.with_http(database.clone(), http),
+        None => Ok(server),
+    });
+    let server = match started {
         Ok(server) => server,
         Err(error) => {
             database.close().await?;
             return Err(error.into());
         }
     };
+    if args.default_alerts {
+        database.sql("CREATE DEFAULT ALERTS").await?;
+    }
     announce(&server, &args)?;
     signal().await?;
     eprintln!(
@@ -103,6 +119,9 @@ fn announce(server: &Server, args: &ServeArgs) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "Driftline {} serves {}", env!("CARGO_PKG_VERSION"), args.data_dir.display())?;
     writeln!(out, "ingest and Flight SQL: {}", server.url())?;
+    if let Some(http) = server.http_addr() {
+        writeln!(out, "metrics: http://{http}/metrics")?;
+    }
     Ok(out.flush()?)
 }
 

@@ -8,6 +8,7 @@ use super::answer::{Answer, ask};
 use super::data::FEATURES;
 use super::error::Result;
 use super::story::{BASELINE, INCIDENT, MODEL, PRODUCTION_YEARS};
+use super::watch::{self, Alert, Backtest, Message};
 
 /// Everything that the report needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +23,12 @@ pub struct Findings {
     pub drift: Vec<Drift>,
     /// The classifier's own output, by year: not features, so not in `drift`.
     pub output_drift: Vec<Drift>,
-    /// What the rule names.
+    /// What fired.
     pub alerts: Vec<Alert>,
+    /// What was told of it.
+    pub message: Option<Message>,
+    /// What the same alert would have said of the calm years.
+    pub backtest: Backtest,
 }
 
 /// Counts of `employment`, and bytes.
@@ -97,25 +102,9 @@ pub struct Drift {
     pub rows: i64,
 }
 
-/// A feature and week that the rule names.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Alert {
-    /// The model.
-    pub model: &'static str,
-    /// The feature.
-    pub feature: String,
-    /// The week's start, YYYY-MM-DD.
-    pub window_start: String,
-    /// Its PSI.
-    pub psi: f64,
-}
-
-/// The rule, as the end of a query over weekly drift.
-const RULE: &str = "WHERE psi > 0.2 AND n_current >= 500";
-
 /// Asks for all of it.
 pub async fn find(client: &Client) -> Result<Findings> {
-    let (mut drift, mut output_drift, mut alerts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut drift, mut output_drift) = (Vec::new(), Vec::new());
     for year in PRODUCTION_YEARS {
         let rows = ask(client, yearly(year)).await?;
         drift.extend(read_drift(MODEL, &rows, |_| Period::Year(year))?);
@@ -126,11 +115,12 @@ pub async fn find(client: &Client) -> Result<Findings> {
         let mut weeks = read_drift(model, &rows, Period::Week)?;
         weeks.retain(|row| is_feature(&row.feature));
         drift.extend(weeks);
-        alerts.extend(read_alerts(model, &ask(client, format!("{} {RULE}", weekly(model))).await?)?);
     }
     let quality = read_quality(&ask(client, quality_sql()).await?)?;
     let percentiles = percentiles(client).await?;
-    Ok(Findings { stored: stored(client).await?, percentiles, quality, drift, output_drift, alerts })
+    let (alerts, message) = (watch::fired(client).await?, watch::message(client).await?);
+    let (stored, backtest) = (stored(client).await?, watch::backtest(client).await?);
+    Ok(Findings { stored, percentiles, quality, drift, output_drift, alerts, message, backtest })
 }
 
 /// Rows of `employment` as they are counted by SQL.
@@ -207,12 +197,4 @@ fn read_drift(model: &'static str, rows: &Answer, period: impl Fn(String) -> Per
         rows: counts[i].unwrap_or_default(),
     };
     Ok(names.enumerate().map(row).collect())
-}
-
-fn read_alerts(model: &'static str, rows: &Answer) -> Result<Vec<Alert>> {
-    let names = rows.texts("feature")?.into_iter().zip(rows.dates("window_start")?);
-    let alert = |((feature, window_start), psi): ((String, String), Option<f64>)| {
-        Some(Alert { model, feature, window_start, psi: psi? })
-    };
-    Ok(names.zip(rows.numbers("psi")?).filter_map(alert).collect())
 }

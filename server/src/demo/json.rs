@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::findings::{Alert, Drift, Findings, Period, QUALITY, Quality};
+use super::findings::{Drift, Findings, Period, QUALITY, Quality};
+use super::watch::Alert;
 
-/// The object: `rows`, `labels`, `bytes_on_disk`, `percentiles`, `quality`, `drift`, `alerts`. What is absent is null.
+/// The object: `rows`, `labels`, `bytes_on_disk`, `percentiles`, `quality`, `drift`, `alerts`,
+/// `message`, `backtest`. What is absent is null.
 pub fn object(findings: &Findings) -> Value {
     let percentiles = findings.percentiles;
     json!({
@@ -15,6 +17,10 @@ pub fn object(findings: &Findings) -> Value {
         "quality": findings.quality.iter().map(quality).collect::<Vec<_>>(),
         "drift": findings.drift.iter().map(drift).collect::<Vec<_>>(),
         "alerts": findings.alerts.iter().map(alert).collect::<Vec<_>>(),
+        "message": findings.message.as_ref().map(|message| json!({
+            "summary": message.summary, "action": message.action, "state": message.state,
+        })),
+        "backtest": {"model": findings.backtest.model, "firings": findings.backtest.firings},
     })
 }
 

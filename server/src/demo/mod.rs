@@ -2,7 +2,7 @@
 //!
 //! [`data`] decodes the rows carried in the program, [`times`] says when each was predicted, [`plan`] in which order
 //! predictions and labels go out, [`feed`] makes them Arrow rows and [`replay`] sends them. [`story`] is the plot,
-//! [`findings`] asks for every figure by SQL, [`report`] and [`json`] print them.
+//! [`watch`] the alert that finds the fault and [`receiver`] who is told, [`findings`] asks for every figure by SQL, [`report`] and [`json`] print them.
 
 mod answer;
 mod data;
@@ -12,10 +12,12 @@ mod findings;
 mod json;
 mod plan;
 mod progress;
+mod receiver;
 mod replay;
 mod report;
 mod story;
 mod times;
+mod watch;
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -104,7 +106,7 @@ fn address(args: &DemoArgs) -> SocketAddr {
 async fn replay_and_ask(url: &str, directory: &Path, database: &Database) -> Result<Findings> {
     let connected = Client::connect(url).await;
     let client = connected.map_err(|source| DemoError::Client { doing: "connecting".into(), source })?;
-    let replayed = story::tell(&client).await?;
+    let replayed = story::tell(&client, receiver::listen().await?).await?;
     let already = Outcome::AlreadyThere;
     if replayed == (Replayed { model: already, incident: already }) {
         eprintln!("{} holds this replay already: nothing was sent again.", directory.display());
@@ -112,6 +114,7 @@ async fn replay_and_ask(url: &str, directory: &Path, database: &Database) -> Res
     // So that the bytes on disk are those of segments, which stay, and not of the log, which goes.
     database.flush().await?;
     eprintln!("Asking for the figures...");
+    watch::settle(&client, database).await?;
     findings::find(&client).await
 }
 

@@ -6,8 +6,9 @@ use std::fmt::{Display, Formatter, Result, Write as _};
 use indicatif::{HumanBytes, HumanCount};
 
 use super::data::FEATURES;
-use super::findings::{Alert, Drift, Findings, Period, QUALITY};
+use super::findings::{Drift, Findings, Period, QUALITY};
 use super::story::{INCIDENT, MODEL, PRODUCTION_YEARS};
+use super::watch::{Alert, Backtest};
 
 /// Weeks that share one mark of a sparkline: 155 weeks in 39 marks.
 const WEEKS_A_MARK: usize = 4;
@@ -26,7 +27,7 @@ impl Display for Report<'_> {
         let drift = Grid::new(&findings.drift);
         calm(&drift, findings, f)?;
         incident(&drift, f)?;
-        alerts(&findings.alerts, f)
+        alerts(findings, f)
     }
 }
 
@@ -177,21 +178,23 @@ fn incident(grid: &Grid, f: &mut Formatter) -> Result {
     Ok(())
 }
 
-fn alerts(alerts: &[Alert], f: &mut Formatter) -> Result {
-    heading(f, "Alerts: psi > 0.2 in a closed week of at least 500 predictions, both models")?;
-    if !alerts.iter().any(|alert| alert.model == MODEL) {
-        writeln!(f, "  {MODEL:<20}  none")?;
+fn alerts(findings: &Findings, f: &mut Formatter) -> Result {
+    heading(f, "Alerts: psi > 0.2 in a closed week of at least 500 predictions, judged as the weeks came")?;
+    for Alert { model, feature, window_start, psi } in &findings.alerts {
+        writeln!(f, "  {model:<20}  {feature:<9}  fired, week of {window_start}  PSI {psi:.4}")?;
     }
-    for alert in alerts {
-        let (feature, start) = (&alert.feature, &alert.window_start);
-        writeln!(f, "  {:<20}  {feature:<9}  week of {start}  PSI {:.4}", alert.model, alert.psi)?;
+    if let Some(message) = &findings.message {
+        writeln!(f, "  The message, {} to a webhook of this process:", message.state)?;
+        writeln!(f, "    {}", message.summary)?;
+        writeln!(f, "    {}", message.action)?;
     }
-    let mut named: Vec<&str> =
-        alerts.iter().filter(|a| a.model == INCIDENT).map(|a| a.feature.as_str()).collect();
-    named.dedup();
-    match named.as_slice() {
-        ["AGEP"] => writeln!(f, "  The injected fault was found, in AGEP, and nothing else was named there."),
-        others => writeln!(f, "  Named in the incident: {others:?}. The injected fault is in AGEP alone."),
+    let Backtest { model, firings } = &findings.backtest;
+    writeln!(f, "  {model:<20}  held against 2016 to 2018 (BACKTEST ALERT): fired {firings} times")?;
+    let named: std::collections::BTreeSet<&str> =
+        findings.alerts.iter().map(|alert| alert.feature.as_str()).collect();
+    match named.into_iter().collect::<Vec<_>>().as_slice() {
+        ["AGEP"] => writeln!(f, "  The injected fault was found, in AGEP, and nothing else was named."),
+        others => writeln!(f, "  Named: {others:?}. The injected fault is in AGEP alone."),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The demonstration's plot: two models, their baselines, and the fault that is injected into the second.
 
+use std::net::SocketAddr;
+
 use driftline_client::Client;
 
 use super::data::Employment;
@@ -7,6 +9,7 @@ use super::error::{DemoError, Result};
 use super::feed;
 use super::replay::{Outcome, Replay};
 use super::times::{Event, WEEK_NS, date, schedule};
+use super::watch;
 
 /// The model of real, calm data.
 pub const MODEL: &str = "employment";
@@ -37,7 +40,7 @@ pub struct Replayed {
 }
 
 /// Tells it: makes what is not there yet and sends what is missing, so a second run on a directory changes nothing.
-pub async fn tell(client: &Client) -> Result<Replayed> {
+pub async fn tell(client: &Client, receiver: SocketAddr) -> Result<Replayed> {
     let data = Employment::carried()?;
     let events = schedule(data.years());
     make_model(client, MODEL).await?;
@@ -45,9 +48,13 @@ pub async fn tell(client: &Client) -> Result<Replayed> {
     make_baseline(client, MODEL).await?;
     make_model(client, INCIDENT).await?;
     make_baseline(client, INCIDENT).await?;
+    // Before its rows: it judges them week by week as they come.
+    watch::make(client, INCIDENT, receiver).await?;
+    watch::make(client, MODEL, receiver).await?;
     let events = incident_events(&events);
     let months_from = Some(incident_start() + WEEKS_BEFORE_FAULT * WEEK_NS);
     let incident = Replay { model: INCIDENT, data: &data, events, months_from }.run(client).await?;
+    watch::make_defaults(client).await?;
     Ok(Replayed { model, incident })
 }
 

@@ -137,7 +137,7 @@ pub(crate) struct GroupInfo {
 }
 
 /// A closed range of event time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimeRange {
     /// The first nanosecond in it.
     pub min: i64,

@@ -1,5 +1,7 @@
 //! What has to hold of an alert before it is kept: what it asks is there, and each row of the answer is an instance.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
@@ -7,9 +9,13 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, SecondsFormat};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as SqlStatement;
-use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion::sql::sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, Query, Statement as Ast, TableFactor, Value, Visit, Visitor,
+};
+use driftline_storage::Snapshot;
 use futures::TryStreamExt;
 
+use super::apply::Coming;
 use super::{annotation, by};
 use crate::alert::metric::{self, Metric, ModelColumns};
 use crate::alert::{MetricRule, Rule, ask};
@@ -17,18 +23,95 @@ use crate::catalog::{CatalogView, name};
 use crate::database::{Access, Database};
 use crate::duration;
 use crate::error::{QueryError, Result};
+use crate::model::{MODEL_PREFIX, is_reserved};
 use crate::session::Session;
 use crate::statement::query_of;
 
 /// The model's option that says how late labels come.
 const LABEL_DELAY: &str = "label_delay";
 
+/// Whether a table or model that an alert names is still to come: then it lies dormant.
+///
+/// # Errors
+/// One is missing whose name is nearly that of one that is there: a slip more often than a plan.
+pub(super) fn awaits(snapshot: &Snapshot, rule: &Rule, coming: &Coming) -> Result<bool> {
+    let tables = || snapshot.tables().keys().map(String::as_str).filter(|name| !is_reserved(name));
+    let models = || snapshot.entries().keys().filter_map(|key| key.strip_prefix(MODEL_PREFIX));
+    let named = Named::by(&rule.query);
+    let comes = |all: &BTreeSet<String>, wanted: &String| all.iter().any(|name| name::same(name, wanted));
+    let mut missing = Vec::new();
+    for wanted in rule.model.iter().chain(&named.models) {
+        if !models().any(|model| name::same(model, wanted)) {
+            let near = models().find(|known| name::is_near(known, wanted));
+            missing.push(("model", wanted, near.filter(|_| !comes(&coming.models, wanted))));
+        }
+    }
+    for wanted in &named.tables {
+        if !tables().any(|table| name::same(table, wanted)) {
+            let near = tables().find(|known| name::is_near(known, wanted));
+            missing.push(("table", wanted, near.filter(|_| !comes(&coming.tables, wanted))));
+        }
+    }
+    match missing.iter().find_map(|(what, wanted, near)| Some((*what, *wanted, (*near)?))) {
+        Some((what, wanted, near)) => Err(of("its query", name::missing(what, wanted, [near], ""))),
+        None => Ok(!missing.is_empty()),
+    }
+}
+
+/// The names in FROM: tables of schema `public`, without those that WITH names, and models that table functions take.
+#[derive(Default)]
+struct Named {
+    own: BTreeSet<String>,
+    tables: BTreeSet<String>,
+    models: BTreeSet<String>,
+}
+
+impl Named {
+    fn by(query: &str) -> Self {
+        let mut named = Self::default();
+        if let Ok(query) = query_of(query) {
+            let _ = query.visit(&mut named);
+        }
+        let own = std::mem::take(&mut named.own);
+        named.tables.retain(|table| !own.iter().any(|own| name::same(own, table)));
+        named
+    }
+}
+
+impl Visitor for Named {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let named = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.own.extend(named.map(|table| table.alias.name.value.clone()));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args, .. } = factor {
+            let parts: Vec<&str> =
+                name.0.iter().filter_map(|part| Some(part.as_ident()?.value.as_str())).collect();
+            match (parts.as_slice(), args) {
+                ([table] | ["public", table], None) => drop(self.tables.insert((*table).to_owned())),
+                (_, Some(arguments)) => self.models.extend(arguments.args.first().and_then(text_of)),
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn text_of(argument: &FunctionArg) -> Option<String> {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) = argument else { return None };
+    if let Value::SingleQuotedString(text) = &value.value { Some(text.clone()) } else { None }
+}
+
 /// Looks at an alert, and writes into it what follows from what is there: names as they are spelled, the query of a
 /// metric, and BY where the query groups and nothing else was said.
 ///
 /// # Errors
 /// What is wrong with it, and how it would do.
-pub(super) async fn check(database: &Database, rule: &mut Rule, access: Access) -> Result<()> {
+pub(crate) async fn check(database: &Database, rule: &mut Rule, access: Access) -> Result<()> {
     let session = database.session_at(database.now_nanos(), None);
     find_model(session.view(), rule)?;
     let asked = match (&rule.metric, &rule.model) {

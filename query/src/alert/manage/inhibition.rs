@@ -1,5 +1,8 @@
 //! Inhibitions.
 
+use driftline_storage::Snapshot;
+
+use super::apply::Coming;
 use super::change;
 use crate::alert::dispatch::{Inhibition, circle};
 use crate::alert::{Rule, entry};
@@ -11,19 +14,34 @@ use crate::statement::watch::CreateInhibition;
 pub(super) async fn create(database: &Database, create: &CreateInhibition) -> Result<()> {
     let create = create.clone();
     change(database, move |snapshot| {
-        let name = match create.name {
-            Some(name) => entry::is_free::<Inhibition>(snapshot, &name, false).map(|_| name)?,
+        let name = match &create.name {
+            Some(name) => entry::is_free::<Inhibition>(snapshot, name, false).map(|_| name.clone())?,
             None => entry::free_name::<Inhibition>(snapshot),
         };
-        let source = entry::spelled::<Rule>(snapshot, &create.source)?;
-        let target = entry::spelled::<Rule>(snapshot, &create.target)?;
-        let inhibition = Inhibition { name, source, target, equal: create.equal };
-        let mut all = entry::all::<Inhibition>(snapshot)?;
-        all.push(inhibition.clone());
-        refuse_circle(&all, &inhibition)?;
-        Ok(vec![entry::put(&inhibition)?])
+        Ok(vec![entry::put(&made(snapshot, &create, &name, &Coming::default())?)?])
     })
     .await
+}
+
+/// The inhibition that a statement makes, under a name.
+pub(super) fn made(
+    snapshot: &Snapshot,
+    create: &CreateInhibition,
+    name: &str,
+    coming: &Coming,
+) -> Result<Inhibition> {
+    let spelled = |alert: &str| entry::spelled_or_coming::<Rule>(snapshot, alert, &coming.alerts);
+    let inhibition = Inhibition {
+        name: entry::name_of::<Inhibition>(snapshot, name)?,
+        source: spelled(&create.source)?,
+        target: spelled(&create.target)?,
+        equal: create.equal.clone(),
+    };
+    let mut all = entry::all::<Inhibition>(snapshot)?;
+    all.retain(|known| known.name != inhibition.name);
+    all.push(inhibition.clone());
+    refuse_circle(&all, &inhibition)?;
+    Ok(inhibition)
 }
 
 fn refuse_circle(all: &[Inhibition], new: &Inhibition) -> Result<()> {

@@ -1,8 +1,9 @@
 //! What statements do to alerts and to who is told of them.
 
 mod annotation;
+pub(crate) mod apply;
 mod by;
-mod check;
+pub(crate) mod check;
 mod inhibition;
 mod matcher;
 mod notifier;
@@ -24,6 +25,7 @@ pub(crate) async fn run(database: &Database, watch: &Watch, access: Access) -> R
         Watch::CreateNotifier(create) => notifier::create(database, create).await?,
         Watch::AlterNotifier(alter) => notifier::alter(database, alter).await?,
         Watch::CreateAlert(create) => rule::create(database, create, access).await?,
+        Watch::CreateDefaults(notify) => rule::create_defaults(database, notify).await?,
         Watch::AlterAlert(alter) => rule::alter(database, alter, access).await?,
         Watch::CreateSilence(create) => silence::create(database, create).await?,
         Watch::CreateRoute(create) => route::create(database, create).await?,

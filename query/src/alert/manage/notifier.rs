@@ -1,5 +1,7 @@
 //! Notifiers: made, changed and dropped.
 
+use std::collections::BTreeSet;
+
 use driftline_storage::Snapshot;
 
 use super::change;
@@ -22,6 +24,16 @@ pub(super) async fn create(database: &Database, create: &CreateNotifier) -> Resu
         Ok(vec![entry::put(&notifier)?])
     })
     .await
+}
+
+/// The notifier that a statement makes, in the place of one of its name.
+pub(super) fn made(database: &Database, create: &CreateNotifier) -> Result<Notifier> {
+    let before = entry::find::<Notifier>(&database.engine().snapshot(), &create.name)?;
+    let CreateNotifier { name, kind, options, enabled, .. } = create.clone();
+    options::check(kind, &options).map_err(QueryError::Invalid)?;
+    let created_at = before.as_ref().map_or_else(|| database.now_nanos(), |before| before.created_at);
+    let name = before.map_or(name, |before| before.name);
+    Ok(Notifier { name, kind, options, enabled, created_at })
 }
 
 /// `ALTER NOTIFIER`.
@@ -96,9 +108,18 @@ fn users(registry: &Registry, notifier: &str) -> Vec<String> {
 /// # Errors
 /// One that is not there.
 pub(super) fn spelled(snapshot: &Snapshot, names: &[String]) -> Result<Vec<String>> {
+    spelled_or_coming(snapshot, names, &BTreeSet::new())
+}
+
+/// The same where others are about to be made.
+pub(super) fn spelled_or_coming(
+    snapshot: &Snapshot,
+    names: &[String],
+    coming: &BTreeSet<String>,
+) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for name in names {
-        let name = entry::spelled::<Notifier>(snapshot, name)?;
+        let name = entry::spelled_or_coming::<Notifier>(snapshot, name, coming)?;
         if !all.contains(&name) {
             all.push(name);
         }

@@ -2,6 +2,7 @@
 
 use driftline_storage::Snapshot;
 
+use super::apply::Coming;
 use super::{change, matcher, notifier};
 use crate::alert::dispatch::{Escalation, Route};
 use crate::alert::entry;
@@ -14,19 +15,19 @@ pub(super) async fn create(database: &Database, create: &CreateRoute) -> Result<
     let create = create.clone();
     change(database, move |snapshot| {
         entry::is_free::<Route>(snapshot, &create.name, false)?;
-        Ok(vec![entry::put(&route(snapshot, create)?)?])
+        Ok(vec![entry::put(&made(snapshot, &create, &Coming::default())?)?])
     })
     .await
 }
 
-fn route(snapshot: &Snapshot, create: CreateRoute) -> Result<Route> {
-    let escalation = |it: &Escalation| {
-        Ok(Escalation { after: it.after, notify: notifier::spelled(snapshot, &it.notify)? })
-    };
+/// The route that a statement makes.
+pub(super) fn made(snapshot: &Snapshot, create: &CreateRoute, coming: &Coming) -> Result<Route> {
+    let spelled = |names: &[String]| notifier::spelled_or_coming(snapshot, names, &coming.notifiers);
+    let escalation = |it: &Escalation| Ok(Escalation { after: it.after, notify: spelled(&it.notify)? });
     Ok(Route {
-        name: create.name,
+        name: entry::name_of::<Route>(snapshot, &create.name)?,
         conditions: matcher::conditions(&create.matchers)?,
-        notify: notifier::spelled(snapshot, &create.notify)?,
+        notify: spelled(&create.notify)?,
         escalations: create.escalations.iter().map(escalation).collect::<Result<_>>()?,
     })
 }

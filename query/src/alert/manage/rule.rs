@@ -2,8 +2,10 @@
 
 use driftline_storage::{Snapshot, WriteBatch};
 
-use super::check::check;
+use super::apply::Coming;
+use super::check::{awaits, check};
 use super::{change, notifier};
+use crate::alert::shipped::{MODEL_ALERTS, SYSTEM_ALERTS};
 use crate::alert::{Rule, entry};
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
@@ -17,9 +19,7 @@ pub(super) async fn create(database: &Database, create: &CreateAlert, access: Ac
     if !entry::is_free::<Rule>(&snapshot, &create.rule.name, if_not_exists)? {
         return Ok(());
     }
-    let mut rule = Rule { created_at: database.now_nanos(), ..create.rule.clone() };
-    rule.notify = notifier::spelled(&snapshot, &rule.notify)?;
-    check(database, &mut rule, access).await?;
+    let mut rule = made(database, create, &Coming::default(), access).await?;
     keep(database, move |snapshot| {
         if !entry::is_free::<Rule>(snapshot, &rule.name, if_not_exists)? {
             return Ok(Vec::new());
@@ -31,23 +31,69 @@ pub(super) async fn create(database: &Database, create: &CreateAlert, access: Ac
     .await
 }
 
+/// The alert that a statement makes, in the place of one of its name.
+pub(super) async fn made(
+    database: &Database,
+    create: &CreateAlert,
+    coming: &Coming,
+    access: Access,
+) -> Result<Rule> {
+    let snapshot = database.engine().snapshot();
+    let before = entry::find::<Rule>(&snapshot, &create.rule.name)?;
+    let created_at = before.as_ref().map_or_else(|| database.now_nanos(), |before| before.created_at);
+    let mut rule = Rule { created_at, ..create.rule.clone() };
+    rule.name = before.map_or(rule.name, |before| before.name);
+    rule.notify = notifier::spelled_or_coming(&snapshot, &rule.notify, &coming.notifiers)?;
+    rule.unchecked = awaits(&snapshot, &rule, coming)?;
+    if !rule.unchecked {
+        check(database, &mut rule, access).await?;
+    }
+    Ok(rule)
+}
+
+/// Keeps an alert, in the place of one of its name.
+pub(super) async fn put(database: &Database, rule: Rule) -> Result<()> {
+    keep(database, move |_| Ok(vec![rule])).await
+}
+
 /// Makes alerts that are not there yet, without looking at what they ask for: they lie dormant until their tables and
 /// models are there. `statements` are CREATE ALERT with BY where the query groups.
 ///
 /// # Errors
 /// A statement that is another one, or cannot be read.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the alerts that come with the database"))]
-pub(crate) async fn install(database: &Database, statements: &[&str]) -> Result<()> {
+async fn install(database: &Database, statements: &[&str], notify: &[String]) -> Result<()> {
     let rules: Result<Vec<Rule>> = statements.iter().map(|sql| rule_of(sql)).collect();
-    let (rules, created_at) = (rules?, database.now_nanos());
+    let (rules, created_at, notify) = (rules?, database.now_nanos(), notify.to_vec());
     keep(database, move |snapshot| {
-        let mut new = Vec::new();
+        let (notify, mut new) = (notifier::spelled(snapshot, &notify)?, Vec::new());
         for rule in rules {
             if entry::is_free::<Rule>(snapshot, &rule.name, true)? {
-                new.push(Rule { created_at, ..rule });
+                new.push(Rule { created_at, notify: notify.clone(), unchecked: true, ..rule });
             }
         }
         Ok(new)
+    })
+    .await
+}
+
+/// `CREATE DEFAULT ALERTS`: those that come with the database and are not there yet.
+pub(super) async fn create_defaults(database: &Database, notify: &[String]) -> Result<()> {
+    let all: Vec<&str> = SYSTEM_ALERTS.into_iter().chain(MODEL_ALERTS).collect();
+    install(database, &all, notify).await
+}
+
+/// Takes up alerts whose tables have come: from here on they are as if they had been made now.
+pub(crate) async fn take_up(database: &Database, rules: Vec<Rule>) -> Result<()> {
+    change(database, move |snapshot| {
+        let mut changes = Vec::new();
+        for rule in rules {
+            // Unless somebody has changed it meanwhile.
+            let found = entry::find::<Rule>(snapshot, &rule.name)?;
+            if found.is_some_and(|found| found.unchecked && found.created_at == rule.created_at) {
+                changes.push(entry::put(&rule)?);
+            }
+        }
+        Ok(changes)
     })
     .await
 }
@@ -98,7 +144,7 @@ pub(super) async fn alter(database: &Database, alter: &AlterAlert, access: Acces
     if before.notify != after.notify {
         after.notify = notifier::spelled(&snapshot, &after.notify)?;
     }
-    if asks_otherwise(&before, &after) {
+    if !after.unchecked && asks_otherwise(&before, &after) {
         check(database, &mut after, access).await?;
     }
     change(database, move |snapshot| {

@@ -1,5 +1,8 @@
 //! Silences.
 
+use driftline_storage::Snapshot;
+
+use super::apply::Coming;
 use super::{change, matcher};
 use crate::alert::dispatch::Silence;
 use crate::alert::{Rule, entry};
@@ -11,22 +14,31 @@ use crate::statement::watch::CreateSilence;
 pub(super) async fn create(database: &Database, create: &CreateSilence) -> Result<()> {
     let create = create.clone();
     change(database, move |snapshot| {
-        let id = match create.name {
-            Some(name) => entry::is_free::<Silence>(snapshot, &name, false).map(|_| name)?,
+        let id = match &create.name {
+            Some(name) => entry::is_free::<Silence>(snapshot, name, false).map(|_| name.clone())?,
             None => entry::free_name::<Silence>(snapshot),
         };
-        let alert = create.alert.map(|alert| entry::spelled::<Rule>(snapshot, &alert)).transpose()?;
-        let silence = Silence {
-            id,
-            alert,
-            conditions: matcher::conditions(&create.matchers)?,
-            from: create.range.from,
-            to: create.range.to,
-            weekly: create.every_week,
-            comment: create.comment,
-            by: None,
-        };
-        Ok(vec![entry::put(&silence)?])
+        Ok(vec![entry::put(&made(snapshot, &create, &id, &Coming::default())?)?])
     })
     .await
+}
+
+/// The silence that a statement makes, under a name.
+pub(super) fn made(
+    snapshot: &Snapshot,
+    create: &CreateSilence,
+    name: &str,
+    coming: &Coming,
+) -> Result<Silence> {
+    let spelled = |alert: &String| entry::spelled_or_coming::<Rule>(snapshot, alert, &coming.alerts);
+    Ok(Silence {
+        id: entry::name_of::<Silence>(snapshot, name)?,
+        alert: create.alert.as_ref().map(spelled).transpose()?,
+        conditions: matcher::conditions(&create.matchers)?,
+        from: create.range.from,
+        to: create.range.to,
+        weekly: create.every_week,
+        comment: create.comment.clone(),
+        by: None,
+    })
 }

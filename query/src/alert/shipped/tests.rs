@@ -69,7 +69,7 @@ async fn those_of_machines_judge_the_tables_they_come_with() {
     ))
     .await
     .unwrap();
-    for sql in SYSTEM_ALERTS {
+    for sql in SYSTEM_ALERTS.into_iter().filter(|sql| !sql.contains("system.activity")) {
         let rule = rule(sql);
         let query = rule.query.replace("now()", "TIMESTAMP '2026-01-01T12:00:00Z'");
         let judged =

@@ -11,8 +11,9 @@ use crate::alert::dispatch::News;
 use crate::alert::state::{AlertState, EndReason, Mark, Seen, Standing, Transition, Window};
 use crate::continuous::Bucket;
 use crate::database::Database;
+use crate::error::Result;
 use crate::limits::{CATCH_UP_WINDOWS_MAX, REPLAY_NANOS};
-use crate::runner::{Episode, Judging, Watched};
+use crate::runner::{Episode, Judging, Sight, Watched};
 
 /// What is written down of a rule.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -39,6 +40,8 @@ pub(crate) struct Judge {
     missed_until: i64,
     /// What they gave, until the last of them is judged.
     missed: Vec<Transition>,
+    /// When the last window was written down, since the process began.
+    pub(super) judged_at: Option<i64>,
 }
 
 impl Judge {
@@ -56,6 +59,7 @@ impl Judge {
             is_new: true,
             missed_until: i64::MIN,
             missed,
+            judged_at: None,
         }
     }
 
@@ -110,6 +114,11 @@ impl Judge {
         let Some(until) = self.state.judged_until else { return };
         let windows = Bucket { width: self.rule.every, offset: 0 };
         let last = windows.floor(watermark.saturating_sub(self.rule.delay));
+        if self.sources.is_empty() {
+            // What it asks of the database itself has no past.
+            self.state.judged_until = Some(until.max(last));
+            return;
+        }
         // What was last sent before is no news: a single window is late by chance, two were missed.
         if last.saturating_sub(until) > self.rule.every {
             self.missed_until = last;
@@ -136,13 +145,34 @@ impl Judge {
         Some(self.state.judged_until?.saturating_add(self.rule.every).saturating_add(self.rule.delay))
     }
 
-    /// Judges a window; None where the rule turns out to be dormant.
-    pub(super) async fn judge(&mut self, db: &Database, window: Window, watermark: i64) -> Option<Vec<Told>> {
+    /// Asks what a window holds.
+    pub(super) async fn ask(
+        &self,
+        sight: &Sight<'_>,
+        window: Window,
+        watermark: i64,
+        now: i64,
+    ) -> Result<Seen> {
         let known_at = window.end.saturating_add(self.rule.delay);
         // Rows of long ago that come now have labels that come now too: then, none was known.
-        let is_replay = db.now_nanos().saturating_sub(watermark) > REPLAY_NANOS;
-        let session = db.session_at(window.end, (!is_replay).then_some(known_at));
-        let seen = match ask(&session, &self.rule, &self.judged).await {
+        let is_replay = now.saturating_sub(watermark) > REPLAY_NANOS;
+        let session = sight.session(Some((window.end, (!is_replay).then_some(known_at))));
+        ask(&session, &self.rule, &self.judged).await
+    }
+
+    /// Asks what a window that was judged holds by now.
+    pub(super) async fn ask_again(&self, sight: &Sight<'_>, end: i64) -> Result<Seen> {
+        ask(&sight.session(Some((end, None))), &self.rule, &self.judged).await
+    }
+
+    /// Judges a window by what it holds; None where the rule turns out to be dormant.
+    pub(super) async fn judge(
+        &mut self,
+        db: &Database,
+        window: Window,
+        seen: Result<Seen>,
+    ) -> Option<Vec<Told>> {
+        let seen = match seen {
             Ok(seen) => seen,
             Err(error) if self.is_dormant(db).await => {
                 self.dormant = Some(error.to_string());
@@ -215,6 +245,7 @@ impl Judge {
         let error = self.state.trouble.as_ref().filter(|trouble| trouble.standing == Standing::Error);
         Judging {
             judged_until: self.state.judged_until,
+            judged_at: self.judged_at,
             dormant: self.dormant.clone(),
             error: error.map(|trouble| trouble.text.clone()),
         }

@@ -3,9 +3,11 @@
 
 mod ask;
 pub(crate) mod delivery;
+mod heard;
 mod judge;
 pub(crate) mod outbox;
 pub(crate) mod replay;
+mod revise;
 pub(crate) mod tables;
 mod told;
 
@@ -17,23 +19,30 @@ use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
 use driftline_storage::{Snapshot, TableId};
 
+use self::heard::Heard;
 use self::judge::{Judge, Kept};
 use self::outbox::Letter;
+pub(crate) use self::revise::Revised;
+use self::revise::Revisions;
 pub(crate) use self::told::Told;
 use crate::alert::dispatch::{self, DispatchState, Dispatched, News, World};
 use crate::alert::entry::ALERT_PREFIX;
+use crate::alert::manage::check::check;
+use crate::alert::manage::rule::take_up;
 use crate::alert::metric::{self, ModelColumns};
 use crate::alert::registry::Registry;
-use crate::alert::state::{AlertState, EndReason, Mark};
+use crate::alert::state::{AlertState, EndReason, Mark, Window};
 use crate::alert::{Notice, NotifierKind, Rule};
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
 use crate::function::model_of;
-use crate::limits::{ALERTS_AT_ONCE_BYTES_MAX, LAG_CHANGE_NANOS};
-use crate::runner::Judging;
-use crate::scan::Table;
+use crate::limits::{ALERTS_AT_ONCE_MAX, LAG_CHANGE_NANOS};
+use crate::runner::{Judging, Marks, Sight};
+use crate::scan::{Learned, Table};
 use crate::statement::watch::ResponseKind;
 
+/// When the database was last seen at work, among the states.
+const ALIVE: &str = "alive";
 /// The name of what was told, among the states.
 const TOLD: &str = "told";
 
@@ -46,8 +55,16 @@ pub(crate) struct Alerts {
     is_loaded: bool,
     /// Silences, routes or notifiers changed since something was told.
     is_changed: bool,
+    /// Tables of models.
+    models: BTreeSet<TableId>,
+    heard: Heard,
+    revisions: Revisions,
     /// By table how far its rows come behind the clock, as it was written down.
     lags: HashMap<TableId, i64>,
+    /// By alert that lies dormant since it was made, what it waits for.
+    awaited: BTreeMap<String, String>,
+    /// Which stretches of time were asked for last.
+    learned: Learned,
     /// What ended because its rule did.
     ended: Vec<Told>,
     forgotten: Vec<String>,
@@ -67,6 +84,8 @@ impl Alerts {
         states: &BTreeMap<String, String>,
     ) -> Result<()> {
         self.registry = Registry::of(snapshot)?;
+        let models = if self.registry.rules.is_empty() { Vec::new() } else { crate::model::all(snapshot)? };
+        self.models = models.into_iter().map(|(_, table)| table.id).collect();
         self.is_changed = true;
         let mut known: HashMap<String, Judge> =
             self.judges.drain(..).map(|judge| (judge.key.clone(), judge)).collect();
@@ -75,6 +94,7 @@ impl Alerts {
             self.told = states.get(TOLD).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             db.outbox().load(snapshot)?;
         }
+        self.take_up(db).await?;
         for (key, rule) in wanted(&self.registry, snapshot)? {
             let before = known.remove(&key);
             let judge = match before {
@@ -84,7 +104,9 @@ impl Alerts {
                 None => None,
             };
             let mut judge = judge.unwrap_or_else(|| Judge::new(key, rule, AlertState::default()));
-            if judge.sources.is_empty() || judge.dormant.is_some() {
+            if judge.rule.unchecked {
+                judge.dormant = self.awaited.get(&judge.rule.name).cloned();
+            } else if judge.sources.is_empty() || judge.dormant.is_some() {
                 (judge.sources, judge.dormant) = match sources(db, &judge.rule).await {
                     Ok(sources) => (sources, None),
                     Err(error) => (Vec::new(), Some(error.to_string())),
@@ -99,6 +121,22 @@ impl Alerts {
         Ok(())
     }
 
+    /// Looks whether what alerts that lie dormant wait for has come.
+    async fn take_up(&mut self, db: &Database) -> Result<()> {
+        self.awaited.clear();
+        let mut found = Vec::new();
+        for rule in self.registry.rules.iter().filter(|rule| rule.unchecked) {
+            let mut rule = rule.clone();
+            // As whoever may least would make it: the tables may have come from others.
+            match check(db, &mut rule, Access::Network).await {
+                Ok(()) => found.push(Rule { unchecked: false, ..rule.clone() }),
+                Err(error) => drop(self.awaited.insert(rule.name.clone(), error.to_string())),
+            }
+            self.awaited.entry(rule.name).or_insert_with(|| "it is being taken up".to_owned());
+        }
+        if found.is_empty() { Ok(()) } else { take_up(db, found).await }
+    }
+
     /// Ends what fires of a rule that is not judged as it was.
     fn end(&mut self, mut judge: Judge, reason: EndReason, at: i64) -> Option<Judge> {
         self.ended.extend(judge.end_all(reason, at));
@@ -106,8 +144,9 @@ impl Alerts {
     }
 
     /// From which windows on each is judged, once its tables are watched.
-    pub(crate) fn begin(&mut self, db: &Database, snapshot: &Snapshot) {
+    pub(crate) fn begin(&mut self, db: &Database, snapshot: &Snapshot, states: &BTreeMap<String, String>) {
         let (now, was_loaded) = (db.now_nanos(), self.is_loaded);
+        self.heard.begin(db, &self.models, states, now);
         for judge in &mut self.judges {
             let watermark = judge.watermark(db.watched(), now);
             if !was_loaded {
@@ -115,8 +154,16 @@ impl Alerts {
             }
             judge.begin(snapshot, watermark);
         }
+        if !was_loaded && let Err(error) = self.revisions.load(snapshot, &self.judges) {
+            tracing::warn!("values of windows that were judged before are not revised: {error}");
+        }
         self.is_loaded = true;
         self.show(db);
+    }
+
+    /// The tables of models, while there are alerts: that one falls silent is told by one.
+    pub(crate) fn models(&self) -> impl Iterator<Item = TableId> {
+        self.models.iter().copied()
     }
 
     /// The tables that are read.
@@ -125,33 +172,93 @@ impl Alerts {
     }
 
     /// Judges one window of each that has one, and tells what there is to tell; whether there is more to do.
-    pub(crate) async fn step(&mut self, db: &Database, now: i64) -> Result<bool> {
-        let (mut told, mut states, mut bytes) = (std::mem::take(&mut self.ended), Vec::new(), 0);
-        states.extend(std::mem::take(&mut self.forgotten).into_iter().map(|key| (key, None)));
-        let (mut has_more, mut is_late) = (false, false);
+    pub(crate) async fn step(&mut self, db: &Database, now: i64, is_idle: bool) -> Result<bool> {
+        let ended = std::mem::take(&mut self.ended);
+        let forgotten: Vec<_> =
+            std::mem::take(&mut self.forgotten).into_iter().map(|key| (key, None)).collect();
+        self.tell(db, now, &ended, forgotten, false).await?;
+        let due = self.due_windows(db, now);
+        if due.is_empty() {
+            return self.revise(db, is_idle).await;
+        }
+        // Only now: it has all rows that closed the windows.
+        let sight = Sight::new(db, std::mem::take(&mut self.learned));
+        for some in due.chunks(ALERTS_AT_ONCE_MAX) {
+            self.judge(db, &sight, some, now).await?;
+        }
+        self.learned = sight.learned();
+        self.show(db);
+        Ok(true)
+    }
+
+    /// Notes what writes have touched of tables that are read.
+    pub(crate) fn touched(&mut self, marks: &HashMap<TableId, Marks>) {
+        self.revisions.touched(&self.judges, marks);
+    }
+
+    /// Asks windows again whose rows have changed since they were judged; whether there are more.
+    async fn revise(&mut self, db: &Database, is_idle: bool) -> Result<bool> {
+        if !is_idle || !self.revisions.is_behind() {
+            return Ok(false);
+        }
+        let sight = Sight::new(db, Learned::default());
+        self.revisions.revise(db, &sight, &self.judges).await?;
+        Ok(self.revisions.is_behind())
+    }
+
+    /// Whether windows wait to be asked again.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.revisions.is_behind()
+    }
+
+    /// The lengths of windows of those that read a table.
+    pub(crate) fn lengths(&self, table: TableId) -> impl Iterator<Item = i64> {
+        self.judges.iter().filter(move |judge| judge.sources.contains(&table)).map(|judge| judge.rule.every)
+    }
+
+    /// The next window of each that has one, with the watermark that closed it.
+    fn due_windows(&mut self, db: &Database, now: i64) -> Vec<(usize, Window, i64)> {
         let snapshot = db.engine().snapshot();
-        for judge in self.judges.iter_mut().filter(|judge| judge.rule.enabled && judge.dormant.is_none()) {
+        let mut due = Vec::new();
+        for (at, judge) in self.judges.iter_mut().enumerate() {
+            if !judge.rule.enabled || judge.dormant.is_some() {
+                continue;
+            }
             let Some(watermark) = judge.watermark(db.watched(), now) else { continue };
             judge.begin(&snapshot, Some(watermark));
-            let Some(window) = judge.next(watermark) else { continue };
-            has_more = true;
-            let found = judge.judge(db, window, watermark).await.unwrap_or_default();
+            due.extend(judge.next(watermark).map(|window| (at, window, watermark)));
+        }
+        due
+    }
+
+    /// Judges some windows, and tells what comes of it.
+    async fn judge(
+        &mut self,
+        db: &Database,
+        sight: &Sight<'_>,
+        due: &[(usize, Window, i64)],
+        now: i64,
+    ) -> Result<()> {
+        let (mut told, mut states, mut is_late) = (Vec::new(), Vec::new(), false);
+        for (at, window, watermark) in due {
+            let judge = &mut self.judges[*at];
+            let seen = judge.ask(sight, *window, *watermark, now).await;
+            let found = judge.judge(db, *window, seen).await.unwrap_or_default();
             is_late |= found.iter().any(|told| told.late);
+            self.revisions.note(&judge.key, &found);
             told.extend(found);
             if !judge.catches_up() {
-                let state = judge.kept();
-                bytes += state.1.as_ref().map_or(0, String::len);
-                states.push(state);
-            }
-            if bytes > ALERTS_AT_ONCE_BYTES_MAX {
-                break;
+                states.push(judge.kept());
             }
         }
         if !states.is_empty() {
             states.extend(self.lags(db));
+            states.extend(self.heard.changed(db, &self.models, now));
         }
         self.tell(db, now, &told, states, is_late).await?;
-        Ok(has_more)
+        let at = Some(db.now_nanos());
+        due.iter().for_each(|(judge, ..)| self.judges[*judge].judged_at = at);
+        Ok(())
     }
 
     /// How far the rows of tables come behind the clock, where that has changed: after a stop their time goes on from there.

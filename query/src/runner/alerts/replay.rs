@@ -79,7 +79,7 @@ struct Line {
 /// `BACKTEST ALERT`.
 pub(crate) async fn backtest(db: &Database, asked: &Backtest) -> Result<RecordBatch> {
     let mut lines = Vec::new();
-    for rule in rules(db, &asked.name)? {
+    for rule in rules(db, &asked.name).await? {
         let (mut state, mut fired, mut total) = (AlertState::default(), 0.0, 0.0);
         let judged = Judged::of(&rule.when);
         for window in windows(&rule, asked.range)? {
@@ -103,13 +103,20 @@ pub(crate) async fn backtest(db: &Database, asked: &Backtest) -> Result<RecordBa
 }
 
 /// The rules of a name: one of all models is one for each.
-fn rules(db: &Database, name: &str) -> Result<Vec<Rule>> {
+async fn rules(db: &Database, name: &str) -> Result<Vec<Rule>> {
     let snapshot = db.engine().snapshot();
     let named = entry::find_or::<Rule>(&snapshot, name, false)?;
     let registry = Registry { rules: named.into_iter().collect(), ..Registry::default() };
     let rules: Vec<Rule> = wanted(&registry, &snapshot)?.into_iter().map(|(_, rule)| rule).collect();
     if rules.is_empty() {
         return Err(QueryError::Invalid(format!("no model has what alert {name} needs")));
+    }
+    for rule in &rules {
+        if super::sources(db, rule).await?.is_empty() {
+            return Err(QueryError::Invalid(format!(
+                "alert {name} asks the database about itself, which has no past to be held against"
+            )));
+        }
     }
     Ok(rules)
 }
@@ -169,7 +176,7 @@ fn told(lines: &[Line]) -> Result<RecordBatch> {
 /// `CALIBRATE ALERT`.
 pub(crate) async fn run_calibrate(db: &Database, asked: &Calibrate) -> Result<RecordBatch> {
     let mut found = Vec::new();
-    for rule in rules(db, &asked.name)? {
+    for rule in rules(db, &asked.name).await? {
         let range = match asked.range {
             Some(range) => range,
             None => history_of(db, &rule).await?,

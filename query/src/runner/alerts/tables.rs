@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray,
+};
+use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{
-    CatalogChange, Column, ColumnType, Engine, Role, Snapshot, TIME_COLUMN, TableSchema,
+    CatalogChange, Column, ColumnType, Engine, Role, Snapshot, TIME_COLUMN, TableId, TableSchema, TimeRange,
 };
 
 use super::outbox::Letter;
+use super::revise::Revised;
 use super::told::Told;
 use crate::alert::notice::hash;
 use crate::alert::state::Kind;
@@ -16,6 +20,8 @@ use crate::error::Result;
 
 /// The table of transitions.
 pub(crate) const HISTORY: &str = "$alert_history";
+/// The column of the history that rows which come late change.
+pub(crate) const REVISED: &str = "revised_value";
 /// The table of messages.
 pub(crate) const OUTBOX: &str = "$outbox";
 
@@ -24,7 +30,8 @@ use ColumnType::{BigInt, Boolean, Double, Json, Text, Timestamp};
 /// The columns of `system.alert_history`, a row a transition: `time` is the end of the window judged, or when somebody did
 /// it. `episode` goes from the beginning to the end of one firing; `what` is pending, broken, fired, no_data, fired_again,
 /// ended, failed, acknowledged or commented. Rows that come later change
-/// neither the state nor the value that was judged.
+/// neither the state nor the value that was judged; `revised_value` is what the window has by them, NULL where they changed
+/// nothing, or there are no rows any more.
 fn history_columns() -> Vec<Column> {
     let field = |name: &str, ty| Column::new(name, ty, Role::Field);
     vec![
@@ -47,6 +54,7 @@ fn history_columns() -> Vec<Column> {
         field("who", Text),
         field("late", Boolean),
         field("evidence", Json),
+        field(REVISED, Double),
     ]
 }
 
@@ -76,11 +84,25 @@ pub(crate) fn schema(name: &str) -> TableSchema {
     TableSchema::new(name, if name == HISTORY { history_columns() } else { outbox_columns() })
 }
 
-/// The changes that make the tables where they are not there yet.
+/// The changes that make the tables where they are not there yet, and give them the columns that they lack.
 pub(crate) fn create(snapshot: &Snapshot, engine: &Engine) -> Vec<CatalogChange> {
+    let grown = [HISTORY, OUTBOX].into_iter().filter_map(|name| grown(snapshot.table(name)?, &schema(name)));
     let missing = [HISTORY, OUTBOX].into_iter().filter(|name| snapshot.table(name).is_none());
     let tables = missing.map(|name| TableSchema { id: engine.allocate_table_id(), ..schema(name) });
-    tables.map(CatalogChange::CreateTable).collect()
+    tables.map(CatalogChange::CreateTable).chain(grown).collect()
+}
+
+/// A table of an earlier version with the columns that it has not yet; None where it has all.
+fn grown(known: &TableSchema, wanted: &TableSchema) -> Option<CatalogChange> {
+    let mut table = known.clone();
+    for column in &wanted.columns {
+        if known.column_named(&column.name).is_none() {
+            table.columns.push(Column { id: table.next_column_id, ..column.clone() });
+            table.next_column_id += 1;
+        }
+    }
+    table.version += 1;
+    (table.columns.len() > known.columns.len()).then_some(CatalogChange::AlterTable(table))
 }
 
 /// Rows of the history.
@@ -111,8 +133,39 @@ pub(crate) fn history_rows(table: &TableSchema, all: &[Told]) -> Result<RecordBa
         text(&|told| told.transition.who.clone()),
         Arc::new(all.iter().map(|told| Some(told.late)).collect::<BooleanArray>()),
         text(&|told| serde_json::to_string(&told.transition.columns).ok()),
+        number(|_| None),
     ];
     Ok(RecordBatch::try_new(table.arrow(), columns)?)
+}
+
+/// Rows of the history with other revised values.
+pub(crate) fn revised_rows(
+    snapshot: &Snapshot,
+    revised: &[Revised],
+) -> Result<Option<(TableId, RecordBatch)>> {
+    let Some(table) = snapshot.table(HISTORY) else { return Ok(None) };
+    let mut found = Vec::new();
+    for Revised { at, id, value } in revised {
+        let time = TimeRange { min: *at, max: *at };
+        for part in snapshot.scan(table.id, time)? {
+            for rows in part.read(&table.columns, time)? {
+                let ids = rows.column_by_name("id").and_then(|column| column.as_string_opt::<i32>());
+                let row = ids.and_then(|ids| ids.iter().position(|it| it == Some(id.as_str())));
+                found.extend(row.map(|row| with_value(&rows.slice(row, 1), *value)).transpose()?);
+            }
+        }
+    }
+    let Some(first) = found.first() else { return Ok(None) };
+    Ok(Some((table.id, concat_batches(&first.schema(), &found)?)))
+}
+
+fn with_value(row: &RecordBatch, value: Option<f64>) -> Result<RecordBatch> {
+    let schema = row.schema();
+    let mut columns = row.columns().to_vec();
+    if let Some(place) = schema.fields().iter().position(|field| field.name() == REVISED) {
+        columns[place] = Arc::new(Float64Array::from(vec![value]));
+    }
+    Ok(RecordBatch::try_new(schema, columns)?)
 }
 
 /// The name of what happened.

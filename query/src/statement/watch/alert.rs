@@ -167,5 +167,6 @@ fn empty(name: String, of: Option<MetricRule>) -> Result<Rule, String> {
         query: String::new(),
         metric: of,
         created_at: 0,
+        unchecked: false,
     })
 }

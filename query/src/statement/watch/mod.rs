@@ -55,6 +55,15 @@ pub(crate) enum Watch {
     TestNotifier(String),
     /// `CREATE ALERT`.
     CreateAlert(Box<CreateAlert>),
+    /// `CREATE DEFAULT ALERTS [NOTIFY name, ..]`: the notifiers as written.
+    CreateDefaults(Vec<String>),
+    /// `APPLY [DRY RUN] 'statements'`.
+    Apply {
+        /// What is to be there.
+        statements: String,
+        /// Only says what would be done.
+        dry_run: bool,
+    },
     /// `ALTER ALERT`.
     AlterAlert(Box<AlterAlert>),
     /// `SHOW CREATE ALERT name`.
@@ -126,6 +135,15 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Option<Statement>> {
     }
     if let Some(query) = show::parse(parser)? {
         return Ok(Some(query));
+    }
+    if parser.eat(&["APPLY"]) {
+        let dry_run = parser.eat(&["DRY", "RUN"]);
+        let statements = clause::text(parser, "the statements, in single quotes")?;
+        return of(Watch::Apply { statements, dry_run });
+    }
+    if parser.eat(&["CREATE", "DEFAULT", "ALERTS"]) {
+        let notify = if parser.eat(&["NOTIFY"]) { clause::names(parser)? } else { Vec::new() };
+        return of(Watch::CreateDefaults(notify));
     }
     for kind in WatchKind::ALL {
         if after(parser, "CREATE", kind) {

@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use super::{DropWatch, Response, Watch, WatchKind, print};
 use crate::alert::Rule;
 use crate::alert::entry::find_or;
+use crate::alert::manage::apply;
 use crate::alert::state::Mark;
 use crate::continuous::manage;
 use crate::database::{Access, Database};
@@ -34,6 +35,7 @@ pub(crate) fn schema(watch: &Watch) -> Option<SchemaRef> {
     match watch {
         Watch::Backtest(_) => Some(replay::backtest_schema()),
         Watch::Calibrate(_) => Some(replay::calibrate_schema()),
+        Watch::Apply { .. } => Some(apply::schema()),
         Watch::ShowCreateAlert(_) => {
             Some(Arc::new(Schema::new(vec![Field::new("statement", DataType::Utf8, true)])))
         }
@@ -42,10 +44,11 @@ pub(crate) fn schema(watch: &Watch) -> Option<SchemaRef> {
 }
 
 /// The answer of a statement that has one.
-pub(crate) async fn answer(database: &Database, watch: &Watch) -> Result<RecordBatch> {
+pub(crate) async fn answer(database: &Database, watch: &Watch, access: Access) -> Result<RecordBatch> {
     match watch {
         Watch::Backtest(asked) => replay::backtest(database, asked).await,
         Watch::Calibrate(asked) => replay::run_calibrate(database, asked).await,
+        Watch::Apply { statements, dry_run } => apply::apply(database, statements, *dry_run, access).await,
         Watch::ShowCreateAlert(name) => {
             let found = find_or::<Rule>(&database.engine().snapshot(), name, false)?;
             let texts: StringArray = found.iter().map(|rule| Some(print::rule(rule))).collect();

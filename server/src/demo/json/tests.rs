@@ -1,4 +1,5 @@
 use super::super::findings::{Percentiles, Stored};
+use super::super::watch::{Backtest, Message};
 use super::*;
 
 #[test]
@@ -22,11 +23,13 @@ fn object_has_the_documented_shape() {
         ],
         output_drift: vec![],
         alerts: vec![Alert {
-            model: "employment_incident",
+            model: "employment_incident".into(),
             feature: "AGEP".into(),
             window_start: "2018-12-13".into(),
             psi: 7.0,
         }],
+        message: Some(Message { summary: "s".into(), action: "a".into(), state: "sent".into() }),
+        backtest: Backtest { model: "employment".into(), firings: 0 },
     };
     let expected = json!({
         "rows": 3, "labels": 2, "bytes_on_disk": 100,
@@ -39,6 +42,8 @@ fn object_has_the_documented_shape() {
              "drifted": false},
         ],
         "alerts": [{"model": "employment_incident", "feature": "AGEP", "window_start": "2018-12-13", "psi": 7.0}],
+        "message": {"summary": "s", "action": "a", "state": "sent"},
+        "backtest": {"model": "employment", "firings": 0},
     });
     assert_eq!(object(&findings), expected);
 }

@@ -1,0 +1,48 @@
+//! What changes between two texts, line by line.
+
+/// Lines that are in one alone: `- ` of the first, `+ ` of the second, in their order. By the longest run of lines that both
+/// have; texts are statements, so a table of all pairs is small.
+pub(super) fn difference(before: &str, after: &str) -> String {
+    let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let common = common(&before, &after);
+    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
+    while i < before.len() || j < after.len() {
+        if i < before.len() && j < after.len() && before[i] == after[j] {
+            (i, j) = (i + 1, j + 1);
+        } else if j == after.len() || (i < before.len() && common[i + 1][j] >= common[i][j + 1]) {
+            lines.push(format!("- {}", before[i].trim()));
+            i += 1;
+        } else {
+            lines.push(format!("+ {}", after[j].trim()));
+            j += 1;
+        }
+    }
+    lines.join("\n")
+}
+
+/// How many lines both have in one order, from a place in each on.
+fn common(before: &[&str], after: &[&str]) -> Vec<Vec<usize>> {
+    let mut table = vec![vec![0; after.len() + 1]; before.len() + 1];
+    for i in (0..before.len()).rev() {
+        for j in (0..after.len()).rev() {
+            table[i][j] = match before[i] == after[j] {
+                true => table[i + 1][j + 1] + 1,
+                false => table[i + 1][j].max(table[i][j + 1]),
+            };
+        }
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_that_differ_are_told() {
+        assert_eq!(difference("a\nb\nc", "a\nx\nc\nd"), "- b\n+ x\n+ d");
+        assert_eq!(difference("a\nb", "a\nb"), "");
+        assert_eq!(difference("", "a"), "+ a");
+        assert_eq!(difference("a", ""), "- a");
+    }
+}
