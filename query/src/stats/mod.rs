@@ -5,11 +5,13 @@
 
 pub mod binning;
 mod error;
+pub mod exact;
 pub mod js;
 pub mod ks;
 pub mod percentile;
 pub mod psi;
 pub mod quality;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 
