@@ -3,6 +3,7 @@
 //! Two samples always come as (reference, current). What cannot be computed (an empty side, one class only) is
 //! `None`, never NaN; what cannot be asked is a [`StatsError`]. Nulls and NaN are the caller's to leave out.
 
+pub mod anomaly;
 pub mod binning;
 mod error;
 pub mod exact;

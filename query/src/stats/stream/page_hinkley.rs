@@ -45,10 +45,8 @@ impl Default for PageHinkleyParameters {
 /// `down = alpha down + d + delta`. It is an increase where `up` is more than `threshold` above its least value, a
 /// decrease where `down` is as far below its greatest.
 ///
-/// Delta and threshold are in the unit of the values: bring the values to one scale, or set both.
-///
-/// river's quirk: the greatest value of `down` starts at -1 instead of nothing, so that a stream which falls at once
-/// counts from -1.
+/// Delta and threshold are in the unit of the values: bring the values to one scale, or set both. river starts the
+/// greatest value of `down` at -1; the first row lifts it to `delta`, so that nothing is to be seen of it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PageHinkley {
     parameters: PageHinkleyParameters,
@@ -71,7 +69,7 @@ struct Sums {
 
 impl Default for Sums {
     fn default() -> Self {
-        Self { mean: Mean::default(), up: 0.0, down: 0.0, up_least: f64::INFINITY, down_greatest: -1.0 }
+        Self { mean: Mean::default(), up: 0.0, down: 0.0, up_least: f64::INFINITY, down_greatest: f64::NEG_INFINITY }
     }
 }
 
@@ -81,7 +79,7 @@ impl PageHinkley {
     /// # Errors
     /// [`StatsError::Parameter`].
     pub fn new(parameters: PageHinkleyParameters) -> Result<Self, StatsError> {
-        demand(parameters.delta.is_finite(), "delta", "a number")?;
+        demand(parameters.delta.is_finite() && parameters.delta >= 0.0, "delta", "0 or more")?;
         demand(parameters.threshold.is_finite() && parameters.threshold >= 0.0, "threshold", "0 or more")?;
         demand((0.0..=1.0).contains(&parameters.alpha), "alpha", "0 to 1")?;
         Ok(Self { parameters, sums: Sums::default(), signal: Signal::None })
