@@ -5,11 +5,13 @@
 
 pub mod anomaly;
 pub mod binning;
+pub mod changepoint;
 mod error;
 pub mod exact;
 pub mod js;
 pub mod ks;
 pub mod percentile;
+pub mod period;
 pub mod psi;
 pub mod quality;
 pub mod stream;
