@@ -8,6 +8,7 @@ pub mod binning;
 pub mod changepoint;
 mod error;
 pub mod exact;
+pub mod forecast;
 pub mod js;
 pub mod ks;
 pub mod percentile;
