@@ -13,17 +13,17 @@ use serde::de::DeserializeOwned;
 use super::golden::uniform;
 use super::mersenne::Mersenne;
 
-/// A piece of a stream; see `piece()` in make_streams.py.
+/// A piece of a stream; see `piece()` in streams.py.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Piece {
+pub enum Piece {
     Cycle { n: usize, cycle: Vec<String> },
     Errors { seed: u64, n: usize, rate: String },
     Bell { seed: u64, n: usize, scale: String, shift: String, grid: String, slope: String },
 }
 
 impl Piece {
-    fn values(&self) -> Vec<f64> {
+    pub fn values(&self) -> Vec<f64> {
         match self {
             Self::Cycle { n, cycle } => {
                 let cycle: Vec<f64> = cycle.iter().map(|value| value.parse().unwrap()).collect();

@@ -11,6 +11,7 @@ mod dice;
 mod erase;
 mod functions;
 mod golden;
+mod golden_series;
 mod golden_streams;
 mod govern;
 mod label;
