@@ -20,7 +20,7 @@ fn check<C: DeserializeOwned>(json: &str, disagreement: impl Fn(&C) -> Option<St
     assert!(wrong.is_empty(), "{} of {} cases disagree:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
-fn number(text: &String) -> f64 {
+fn number(text: &str) -> f64 {
     text.parse().unwrap()
 }
 
@@ -49,9 +49,9 @@ impl Series {
     }
 
     fn model(&self) -> Ets {
-        let [level, trend, season, damping] = self.smoothing.each_ref().map(number);
+        let [level, trend, season, damping] = self.smoothing.each_ref().map(|text| number(text));
         let season = if self.season > 0 { season } else { 0.0 };
-        let parts = self.parts.iter().map(number).collect();
+        let parts = self.parts.iter().map(|text| number(text)).collect();
         let state = EtsState { level: number(&self.level), trend: number(&self.trend), season: parts };
         let mut model = Ets::new(Smoothing { level, trend, season, damping }, state);
         self.history().into_iter().for_each(|value| _ = model.update(value));
@@ -101,7 +101,7 @@ struct Steps {
 fn change_points_are_ruptures() {
     check(include_str!("../golden/changepoints.json"), |case: &Steps| {
         let values: Vec<f64> = case.pieces.iter().flat_map(Piece::values).collect();
-        let penalty = case.penalty.as_ref().map(number);
+        let penalty = case.penalty.as_deref().map(number);
         let parameters = ChangeParameters { cost: ChangeCost::Mean, rows_min: case.rows_min, penalty };
         let found = changepoints(&values, &parameters).unwrap();
         (found != case.starts).then(|| format!("{}: {found:?}, the oracle {:?}", case.name, case.starts))

@@ -28,7 +28,8 @@ pub struct Period {
 }
 
 /// The length of the dominant season: the distance at which the series, less its straight line, is most like itself (the
-/// shortest of those nearly so) among those that its spectrum speaks for. None where no season is significant at `alpha`, or the rows do not hold three.
+/// shortest of those nearly so) among those that its spectrum speaks for. None where no season is significant at `alpha`,
+/// or the rows do not hold three.
 ///
 /// A frequency of the spectrum speaks for a season where its power over that of noise whose neighbours are correlated (an
 /// AR(1), fitted through the middle of the spectrum) is beyond chance: the ratio `g` has the p value `1 - (1 - e^-g)^m` among
