@@ -12,6 +12,7 @@ pub mod check;
 pub mod counting;
 pub mod engine;
 pub mod figures;
+pub mod nab;
 pub mod process;
 pub mod report;
 pub mod shim;

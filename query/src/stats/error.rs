@@ -22,4 +22,12 @@ pub enum StatsError {
         /// The number asked for.
         asked: usize,
     },
+    /// A detector was asked for with a parameter that it cannot work with.
+    #[error("{name} must be {allowed}")]
+    Parameter {
+        /// Which.
+        name: &'static str,
+        /// What it can be.
+        allowed: &'static str,
+    },
 }

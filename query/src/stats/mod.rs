@@ -3,13 +3,19 @@
 //! Two samples always come as (reference, current). What cannot be computed (an empty side, one class only) is
 //! `None`, never NaN; what cannot be asked is a [`StatsError`]. Nulls and NaN are the caller's to leave out.
 
+pub mod anomaly;
 pub mod binning;
+pub mod changepoint;
 mod error;
+pub mod exact;
+pub mod forecast;
 pub mod js;
 pub mod ks;
 pub mod percentile;
+pub mod period;
 pub mod psi;
 pub mod quality;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 

@@ -80,7 +80,7 @@ impl Sample {
 }
 
 /// splitmix64's i-th number, its upper 53 bits as a double in [0, 1).
-fn uniform(seed: u64, i: u64) -> f64 {
+pub fn uniform(seed: u64, i: u64) -> f64 {
     let z = seed.wrapping_add(i.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
