@@ -69,7 +69,13 @@ struct Sums {
 
 impl Default for Sums {
     fn default() -> Self {
-        Self { mean: Mean::default(), up: 0.0, down: 0.0, up_least: f64::INFINITY, down_greatest: f64::NEG_INFINITY }
+        Self {
+            mean: Mean::default(),
+            up: 0.0,
+            down: 0.0,
+            up_least: f64::INFINITY,
+            down_greatest: f64::NEG_INFINITY,
+        }
     }
 }
 

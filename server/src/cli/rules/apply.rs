@@ -35,7 +35,7 @@ pub async fn apply(args: ApplyArgs) -> Result<()> {
 /// The statements of all files, as one text.
 pub(super) fn statements(path: &Path) -> Result<String> {
     let mut all = String::new();
-    for file in files::find(path, STATEMENTS)? {
+    for file in files::find(path, STATEMENTS)?.into_iter().filter(|file| !files::is_test(file)) {
         let text = files::filled(&file, &files::read(&file)?, |name| std::env::var(name).ok())?;
         // Here, so that the error names the file.
         crate::cli::statements::split(&text)

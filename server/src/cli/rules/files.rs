@@ -7,7 +7,7 @@ use crate::cli::error::{CliError, Result};
 /// How the names of files with statements end.
 pub const STATEMENTS: &str = ".sql";
 /// How the names of tests end.
-pub const TESTS: &str = "_test.toml";
+pub const TESTS: &str = "_test.sql";
 /// How deep directories are looked into.
 const DEPTH_MAX: usize = 8;
 
@@ -37,6 +37,11 @@ fn collect(directory: &Path, ending: &str, depth: usize, found: &mut Vec<PathBuf
         }
     }
     Ok(())
+}
+
+/// Whether a file is a test.
+pub fn is_test(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(TESTS)
 }
 
 /// The text of a file.

@@ -12,7 +12,7 @@ use driftline_query::Database;
 
 use super::apply;
 use super::files::{self, TESTS};
-use super::fixture::{Expect, Fixture, Instance, beside, wrong};
+use super::fixture::{self, Expect, Instance, Step, beside, wrong};
 use crate::cli::connection::Connection;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::say;
@@ -23,7 +23,7 @@ const TOLERANCE: f64 = 1e-6;
 /// What `driftline test` takes.
 #[derive(Debug, clap::Args)]
 pub struct TestArgs {
-    /// A test, or a directory with files *_test.toml.
+    /// A test, or a directory with files *_test.sql: SQL, and ROWS, RULES and EXPECT.
     path: PathBuf,
 }
 
@@ -34,73 +34,66 @@ type Standing = BTreeMap<BTreeMap<String, String>, Option<f64>>;
 pub async fn test(args: TestArgs) -> Result<()> {
     let (mut passed, mut failed) = (0_usize, 0_usize);
     for path in files::find(&args.path, TESTS)? {
-        let fixture = Fixture::read(&path)?;
-        let wrong = run(&path, &fixture).await?;
-        let verdict = if wrong.is_empty() { "ok    " } else { "FAILED" };
-        let count = fixture.expect.len();
-        say(&format!("{verdict}  {}  {} of {count} met\n", path.display(), count - wrong.len()))?;
-        wrong.iter().try_for_each(|told| say(&format!("{told}\n")))?;
-        (passed, failed) = (passed + count - wrong.len(), failed + wrong.len());
+        let steps = fixture::read(&path)?;
+        let unmet = run(&path, &steps).await?;
+        let count = steps.iter().filter(|step| matches!(step, Step::Expect(_))).count();
+        let verdict = if unmet.is_empty() { "ok    " } else { "FAILED" };
+        say(&format!("{verdict}  {}  {} of {count} met\n", path.display(), count - unmet.len()))?;
+        unmet.iter().try_for_each(|told| say(&format!("{told}\n")))?;
+        (passed, failed) = (passed + count - unmet.len(), failed + unmet.len());
     }
     say(&format!("{passed} passed, {failed} failed\n"))?;
     if failed == 0 { Ok(()) } else { Err(CliError::Unmet { failed }) }
 }
 
 /// The expectations of a test that are not met.
-async fn run(path: &Path, fixture: &Fixture) -> Result<Vec<String>> {
+async fn run(path: &Path, steps: &[Step]) -> Result<Vec<String>> {
     let of = |error: CliError| wrong(path, error.to_string());
-    let database = Database::open_in_memory()?;
-    let connection = Connection::Local(database);
-    connection.sql(&fixture.setup).await.map_err(of)?;
-    for rows in &fixture.rows {
-        for insert in rows.inserts(path)? {
-            connection.sql(&insert).await.map_err(of)?;
-        }
-    }
-    connection.sql(&fixture.then).await.map_err(of)?;
-    for rules in &fixture.rules {
-        let statements = apply::statements(&beside(path, rules))?;
-        apply::run(&connection, &statements, false).await.map_err(of)?;
-    }
-    let first = first_row(&connection, fixture).await.map_err(of)?;
+    let connection = Connection::Local(Database::open_in_memory()?);
     let mut unmet = Vec::new();
-    for expect in &fixture.expect {
-        unmet.extend(hold(&connection, expect, first.as_deref()).await.map_err(of)?);
+    for step in steps {
+        match step {
+            Step::Sql(sql) => drop(connection.sql(sql).await.map_err(of)?),
+            Step::Rows { table, file } => {
+                for insert in fixture::inserts(path, table, file)? {
+                    connection.sql(&insert).await.map_err(of)?;
+                }
+            }
+            Step::Rules(rules) => {
+                let statements = apply::statements(&beside(path, rules))?;
+                apply::run(&connection, &statements, false).await.map_err(of)?;
+            }
+            Step::Expect(expect) => unmet.extend(hold(&connection, expect).await.map_err(of)?),
+        }
     }
     connection.close().await?;
     Ok(unmet)
 }
 
-/// When the first row of all is.
-async fn first_row(connection: &Connection, fixture: &Fixture) -> Result<Option<String>> {
-    let mut first: Option<i64> = None;
-    for rows in &fixture.rows {
-        let answer = connection.sql(&format!("SELECT min(time) AS first FROM {}", rows.table)).await?;
-        let times = answer.iter().flat_map(|rows| rows.column(0).as_primitive::<TimestampNanosecondType>());
-        first = first.into_iter().chain(times.flatten()).min();
-    }
+/// When the first row of all tables is.
+async fn first_row(connection: &Connection) -> Result<Option<String>> {
+    let tables =
+        connection.sql("SELECT min(min_time) AS first FROM system.tables WHERE name NOT LIKE '%$%'").await?;
+    let times = tables.iter().flat_map(|rows| rows.column(0).as_primitive::<TimestampNanosecondType>());
     let text = |nanos| {
         let time = chrono::DateTime::from_timestamp_nanos(nanos);
         time.to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
     };
-    Ok(first.map(text))
+    Ok(times.flatten().min().map(text))
 }
 
 /// Holds one expectation; what is to be told where it is not met.
-async fn hold(connection: &Connection, expect: &Expect, first: Option<&str>) -> Result<Option<String>> {
+async fn hold(connection: &Connection, expect: &Expect) -> Result<Option<String>> {
     let quoted = |text: &str| text.replace('\'', "''");
-    let first = first.unwrap_or("1970-01-01");
-    // A window that ends at the moment is judged.
+    let first = first_row(connection).await?.unwrap_or_else(|| "1970-01-01".to_owned());
     let sql = format!(
-        "BACKTEST ALERT \"{}\" FROM '{}' TO '{}'",
+        "BACKTEST ALERT \"{}\" FROM '{first}' TO '{}'",
         expect.alert.replace('"', "\"\""),
-        quoted(first),
         quoted(&expect.at)
     );
     let [firing, pending] = standing(&connection.sql(&sql).await?);
-    let mut told = Vec::new();
-    told.extend(differs("firing", &expect.firing, &firing));
-    told.extend(expect.pending.as_ref().and_then(|expected| differs("pending", expected, &pending)));
+    let told = [differs("firing", &expect.firing, &firing), differs("pending", &expect.pending, &pending)];
+    let told: Vec<String> = told.into_iter().flatten().collect();
     let head = format!("  {} at {}:\n", expect.alert, expect.at);
     Ok((!told.is_empty()).then(|| head + &told.join("\n")))
 }
