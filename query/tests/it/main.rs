@@ -16,6 +16,7 @@ mod label;
 mod life;
 mod limit;
 mod name;
+mod oracle;
 mod plan;
 mod plan_cache;
 mod prepared;
