@@ -11,6 +11,7 @@ mod dice;
 mod erase;
 mod functions;
 mod golden;
+mod golden_samples;
 mod govern;
 mod label;
 mod life;
