@@ -1,6 +1,6 @@
 //! Fisher's exact test.
 
-use super::law::beta::stirling_error;
+use super::law::student::stirling_error;
 
 /// Counts of the whole table at most. Above it chi-squared is as good, and the sums grow with the root of the counts.
 pub const FISHER_MAX: u64 = 1 << 40;

@@ -1,7 +1,7 @@
 //! Levene's test of spread.
 
 use super::Outcome;
-use super::law::beta::fisher_survival;
+use super::law::student::student_two_sided;
 use super::moments::{Moments, Precise, unit};
 use super::pooled::total;
 
@@ -41,7 +41,7 @@ pub fn levene(reference: &[(f64, u64)], current: &[(f64, u64)], center: Center) 
     }
     let between = r.count * (c.count / (r.count + c.count)) * r.mean.to_precise(c.mean).powi(2);
     let statistic = degrees * (between / within);
-    Some(Outcome::of(statistic, fisher_survival(statistic, 1.0, degrees))?.with_degrees(degrees))
+    Some(Outcome::of(statistic, student_two_sided(statistic.sqrt(), degrees))?.with_degrees(degrees))
 }
 
 /// The middle value, or halfway between the two, over the unit.

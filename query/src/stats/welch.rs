@@ -1,7 +1,7 @@
 //! Welch's t test.
 
 use super::Outcome;
-use super::law::beta::student_two_sided;
+use super::law::student::student_two_sided;
 use super::moments::{Moments, unit};
 
 /// Welch's t test of two means (1947): their difference, current − reference, over its standard error, with each side's

@@ -1,9 +1,11 @@
 //! The exact law of the statistic, by counting orders (Xiao, Gordon and Yakovlev 2006).
 //!
 //! An order of `n` and `m` values is a path of steps right and up. Each point (u, v) on it adds `(a v - b u)²` to its
-//! score, `a` and `b` the steps' least whole lengths; the score is the statistic up to a factor.
+//! score, `a` and `b` the least whole numbers in the proportion m to n; the score is the statistic up to a factor.
 
 use std::cmp::Ordering;
+
+use crate::stats::pooled::Pool;
 
 /// Scores of the paths to a point, ascending, each with the number of paths that have it. Paths that have reached the
 /// limit are counted only: scores do not fall.
@@ -13,14 +15,12 @@ struct Paths {
     reached: u64,
 }
 
-/// The share of orders whose statistic is at least that of `scaled`, which is 24 n m (n + m) times the statistic.
-pub(super) fn survival(scaled: i128, n: u64, m: u64) -> f64 {
-    let (wide, high) = (i128::from(n), i128::from(m));
-    let common = wide * high / gcd(wide, high);
-    // With ties the score lies between those that exist; like scipy we take the next below it.
-    let limit = (common * common * (wide + high) * scaled).div_euclid(24 * wide * wide * high * high);
-    let Ok(limit) = u64::try_from(limit) else { return 1.0 };
-    let (a, b) = ((common / wide) as u64, (common / high) as u64);
+/// The share of orders whose statistic is at least that of the pool, of at most 20 values a side.
+pub(super) fn survival(pool: &Pool) -> f64 {
+    let (n, m) = (pool.reference, pool.current);
+    let common = gcd(n, m);
+    let (a, b) = (m / common, n / common);
+    let limit = score(pool, a, b);
     let mut column: Vec<Paths> = vec![Paths::default(); n as usize + 1];
     for v in 0..=m {
         let mut before = Paths::default();
@@ -34,6 +34,19 @@ pub(super) fn survival(scaled: i128, n: u64, m: u64) -> f64 {
     let last = column.pop().unwrap_or_default();
     let all: u64 = last.reached + last.scores.iter().map(|(_, paths)| paths).sum::<u64>();
     last.reached as f64 / all as f64
+}
+
+/// The score of the order found, rounded up: ties can halve it, and the scores of paths are whole.
+fn score(pool: &Pool, a: u64, b: u64) -> u64 {
+    let (mut reference, mut current, mut before, mut twice) = (0, 0, 0, 0);
+    for tied in &pool.ties {
+        reference += tied.reference;
+        current += tied.current;
+        let after = (a * reference).abs_diff(b * current).pow(2);
+        twice += tied.count() * (before + after);
+        before = after;
+    }
+    twice.div_ceil(2)
 }
 
 impl Paths {
@@ -64,6 +77,6 @@ impl Paths {
     }
 }
 
-fn gcd(a: i128, b: i128) -> i128 {
+fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }

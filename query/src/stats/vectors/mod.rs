@@ -7,9 +7,9 @@ mod logistic;
 mod mmd;
 
 pub use centroid::{centroid_cosine, centroid_euclidean};
-pub use classifier::domain_classifier_auc;
+pub use classifier::{CLASSIFIER_ROWS_MAX, domain_classifier_auc};
 pub use components::drifted_components;
-pub use mmd::{Mmd, mmd};
+pub use mmd::{MMD_ROWS_MAX, Mmd, PERMUTATIONS_MAX, mmd};
 
 use super::random::Random;
 

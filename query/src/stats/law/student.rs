@@ -1,8 +1,10 @@
-//! The incomplete beta function and the laws of Student and Fisher, which it gives.
+//! Student's law, by the incomplete beta function.
 
 use std::f64::consts::PI;
 
 use statrs::function::gamma::ln_gamma;
+
+use super::normal::two_sided;
 
 /// Terms of the continued fraction. About as many as the root of the greater parameter are needed.
 const TERMS_MAX: u32 = 1_000_000;
@@ -16,19 +18,30 @@ const STIRLING_FROM: f64 = 16.0;
 const STIRLING: [f64; 6] =
     [1.0 / 12.0, -1.0 / 360.0, 1.0 / 1_260.0, -1.0 / 1_680.0, 1.0 / 1_188.0, -691.0 / 360_360.0];
 
-/// The chance that Student's t with so many degrees of freedom is at least as far from 0 as `t`.
+/// Above so many degrees of freedom the fraction subtracts nearly equal numbers, and Hill's expansion is exact.
+const EXPANDED_FROM: f64 = 1e5;
+
+/// The chance that Student's t with so many degrees of freedom is at least as far from 0 as `t`. Fisher's F with (1,
+/// `degrees`) degrees is its square.
 pub fn student_two_sided(t: f64, degrees: f64) -> f64 {
-    if t.is_infinite() {
-        return 0.0;
-    }
     let square = t * t;
-    regularized(degrees / 2.0, 0.5, degrees / (degrees + square), square / (degrees + square))
+    if square.is_infinite() {
+        0.0
+    } else if degrees > EXPANDED_FROM {
+        two_sided(normal_of(square, degrees))
+    } else {
+        regularized(degrees / 2.0, 0.5, degrees / (degrees + square), square / (degrees + square))
+    }
 }
 
-/// The chance that Fisher's F with (`between`, `within`) degrees of freedom is above `f`.
-pub fn fisher_survival(f: f64, between: f64, within: f64) -> f64 {
-    let whole = within + between * f;
-    regularized(within / 2.0, between / 2.0, within / whole, between * f / whole)
+/// The normal value with the chance of t (Hill 1970): an expansion in the degrees of freedom of which the first term left
+/// out is below 1e-20 here.
+fn normal_of(square: f64, degrees: f64) -> f64 {
+    let a = degrees - 0.5;
+    let b = 48.0 * a * a;
+    let y = a * (square / degrees).ln_1p();
+    let third = (((-0.4 * y - 3.3) * y - 24.0) * y - 85.5) / (0.8 * y * y + 100.0 + b);
+    ((third + y + 3.0) / b + 1.0) * y.sqrt()
 }
 
 /// The regularised incomplete beta function `I_x(a, b)` for `a, b > 0`, with `y = 1 - x` given apart, so that neither
