@@ -134,7 +134,7 @@ def contingency():
 
 def psi_threshold():
     for alpha in (1e-12, 1e-6, 0.001, 0.01, 0.05, 0.5, 0.95, 0.999999):
-        for bins, n, m in [(2, 1, 1), (3, 100, 100), (10, 1000, 1000), (10, 5000, 200), (21, 10**6, 50), (1025, 10**9, 10**9)]:
+        for bins, n, m in [(2, 1, 1), (3, 100, 100), (10, 1000, 1000), (10, 5000, 200), (21, 10**6, 50), (1025, 10**9, 10**9), (65537, 10**6, 10**6)]:
             value = stats.chi2.isf(alpha, bins - 1) * (1 / n + 1 / m)
             yield {"name": f"{alpha} {bins} {n} {m}", "alpha": repr(alpha), "bins": bins, "n": n, "m": m, "value": text(value)}
 
@@ -144,7 +144,8 @@ def two_by_two():
     tables = [(10, 20, 15, 15), (0, 5, 5, 0), (5, 0, 5, 0), (0, 5, 0, 9), (1, 0, 0, 1), (1, 1, 1, 1), (3, 1, 1, 3), (8, 2, 1, 5),
               (0, 100, 1, 99), (1, 9, 11, 3), (50, 50, 30, 70), (100, 2, 1000, 5), (7, 120, 73, 300), (1000, 9000, 1200, 8800),
               (1, 19999, 12, 19988), (5000, 5000, 5000, 5000), (2, 3, 6, 4), (190, 800, 200, 900), (4000, 16000, 5200, 14800),
-              (1, 10, 1000, 20000), (9, 1, 0, 20000), (10000, 10000, 0, 3)]
+              (1, 10, 1000, 20000), (9, 1, 0, 20000), (10000, 10000, 0, 3), (10**6, 10**6, 10**6, 10**6 + 3000), (10**8, 10**8, 10**8 - 30000, 10**8),
+              (20000, 3 * 10**8, 20500, 3 * 10**8), (12, 10**9, 40, 10**9), (50000, 10**7, 52000, 10**7)]
     tables += [tuple(int(x) for x in rng.integers(0, [6, 40, 400][i % 3], 4) + (1 if i % 2 else 0)) for i in range(24)]
     return [t for t in tables if t[0] + t[1] and t[2] + t[3]]
 
@@ -161,6 +162,26 @@ def fisher_exact_fraction(a, b, c, d):
     return Fraction(sum(w for w in counts.values() if w <= counts[a]), math.comb(total, drawn))
 
 
+def fisher_in_digits(a, b, c, d):
+    """The same for tables too large to go through, in floats of 60 digits, to where terms no longer count."""
+    hits, drawn, total = a + c, a + b, a + b + c + d
+    first, last = max(0, drawn - (b + d)), min(hits, drawn)
+    up = lambda x: mpmath.mpf((hits - x) * (drawn - x)) / ((x + 1) * (total - hits - drawn + x + 1))
+    mode = min(max((hits + 1) * (drawn + 1) // (total + 2), first), last)
+    found = mpmath.mpf(1)
+    for x in range(min(a, mode), max(a, mode)):
+        found = found * up(x) if a > mode else found / up(x)
+    likely = all_ways = mpmath.mpf(0)
+    for step in (1, -1):
+        x = mode if step == 1 else mode - 1
+        ways = mpmath.mpf(1) if step == 1 else 1 / up(x) if x >= first else mpmath.mpf(0)
+        while first <= x <= last and ways > mpmath.mpf(10) ** -40:
+            all_ways += ways
+            likely += ways if ways <= found * (1 + mpmath.mpf(10) ** -30) else 0
+            ways, x = (ways * up(x), x + 1) if step == 1 else (ways / up(x - 1) if x > first else mpmath.mpf(0), x - 1)
+    return likely / all_ways
+
+
 def proportions():
     for a, b, c, d in two_by_two():
         n, m = a + b, c + d
@@ -169,8 +190,8 @@ def proportions():
         square = difference**2 / (share * (1 - share) * (Fraction(1, n) + Fraction(1, m))) if difference else 0
         z = math.copysign(float(mpmath.sqrt(mpmath.mpf(square.numerator) / square.denominator)), difference) if square else 0.0
         p = float(mpmath.erfc(abs(z) / mpmath.sqrt(2)))
-        fisher = fisher_exact_fraction(a, b, c, d)
-        near(fisher, stats.fisher_exact([[a, b], [c, d]]).pvalue, relative=1e-7)
+        fisher = (fisher_exact_fraction if n + m < 10**5 else fisher_in_digits)(a, b, c, d)
+        near(fisher, stats.fisher_exact([[a, b], [c, d]]).pvalue, relative=1e-7 if n + m < 10**5 else 1e-5)
         yield {"name": f"{a} {b} {c} {d}", "reference": [a, b], "current": [c, d], "z": outcome(z, p), "fisher": text(fisher)}
 
 
@@ -420,7 +441,7 @@ def counted_welch(r, c):
     error = error_r + error_c
     degrees = error**2 / (error_r**2 / (n - 1) + error_c**2 / (m - 1))
     t = quotient(mean_c - mean_r) / root(error)
-    # The tail as an integral over u = x / t - 1 or so: mpmath's series takes too long at such degrees.
+    # The tail as an integral in short steps: mpmath's series takes too long at such degrees.
     nu = quotient(degrees)
     density = lambda x: mpmath.exp(-(nu + 1) / 2 * mpmath.log1p(x * x / nu) + mpmath.loggamma((nu + 1) / 2)
                                    - mpmath.loggamma(nu / 2)) / mpmath.sqrt(nu * mpmath.pi)
@@ -429,7 +450,7 @@ def counted_welch(r, c):
     elif abs(t) < 3:
         p = 1 - 2 * mpmath.quad(density, [0, abs(t)])
     else:
-        ends = [abs(t) + step / abs(t) for step in (0, 1, 4, 16, 64, 256)]
+        ends = [abs(t) + step / abs(t) for step in (0, 1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 90)]
         p = 2 * mpmath.quad(density, ends + [mpmath.inf] if nu < 1000 else ends)
     return outcome(t, p, degrees)
 

@@ -34,8 +34,8 @@ pub fn student_two_sided(t: f64, degrees: f64) -> f64 {
     }
 }
 
-/// The normal value with the chance of t (Hill 1970): an expansion in the degrees of freedom of which the first term left
-/// out is below 1e-20 here.
+/// The normal value with the chance of t (Hill 1970): an expansion in the reciprocal degrees of freedom whose next term is
+/// below a double's last digit here.
 fn normal_of(square: f64, degrees: f64) -> f64 {
     let a = degrees - 0.5;
     let b = 48.0 * a * a;
