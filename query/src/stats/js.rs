@@ -1,4 +1,6 @@
-//! The Jensen-Shannon distance.
+//! The Jensen-Shannon distance and its square, the divergence.
+
+use super::shares::total;
 
 /// Below this, `f(r)` is summed as a series: the closed form would subtract nearly equal numbers.
 const SERIES_BELOW: f64 = 0.125;
@@ -14,13 +16,18 @@ const SERIES_TERMS: u32 = 11;
 /// Unlike the formula as written, which loses half of the digits where the samples are nearly alike, each bin's part is
 /// computed from the exact difference of the counts.
 pub fn js_distance(reference: &[u64], current: &[u64]) -> Option<f64> {
+    js_divergence(reference, current).map(f64::sqrt)
+}
+
+/// The Jensen-Shannon divergence, base 2: the square of [`js_distance`], 0..1, and None where that is None.
+pub fn js_divergence(reference: &[u64], current: &[u64]) -> Option<f64> {
     if reference.len() != current.len() {
         return None;
     }
     let (n, m) = (total(reference)?, total(current)?);
     let term = |(r, c): (&u64, &u64)| bin_term(*r, *c, n, m);
     let divergence: f64 = reference.iter().zip(current).map(term).sum();
-    Some((divergence / std::f64::consts::LN_2).sqrt().min(1.0))
+    Some((divergence / std::f64::consts::LN_2).min(1.0))
 }
 
 /// One bin's part of the divergence, in nats: `m f(r) / 2` with `r = (p - q) / (p + q)`, the shares `p, q = m (1 ± r)`.
@@ -48,9 +55,4 @@ fn mixing_loss(r: f64) -> f64 {
     let square = r * r;
     let coefficient = |k: u32| 1.0 / f64::from(k * (2 * k - 1));
     (1..=SERIES_TERMS).rev().fold(0.0, |sum, k| (sum + coefficient(k)) * square)
-}
-
-fn total(counts: &[u64]) -> Option<u64> {
-    let total = counts.iter().fold(0, |total: u64, count| total.saturating_add(*count));
-    (total > 0).then_some(total)
 }

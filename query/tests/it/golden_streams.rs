@@ -10,8 +10,8 @@ use driftline_query::stats::stream::{
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::golden::uniform;
 use super::mersenne::Mersenne;
+use super::oracle::uniform;
 
 /// A piece of a stream; see `piece()` in streams.py.
 #[derive(Deserialize)]
