@@ -331,6 +331,11 @@ impl Database {
         tokio::task::spawn_blocking(move || work(&ingest)).await?
     }
 
+    /// Whether the embedding program declared a table over files of this name.
+    pub(crate) fn is_external(&self, name: &str) -> bool {
+        self.0.sessions.external().table_exist(&name.to_ascii_lowercase())
+    }
+
     /// Forgets a table over files; whether there was one.
     pub(crate) fn drop_external(&self, name: &str) -> Result<bool> {
         self.0.plans.clear();

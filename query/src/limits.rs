@@ -98,7 +98,13 @@ pub(crate) const QUERY_TIME: Duration = Duration::from_secs(600);
 /// How often a stretch of time has to be asked for in a step to be held in memory in the next.
 pub(crate) const HELD_ASKED_MIN: u32 = 2;
 /// Rows of a stretch up to which it is: a step that needs more reads them from where they lie.
-pub(crate) const HELD_ROWS_MAX: u64 = 2_000_000;
+pub(crate) const HELD_ROWS_MAX: usize = 2_000_000;
+/// Steps after which a stretch that nobody asked for again is forgotten.
+pub(crate) const HELD_STEPS_MAX: u32 = 32;
+/// Answers that are held for a step.
+pub(crate) const HELD_ANSWERS_MAX: usize = 1_000;
+/// Queries of a step that are asked side by side.
+pub(crate) const ASKED_AT_ONCE_MAX: usize = 8;
 /// Windows of continuous queries that are computed before they are written down.
 pub(crate) const KEPT_AT_ONCE_MAX: usize = 256;
 /// Values of one continuous query that are exposed; a scrape with more is a mistake.

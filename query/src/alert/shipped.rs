@@ -77,7 +77,7 @@ pub const SYSTEM_ALERTS: [&str; 7] = [
   AS SELECT host, avg(queue_pending) AS pending FROM system_metrics
      WHERE time >= now() - INTERVAL '1 minute' AND time < now() GROUP BY host",
     "CREATE ALERT IF NOT EXISTS silent_model SEVERITY high EVERY '1 minute' BY (model)
-  WHEN silent_minutes > allowed_minutes RESOLVE WHEN silent_minutes < 1
+  WHEN silent_minutes > allowed_minutes
   ANNOTATIONS (
     summary = '{{ model }} has sent nothing for {{ silent_minutes | round(0) }} minutes',
     description = 'It was silent for {{ longest_silence_minutes | round(1) }} minutes at most in the last 14 days; {{ allowed_minutes | round(0) }} are taken as usual.',

@@ -62,6 +62,11 @@ impl CatalogView {
         self.horizon
     }
 
+    /// Up to when labels are seen, where not all are.
+    pub(crate) fn known_at(&self) -> Option<i64> {
+        self.known_at
+    }
+
     /// The moment it shows.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot

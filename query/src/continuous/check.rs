@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 use driftline_storage::{Column, ColumnType, Meaning, Role, TIME_COLUMN, TableSchema};
 
 use super::bucket::Bucket;
-use crate::catalog::{CatalogView, PUBLIC};
+use crate::catalog::{CatalogView, PUBLIC, label_columns};
 use crate::database::Access;
 use crate::egress;
 use crate::error::{QueryError, Result};
@@ -23,6 +23,8 @@ pub(crate) struct Checked {
     pub(crate) bucket: Bucket,
     /// Whether it asks for the moment.
     pub(crate) uses_now: bool,
+    /// Whether it looks at a column of labels.
+    pub(crate) reads_labels: bool,
     /// The columns of its answer, for the table that it fills.
     pub(crate) columns: Vec<Column>,
 }
@@ -43,7 +45,8 @@ pub(crate) async fn check(session: &Session, query: &Query, access: Access) -> R
     let source = source(&plan, &aggregate.input, session.view())?;
     let (at, bucket) = bucket_of(aggregate)?;
     let columns = columns(&plan, projection, aggregate, at, &source)?;
-    Ok(Checked { source, bucket, uses_now: uses_now(&plan)?, columns })
+    let reads_labels = reads_labels(&plan, &source)?;
+    Ok(Checked { source, bucket, uses_now: uses_now(&plan)?, reads_labels, columns })
 }
 
 fn unfit(what: &str) -> QueryError {
@@ -187,6 +190,21 @@ fn has_few_values(group: &Expr, source: &TableSchema) -> bool {
         Some(Meaning::CategoricalFeature | Meaning::Prediction | Meaning::Label | Meaning::Variant)
     );
     column.role == Role::Tag || is_category
+}
+
+/// Whether an expression of a plan names a column of labels of a table.
+pub(crate) fn reads_labels(plan: &LogicalPlan, table: &TableSchema) -> Result<bool> {
+    let labels: Vec<&str> = label_columns(table).map(|column| column.name.as_str()).collect();
+    let is_label =
+        |expr: &Expr| matches!(expr, Expr::Column(column) if labels.contains(&column.name.as_str()));
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            found |= expr.exists(|expr| Ok(is_label(expr)))?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    Ok(found)
 }
 
 /// Whether a plan answers otherwise at another moment.

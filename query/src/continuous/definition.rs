@@ -31,12 +31,20 @@ pub(crate) struct Definition {
     pub(crate) lateness: i64,
     /// Whether it asks for the moment, so that each window needs a query of its own.
     pub(crate) uses_now: bool,
+    /// Whether it looks at labels, so that those which come late change its windows.
+    #[serde(default = "yes")]
+    pub(crate) reads_labels: bool,
     /// Whether it rests.
     pub(crate) paused: bool,
     /// Options beside these, such as `expose`.
     pub(crate) options: std::collections::BTreeMap<String, String>,
     /// Nanoseconds since 1970.
     pub(crate) created_at: i64,
+}
+
+/// Of what was written down before it was told.
+fn yes() -> bool {
+    true
 }
 
 impl Definition {

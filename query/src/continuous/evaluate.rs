@@ -1,5 +1,6 @@
 //! Asks a continuous query for some of its windows.
 
+use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, SecondsFormat};
 use datafusion::sql::parser::Statement as SqlStatement;
@@ -16,9 +17,16 @@ use crate::error::{QueryError, Result};
 use crate::session::Session;
 
 /// The rows of a query for the base rows of these times.
-pub(crate) async fn rows(session: &Session, query: &Query, span: Span) -> Result<Vec<RecordBatch>> {
+async fn rows(session: &Session, query: &Query, span: Span) -> Result<Vec<RecordBatch>> {
     let statement = bounded(query, span)?;
     session.run(statement, Access::Embedded).await?.try_collect().await.map_err(QueryError::from)
+}
+
+/// The same in one batch; None where there is none.
+pub(crate) async fn whole(session: &Session, query: &Query, span: Span) -> Result<Option<RecordBatch>> {
+    let batches = rows(session, query, span).await?;
+    let Some(first) = batches.first() else { return Ok(None) };
+    Ok(Some(concat_batches(&first.schema(), &batches)?))
 }
 
 /// The query with a condition on `time` more.

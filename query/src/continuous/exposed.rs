@@ -1,8 +1,8 @@
 //! What continuous queries show outside: the newest window of those that were made `WITH (expose = 'prometheus')`.
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, PrimitiveArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Float64Type, TimestampNanosecondType};
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{ColumnType, TIME_COLUMN, TableSchema};
 
@@ -50,17 +50,21 @@ impl Database {
         let mut all = Vec::new();
         for query in definitions(&snapshot)?.into_iter().filter(|query| query.options.contains_key(EXPOSE)) {
             let Some(table) = snapshot.table(&query.into) else { continue };
-            let Some(newest) = snapshot.size(table.id).time.map(|time| time.max) else { continue };
             let name = query.into.replace('"', "\"\"");
-            let sql = format!("SELECT * FROM \"{name}\" WHERE time = to_timestamp_nanos({newest})");
-            all.push(exposed(query, table, newest, &self.sql(&sql).await?)?);
+            let newest = format!("SELECT max({TIME_COLUMN}) FROM \"{name}\"");
+            let rows =
+                self.sql(&format!("SELECT * FROM \"{name}\" WHERE {TIME_COLUMN} = ({newest})")).await?;
+            all.extend(exposed(query, table, &rows)?);
         }
         Ok(all)
     }
 }
 
-fn exposed(query: Definition, table: &TableSchema, newest: i64, rows: &[RecordBatch]) -> Result<Exposed> {
+fn exposed(query: Definition, table: &TableSchema, rows: &[RecordBatch]) -> Result<Option<Exposed>> {
     let (mut values, mut left_out) = (Vec::new(), 0);
+    let times = rows.iter().filter_map(|rows| rows.column_by_name(TIME_COLUMN)?.as_primitive_opt());
+    let newest = times.flat_map(PrimitiveArray::<TimestampNanosecondType>::iter).flatten().next();
+    let Some(window_start) = newest else { return Ok(None) };
     for batch in rows {
         for column in table.columns.iter().filter(|column| is_number(column.ty)) {
             let Some(numbers) = batch.column_by_name(&column.name) else { continue };
@@ -76,7 +80,7 @@ fn exposed(query: Definition, table: &TableSchema, newest: i64, rows: &[RecordBa
             }
         }
     }
-    Ok(Exposed { query: query.name, table: query.into, window_start: newest, values, left_out })
+    Ok(Some(Exposed { query: query.name, table: query.into, window_start, values, left_out }))
 }
 
 fn is_number(ty: ColumnType) -> bool {

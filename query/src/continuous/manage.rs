@@ -134,6 +134,7 @@ fn define(create: &CreateContinuous, checked: &Checked, created_at: i64) -> Resu
         delay: delay.unwrap_or(0),
         lateness: lateness.unwrap_or(LATENESS),
         uses_now: checked.uses_now,
+        reads_labels: checked.reads_labels,
         paused: false,
         options: exposed.into_iter().collect(),
         created_at,

@@ -98,7 +98,7 @@ impl Shape {
 }
 
 /// The answers of queries of one key for the base rows of these times, in their order.
-pub(crate) async fn ask(session: &Session, shapes: &[&Shape], span: Span) -> Result<Vec<RecordBatch>> {
+pub(crate) async fn ask(session: &Session, shapes: &[Arc<Shape>], span: Span) -> Result<Vec<RecordBatch>> {
     let Some(first) = shapes.first() else { return Ok(Vec::new()) };
     let mut measures: Vec<Expr> = Vec::new();
     let mut names = std::collections::HashSet::new();

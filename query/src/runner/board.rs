@@ -15,6 +15,8 @@ pub(crate) struct Work {
     pub(crate) watermark: Option<i64>,
     /// Windows that end up to here were closed.
     pub(crate) closed: Option<i64>,
+    /// When the last of them was there first.
+    pub(crate) closed_at: Option<i64>,
     /// Closed windows that wait to be computed (again).
     pub(crate) pending_windows: u64,
     /// How long the oldest of them has been closed.

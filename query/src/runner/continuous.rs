@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use driftline_storage::{RETENTION_OPTION, Snapshot, TableId, TableSchema, duration_nanos};
 
@@ -13,7 +12,7 @@ use super::board::Work;
 use super::store;
 use super::watched::{Marks, Reach};
 use crate::continuous::shape::Shape;
-use crate::continuous::{Bucket, Definition, Progress, Span, Spans, evaluate};
+use crate::continuous::{Bucket, Definition, Progress, Span, Spans};
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
 use crate::limits::{CONTINUOUS_ROWS_AIMED, CONTINUOUS_WINDOWS_MAX};
@@ -33,6 +32,8 @@ pub(crate) struct Running {
     pub(crate) progress: Progress,
     /// What it is made of, once it was asked; None in it of one that can only be asked as it is written.
     shape: Option<Option<Arc<Shape>>>,
+    /// Windows that end up to here have had their turn: those of later are computed as soon as they are closed.
+    fresh_from: i64,
     /// Keys of labelled predictions whose times are still to be looked up.
     keys: Vec<String>,
     work: Work,
@@ -74,7 +75,18 @@ impl Running {
         let query = query_of(&definition.query)?;
         let (keys, work, source) = (Vec::new(), Work::default(), source.id);
         let definition = Arc::new(definition);
-        Ok(Self { definition, query, depth: 0, source, retained, progress, shape: None, keys, work })
+        Ok(Self {
+            definition,
+            query,
+            depth: 0,
+            source,
+            retained,
+            progress,
+            shape: None,
+            fresh_from: i64::MIN,
+            keys,
+            work,
+        })
     }
 
     /// Whether it is the same query, over the same table, as it was.
@@ -91,8 +103,8 @@ impl Running {
 
     /// The same as it is said now, as far as the one before has come.
     pub(crate) fn with_progress(self, before: Self) -> Self {
-        let Self { progress, shape, keys, work, .. } = before;
-        Self { progress, shape, keys, work, ..self }
+        let Self { progress, shape, fresh_from, keys, work, .. } = before;
+        Self { progress, shape, fresh_from, keys, work, ..self }
     }
 
     /// Whether windows that are closed wait to be computed.
@@ -104,7 +116,10 @@ impl Running {
     pub(crate) fn touched(&mut self, marks: Option<&Marks>, reach: Reach) {
         if let Some(marks) = marks {
             self.progress.pending.extend(marks.spans.iter());
-            self.keys.extend(marks.keys.iter().cloned());
+            if self.definition.reads_labels {
+                self.progress.pending.extend(marks.labelled.iter());
+                self.keys.extend(marks.keys.iter().cloned());
+            }
         }
         (self.progress.seq, self.progress.stamp) = (reach.seq, reach.stamp);
     }
@@ -120,6 +135,15 @@ impl Running {
         let times = times.reduce(driftline_storage::TimeRange::union);
         let there = times.map(|times| self.definition.bucket.around(span_of(&times)));
         self.progress.pending = there.map(|there| self.progress.pending.within(there)).unwrap_or_default();
+    }
+
+    /// Whether windows within its lateness wait to be computed again.
+    pub(crate) fn has_prompt(&self) -> bool {
+        let closed = self.progress.closed;
+        let prompt = Span { start: closed.saturating_sub(self.definition.lateness), end: closed };
+        !self.definition.paused
+            && self.work.error.is_none()
+            && !self.progress.pending.within(prompt).is_empty()
     }
 
     /// Computes all again within these times.
@@ -141,8 +165,8 @@ impl Running {
         Bucket { width: every, offset: 0 }.ceil(end).saturating_add(delay)
     }
 
-    /// The windows to compute now: closed, touched, and with all their base rows. `is_idle`: also those that are older
-    /// than its lateness.
+    /// The windows to compute now: closed, touched, and with all their base rows. Those that have just closed at once;
+    /// `is_idle`: also those that have changed since, the ones within its lateness first.
     pub(crate) fn next(&mut self, closed: i64, now: i64, is_idle: bool) -> Option<Span> {
         let bucket = self.definition.bucket;
         self.progress.closed = self.progress.closed.max(closed);
@@ -151,10 +175,14 @@ impl Running {
         let closed = self.progress.closed;
         let prompt = closed.saturating_sub(self.definition.lateness);
         let within = |start| Span { start, end: closed };
-        let due = self.progress.pending.within(within(prompt)).iter().next();
-        let due = due.or_else(|| {
-            let late = is_idle.then(|| self.progress.pending.within(within(i64::MIN)));
-            late.and_then(|late| late.iter().next_back())
+        let fresh = self.progress.pending.within(within(prompt.max(self.fresh_from))).iter().next();
+        if fresh.is_none() {
+            self.fresh_from = closed;
+        }
+        let due = fresh.or_else(|| {
+            let late = |from| self.progress.pending.within(within(from));
+            let prompt = is_idle.then(|| late(prompt).iter().next()).flatten();
+            prompt.or_else(|| is_idle.then(|| late(i64::MIN).iter().next_back()).flatten())
         })?;
         let whole = bucket.around(due);
         let windows = self.windows_at_once();
@@ -198,14 +226,9 @@ impl Running {
         Ok(shape)
     }
 
-    /// Asks for windows as the query is written.
-    pub(crate) async fn rows(&self, sight: &Sight<'_>, span: Span) -> Result<Option<RecordBatch>> {
-        let session = sight.session(self.definition.uses_now.then_some((span.end, None)));
-        let batches = evaluate::rows(&session, &self.query, span).await?;
-        Ok(match batches.first() {
-            Some(first) => Some(concat_batches(&first.schema(), &batches)?),
-            None => None,
-        })
+    /// The query as it is written, and whether it asks for the moment.
+    pub(crate) fn query(&self) -> (&datafusion::sql::sqlparser::ast::Query, bool) {
+        (&self.query, self.definition.uses_now)
     }
 
     /// What is to be written of windows that were asked for, which took so long.
@@ -239,6 +262,9 @@ impl Running {
     /// These windows were written.
     pub(crate) fn done(&mut self, span: Span, now: i64) {
         self.progress.pending.remove(span);
+        if span.end == self.progress.closed && self.work.closed != Some(span.end) {
+            (self.work.closed, self.work.closed_at) = (Some(span.end), Some(now));
+        }
         self.work.ran_at = Some(now);
         self.work.error = None;
     }

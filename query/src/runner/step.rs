@@ -8,13 +8,14 @@ use driftline_storage::{CatalogStamp, Snapshot, TableId};
 
 use super::alerts::{Alerts, lag_key};
 use super::continuous::{Computed, Running, in_order};
-use super::{Progressing, Sight, store};
+use super::{Labelled, Progressing, Sight, side_by_side, store};
 use crate::alert::registry::Registry;
+use crate::continuous::evaluate;
 use crate::continuous::shape::{self, Shape};
 use crate::continuous::{Definition, KEPT_BY_OPTION, Progress, Span, Spans, definitions};
 use crate::database::Database;
 use crate::error::Result;
-use crate::limits::{KEPT_AT_ONCE_MAX, KEPT_BATCH_BYTES_MAX, LATE_PAUSE_NANOS};
+use crate::limits::{ASKED_AT_ONCE_MAX, KEPT_AT_ONCE_MAX, KEPT_BATCH_BYTES_MAX, LATE_PAUSE_NANOS};
 use crate::scan::Learned;
 use crate::write::Kept;
 
@@ -55,13 +56,16 @@ impl Runner {
         }
         let now = db.now_nanos();
         let is_idle = is_eager || now.saturating_sub(self.late_at) >= LATE_PAUSE_NANOS;
+        if is_idle {
+            db.watched().look_at_late();
+        }
         let depths = self.queries.last().map_or(0, |query| query.depth);
         let mut has_more = false;
         for depth in 0..=depths {
             self.collect(db).await;
             has_more |= self.compute(db, depth, now, is_idle).await?;
         }
-        if is_idle {
+        if is_idle && !self.queries.iter().any(Running::has_prompt) {
             self.late_at = now;
         }
         has_more |= self.alerts.step(db, now, is_idle).await?;
@@ -80,6 +84,8 @@ impl Runner {
             self.stamp = Some(snapshot.catalog_stamp());
             return Ok(());
         }
+        // Of before: what changes meanwhile is looked at next time.
+        let stamp = snapshot.catalog_stamp();
         let states = store::states(&snapshot)?;
         self.alerts.reload(db, &snapshot, &states).await?;
         let mut read = self.alerts.sources();
@@ -111,7 +117,7 @@ impl Runner {
         self.alerts.begin(db, &snapshot, &states);
         let names: Vec<&str> = self.queries.iter().map(|query| query.definition.name.as_str()).collect();
         db.board().keep(|name| names.contains(&name));
-        self.stamp = Some(snapshot.catalog_stamp());
+        self.stamp = Some(stamp);
         Ok(())
     }
 
@@ -143,11 +149,13 @@ impl Runner {
         }
         // Only now: it has all rows that closed the windows.
         let sight = Sight::new(db, std::mem::take(&mut self.learned));
-        let (mut computed, mut bytes) = (Vec::new(), 0);
-        for (span, together) in self.together(&sight, due).await {
-            for found in self.ask(&sight, span, &together).await {
+        let (mut computed, mut bytes, mut any) = (Vec::new(), 0, false);
+        let together = self.together(&sight, due).await;
+        for some in together.chunks(ASKED_AT_ONCE_MAX) {
+            for found in self.ask(&sight, some).await {
                 bytes += found.kept.bytes();
                 computed.push(found);
+                any = true;
             }
             if bytes > KEPT_BATCH_BYTES_MAX || computed.len() >= KEPT_AT_ONCE_MAX {
                 self.write(db, std::mem::take(&mut computed)).await;
@@ -156,7 +164,8 @@ impl Runner {
         }
         self.write(db, computed).await;
         self.learned = sight.learned();
-        Ok(true)
+        // What failed is tried again after a pause.
+        Ok(any)
     }
 
     /// The queries of one depth that have windows to compute, and which.
@@ -200,28 +209,39 @@ impl Runner {
     }
 
     /// Asks for the windows of queries that are asked together.
-    async fn ask(&mut self, sight: &Sight<'_>, span: Span, together: &[Asked]) -> Vec<Computed> {
-        let began = Instant::now();
-        let shapes: Vec<&Shape> = together.iter().filter_map(|asked| asked.shape.as_deref()).collect();
-        let rows = match together {
-            [Asked { at, shape: None }] => self.queries[*at].rows(sight, span).await.map(|rows| vec![rows]),
-            _ => shape::ask(&sight.session(None), &shapes, span)
-                .await
-                .map(|rows| rows.into_iter().map(Some).collect()),
-        };
-        let took = began.elapsed() / u32::try_from(together.len()).unwrap_or(u32::MAX).max(1);
-        match rows {
-            Ok(rows) => {
-                let found = together.iter().zip(rows);
-                found
-                    .map(|(asked, rows)| self.queries[asked.at].computed(asked.at, span, rows, took))
-                    .collect()
+    async fn ask(&mut self, sight: &Sight<'_>, some: &[(Span, Vec<Asked>)]) -> Vec<Computed> {
+        let questions = some.iter().map(|(span, together)| {
+            let shapes: Vec<Arc<Shape>> = together.iter().filter_map(|asked| asked.shape.clone()).collect();
+            let alone = together.first().filter(|asked| asked.shape.is_none());
+            let alone = alone.map(|asked| self.queries[asked.at].query());
+            let session =
+                sight.session(alone.is_some_and(|(_, uses_now)| uses_now).then_some((span.end, None)));
+            let (span, query) = (*span, alone.map(|(query, _)| query.clone()));
+            move || async move {
+                let began = Instant::now();
+                let rows = match query {
+                    Some(query) => vec![evaluate::whole(&session, &query, span).await?],
+                    None => shape::ask(&session, &shapes, span).await?.into_iter().map(Some).collect(),
+                };
+                Ok((rows, began.elapsed()))
             }
-            Err(error) => {
-                together.iter().for_each(|asked| self.queries[asked.at].failed(&error));
-                Vec::new()
+        });
+        let answers = side_by_side(questions.collect()).await;
+        let mut computed = Vec::new();
+        for ((span, together), answer) in some.iter().zip(answers) {
+            match answer {
+                Ok((rows, took)) => {
+                    let took = took / u32::try_from(together.len()).unwrap_or(u32::MAX).max(1);
+                    computed.extend(
+                        together.iter().zip(rows).map(|(asked, rows)| {
+                            self.queries[asked.at].computed(asked.at, *span, rows, took)
+                        }),
+                    );
+                }
+                Err(error) => together.iter().for_each(|asked| self.queries[asked.at].failed(&error)),
             }
         }
+        computed
     }
 
     /// Writes results down, each with the progress that it makes.
@@ -353,17 +373,19 @@ fn sources(
         .collect()
 }
 
-/// Tables of labels with the models that they are of, where a continuous query or an alert reads these.
+/// Tables of labels of models that a continuous query or an alert reads.
 fn labelled(
     snapshot: &Snapshot,
     definitions: &[Definition],
     read: &BTreeSet<TableId>,
-) -> Vec<(TableId, TableId, String)> {
+) -> Vec<(TableId, Labelled)> {
     let of = |model: &str| {
         let model = snapshot.table(model)?;
         let labels = snapshot.table(&crate::model::labels_table(&model.name))?;
         let key = labels.columns.iter().find(|column| column.role == driftline_storage::Role::Key)?;
-        Some((labels.id, model.id, key.name.clone()))
+        let mut readers = definitions.iter().filter(|definition| definition.source == model.name);
+        let is_kept = readers.any(|definition| definition.reads_labels);
+        Some((labels.id, Labelled { model: model.id, key: key.name.clone(), is_kept }))
     };
     let by_alerts =
         snapshot.tables().values().filter(|table| read.contains(&table.id)).map(|table| &table.name);

@@ -96,6 +96,7 @@ pub(crate) fn touched_row(
 ) -> Result<RecordBatch> {
     // Keys are not written down: the row would be as large as the labels. Whoever reads it again looks at everything.
     let mut spans = marks.spans.clone();
+    spans.extend(marks.labelled.iter());
     if !marks.keys.is_empty() {
         spans.add(crate::continuous::Span::ALL);
     }
@@ -130,7 +131,7 @@ pub(crate) fn touched(snapshot: &Snapshot) -> Result<Vec<Touched>> {
             found.push(Touched {
                 table: u32::try_from(tables.value(row)).unwrap_or_default(),
                 stamp: u64::try_from(stamps.value(row)).unwrap_or_default(),
-                marks: Marks { spans, keys: Vec::new() },
+                marks: Marks { spans, ..Marks::default() },
             });
         }
     }

@@ -18,7 +18,7 @@ pub(crate) fn of_rows(rows: &RecordBatch, granule: Option<i64>) -> (Marks, Optio
     let Some(times) = times(rows) else { return (Marks::default(), None) };
     let newest = times.iter().copied().max();
     let spans = granule.map(|granule| around(times.iter().copied(), granule)).unwrap_or_default();
-    (Marks { spans, keys: Vec::new() }, newest)
+    (Marks { spans, ..Marks::default() }, newest)
 }
 
 /// Marks of labels: of one that came with its prediction's time that time, of others the key.
@@ -29,7 +29,7 @@ pub(crate) fn of_labels(rows: &RecordBatch, key: &str, granule: Option<i64>) -> 
     let (Some(times), Some(arrivals), Some(granule)) = (times(rows), arrivals, granule) else {
         // A key of another type is not looked up.
         let mut marks = Marks::default();
-        marks.spans.add(Span::ALL);
+        marks.labelled.add(Span::ALL);
         return marks;
     };
     let (mut exact, mut by_key) = (Vec::new(), Vec::new());
@@ -42,7 +42,8 @@ pub(crate) fn of_labels(rows: &RecordBatch, key: &str, granule: Option<i64>) -> 
         }
     }
     let mut marks = Marks::default();
-    marks.merge(Marks { spans: around(exact.into_iter(), granule), keys: by_key });
+    let labelled = around(exact.into_iter(), granule);
+    marks.merge(Marks { labelled, keys: by_key, ..Marks::default() });
     marks
 }
 

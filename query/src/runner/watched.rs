@@ -23,8 +23,10 @@ use crate::limits::TOUCHED_KEYS_MAX;
 /// What has been touched of one table since it was collected last.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Marks {
-    /// Times of rows that came, went or were labelled.
+    /// Times of rows that came or went.
     pub(crate) spans: Spans,
+    /// Times of rows that were labelled.
+    pub(crate) labelled: Spans,
     /// Keys of predictions that were labelled, and of which no time is known.
     pub(crate) keys: Vec<String>,
 }
@@ -32,16 +34,17 @@ pub(crate) struct Marks {
 impl Marks {
     /// Whether nothing was touched.
     pub(crate) fn is_empty(&self) -> bool {
-        self.spans.is_empty() && self.keys.is_empty()
+        self.spans.is_empty() && self.labelled.is_empty() && self.keys.is_empty()
     }
 
     /// Adds others; more keys than anybody looks up one by one are everything.
     pub(crate) fn merge(&mut self, other: Self) {
         self.spans.extend(other.spans.iter());
+        self.labelled.extend(other.labelled.iter());
         self.keys.extend(other.keys);
         if self.keys.len() > TOUCHED_KEYS_MAX {
             self.keys.clear();
-            self.spans.add(crate::continuous::Span::ALL);
+            self.labelled.add(crate::continuous::Span::ALL);
         }
     }
 }
@@ -53,6 +56,8 @@ pub(crate) struct Source {
     granule: AtomicI64,
     marks: Mutex<Marks>,
     progress: Mutex<Progressing>,
+    /// Whether the runner was woken for what came late, and has not looked since.
+    is_late: AtomicBool,
     /// When its rows come; None until somebody looks at that.
     activity: Mutex<Option<Activity>>,
 }
@@ -83,12 +88,22 @@ impl Source {
     }
 }
 
+/// What is known of a table of labels.
+#[derive(Clone, Debug)]
+pub(crate) struct Labelled {
+    /// The table of the predictions.
+    pub(crate) model: TableId,
+    /// Its KEY.
+    pub(crate) key: String,
+    /// Whether marks of labels have to outlast a crash: a table that is kept depends on them.
+    pub(crate) is_kept: bool,
+}
+
 /// All tables that are watched.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
     sources: RwLock<HashMap<TableId, Arc<Source>>>,
-    /// By table of labels, the table of their predictions and its KEY.
-    labels: RwLock<HashMap<TableId, (TableId, String)>>,
+    labels: RwLock<HashMap<TableId, Labelled>>,
     under_way: Mutex<UnderWay>,
     board: Board,
     outbox: Outbox,
@@ -131,18 +146,18 @@ impl Watched {
     }
 
     /// The table whose rows a table of labels labels, if that is watched, and its KEY.
-    pub(crate) fn labelled(&self, labels: TableId) -> Option<(TableId, String)> {
+    pub(crate) fn labelled(&self, labels: TableId) -> Option<Labelled> {
         self.labels.read().get(&labels).cloned()
     }
 
     /// Watches these tables from now on, each with the length of its marks, and no others. Marks and times of those that
-    /// were watched before are kept. `labels` has tables of labels, each with the table they are for and its KEY.
+    /// were watched before are kept. `labels` has tables of labels, each with what is known of it.
     pub(crate) fn watch(
         &self,
         tables: impl IntoIterator<Item = (TableId, Option<i64>, Progressing)>,
-        labels: Vec<(TableId, TableId, String)>,
+        labels: Vec<(TableId, Labelled)>,
     ) {
-        *self.labels.write() = labels.into_iter().map(|(id, of, key)| (id, (of, key))).collect();
+        *self.labels.write() = labels.into_iter().collect();
         let mut sources = self.sources.write();
         let mut kept = HashMap::new();
         for (table, granule, found) in tables {
@@ -150,6 +165,7 @@ impl Watched {
                 granule: AtomicI64::new(0),
                 marks: Mutex::default(),
                 progress: Mutex::new(found),
+                is_late: AtomicBool::new(false),
                 activity: Mutex::default(),
             };
             // The same one as before: a write that has it in hand may be about to add its marks.
@@ -205,6 +221,11 @@ impl Watched {
         (self.sources.read().iter().filter_map(taken).collect(), reach)
     }
 
+    /// The runner looks at what came late: the next that does wakes it again.
+    pub(crate) fn look_at_late(&self) {
+        self.sources.read().values().for_each(|source| source.is_late.store(false, Ordering::Release));
+    }
+
     /// From which time of a table on the runner wants to be woken, and up to where windows are closed.
     pub(crate) fn wake_at(&self, table: TableId, due: i64, closed: i64) {
         if let Some(source) = self.source(table) {
@@ -239,8 +260,12 @@ impl Begun<'_> {
         for (table, marks, newest) in touched {
             let Some(source) = self.watched.source(table) else { continue };
             // What is marked below what was closed already is late, and wants to be looked at.
-            let is_late = marks.spans.hull().is_some_and(|hull| hull.start < source.progress.lock().closed)
+            let closed = source.progress.lock().closed;
+            let spans = [marks.spans.hull(), marks.labelled.hull()].into_iter().flatten();
+            let is_late = spans.map(|hull| hull.start).min().is_some_and(|start| start < closed)
                 || !marks.keys.is_empty();
+            // Once: what else comes late is seen when it looks.
+            let is_late = is_late && !source.is_late.swap(true, Ordering::AcqRel);
             source.marks.lock().merge(marks);
             if let Some(newest) = newest {
                 source.progress.lock().arrived(newest, now);

@@ -20,13 +20,14 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::physical_expr::expressions::col;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use driftline_storage::{TableId, TimeRange};
+use futures::TryStreamExt;
 use parking_lot::Mutex;
 
 use super::condition::unqualified;
 use super::time_filter;
-use crate::limits::HELD_ASKED_MIN;
+use crate::limits::{HELD_ANSWERS_MAX, HELD_ASKED_MIN, HELD_ROWS_MAX, HELD_STEPS_MAX};
 
 /// A stretch of time of a table, as it comes again in the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,9 +50,19 @@ pub(super) struct Asked {
     pub(super) now: Option<i64>,
 }
 
-/// What was asked in a step: how often each stretch, and which of the table's columns.
+/// What was asked in the last steps. Not each step asks for the same: those of one table are due before those of another.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Learned(HashMap<Stretch, (u32, BTreeSet<usize>)>);
+pub(crate) struct Learned(HashMap<Stretch, Wish>);
+
+/// What was asked of a stretch when it was asked for last.
+#[derive(Clone, Debug, Default)]
+struct Wish {
+    times: u32,
+    /// Which of the table's columns.
+    columns: BTreeSet<usize>,
+    /// Steps since then.
+    unused: u32,
+}
 
 /// The rows held in one step, and what it learns for the next.
 #[derive(Debug, Default)]
@@ -59,6 +70,8 @@ pub(crate) struct Held {
     known: Learned,
     learning: Mutex<Learned>,
     rows: Mutex<HashMap<Asked, Option<Arc<Rows>>>>,
+    /// What was worked out of rows and is asked for again, by a text that says all of it.
+    answers: Mutex<HashMap<String, Arc<Vec<RecordBatch>>>>,
 }
 
 /// Rows of a stretch.
@@ -86,9 +99,29 @@ impl Held {
         Self { known, ..Self::default() }
     }
 
-    /// What this step asked for.
+    /// What this step and those before it asked for.
     pub(crate) fn learned(&self) -> Learned {
-        std::mem::take(&mut *self.learning.lock())
+        let mut learned = std::mem::take(&mut *self.learning.lock());
+        for (stretch, wish) in &self.known.0 {
+            let aged = || Wish { unused: wish.unused + 1, ..wish.clone() };
+            if wish.unused < HELD_STEPS_MAX {
+                learned.0.entry(*stretch).or_insert_with(aged);
+            }
+        }
+        learned
+    }
+
+    /// What was worked out before in this step.
+    pub(crate) fn answer(&self, question: &str) -> Option<Arc<Vec<RecordBatch>>> {
+        self.answers.lock().get(question).cloned()
+    }
+
+    /// Holds what was worked out.
+    pub(crate) fn put_answer(&self, question: String, answer: Arc<Vec<RecordBatch>>) {
+        let mut answers = self.answers.lock();
+        if answers.len() < HELD_ANSWERS_MAX {
+            answers.insert(question, answer);
+        }
     }
 
     /// Notes that these columns of a stretch are asked for; what there is of them.
@@ -96,12 +129,12 @@ impl Held {
         let Some(stretch) = asked.stretch() else { return There::Nothing };
         {
             let mut learning = self.learning.lock();
-            let (times, all) = learning.0.entry(stretch).or_default();
-            *times += 1;
-            all.extend(columns);
+            let wish = learning.0.entry(stretch).or_default();
+            wish.times += 1;
+            wish.columns.extend(columns);
         }
-        let known = self.known.0.get(&stretch).filter(|(times, _)| *times >= HELD_ASKED_MIN);
-        let Some((_, known)) = known else { return There::Nothing };
+        let known = self.known.0.get(&stretch).filter(|wish| wish.times >= HELD_ASKED_MIN);
+        let Some(Wish { columns: known, .. }) = known else { return There::Nothing };
         let mut wanted: BTreeSet<usize> = known | columns;
         match self.rows.lock().get(&asked) {
             Some(None) => return There::Nothing,
@@ -129,7 +162,8 @@ pub(super) enum There {
 }
 
 impl Rows {
-    /// Reads what a plan gives.
+    /// Reads what a plan gives; None of more rows than are held, or than there is room for: then each query reads for
+    /// itself, as it would alone.
     pub(super) async fn read(
         state: &dyn Session,
         plan: Arc<dyn ExecutionPlan>,
@@ -137,12 +171,14 @@ impl Rows {
     ) -> Result<Option<Self>> {
         let context = state.task_ctx();
         let memory = MemoryConsumer::new("rows held for a step").register(context.memory_pool());
-        let schema = plan.schema();
-        let batches = collect(plan, context).await?;
-        let bytes = batches.iter().map(RecordBatch::get_array_memory_size).sum();
-        // Without room for them each query reads for itself, as it would alone.
-        if memory.try_grow(bytes).is_err() {
-            return Ok(None);
+        let (schema, mut batches, mut count) = (plan.schema(), Vec::new(), 0);
+        let mut rows = execute_stream(plan, context)?;
+        while let Some(batch) = rows.try_next().await? {
+            count += batch.num_rows();
+            if count > HELD_ROWS_MAX || memory.try_grow(batch.get_array_memory_size()).is_err() {
+                return Ok(None);
+            }
+            batches.push(batch);
         }
         Ok(Some(Self { columns: columns.clone(), schema, batches, _memory: memory }))
     }

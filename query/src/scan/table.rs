@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{col, lit};
 use datafusion::scalar::ScalarValue;
-use driftline_storage::{Column, ScanPart, Snapshot, TIME_COLUMN, TableSchema, TimeRange};
+use driftline_storage::{Column, Snapshot, TIME_COLUMN, TableSchema, TimeRange};
 
 use super::condition::{Condition, is_done_by_scan};
 use super::exec::ScanExec;
@@ -24,7 +24,6 @@ use super::sink::RowSink;
 use super::time_filter::range_of;
 use crate::catalog::CatalogView;
 use crate::error::QueryError;
-use crate::limits::HELD_ROWS_MAX;
 use crate::write::Ingest;
 
 /// A table at one moment.
@@ -125,11 +124,6 @@ impl Table {
         time: TimeRange,
         columns: &BTreeSet<usize>,
     ) -> Result<Option<Rows>> {
-        let parts = self.snapshot.scan(self.table.id, time).map_err(QueryError::from)?;
-        let rows = parts.iter().map(ScanPart::rows).fold(0, u64::saturating_add);
-        if rows > HELD_ROWS_MAX {
-            return Ok(None);
-        }
         let bounds =
             [col(TIME_COLUMN).gt_eq(lit(nanos(time.min))), col(TIME_COLUMN).lt_eq(lit(nanos(time.max)))];
         let condition = Condition::of(state, &self.table, &self.schema, &bounds)?;

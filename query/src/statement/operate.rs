@@ -83,7 +83,14 @@ impl Operation {
             Self::Kill { id } => killed(&database.governor().kill(&id, by)?),
             Self::Erase(erase) => {
                 let spill = database.spill().map(Path::to_owned);
-                database.blocking(move |ingest| erase::run(ingest, &erase, spill.as_deref())).await?
+                // Held until all is gone: an alert that is judged meanwhile would write down what it saw before.
+                let mut runner = database.runner().await;
+                runner.reload(database).await?;
+                let readers = runner.alerts.readers(&database.engine().snapshot())?;
+                let (asked, known) = (erase.clone(), readers.clone());
+                let mentioned = database.blocking(move |it| erase::mentioned(it, &asked, &known)).await?;
+                runner.alerts.forget(database, &readers, &mentioned).await?;
+                database.blocking(move |it| erase::run(it, &erase, &readers, spill.as_deref())).await?
             }
             Self::Compact { table } => {
                 database.blocking(move |ingest| compact(ingest.engine(), table.as_deref())).await?

@@ -9,10 +9,10 @@ use crate::error::Result;
 use crate::runner::{Board, Work};
 
 /// The columns of `system.continuous_queries`. `state` is running, paused or failing, then `error` says why; `watermark` is
-/// how far the time of its source has come, less its delay, and windows that end up to `closed_until` are closed. Of
-/// those `pending_windows` wait to be computed, and the oldest has been closed for `lag_ms`; 0 and 0 is up to date. What it did
+/// how far the time of its source has come, less its delay, and windows that end up to `closed_until` are closed; the last of
+/// them was there at `closed_at`, unless nothing fell into it. Of those `pending_windows` wait to be computed, and the oldest has been closed for `lag_ms`; 0 and 0 is up to date. What it did
 /// since the process began is counted: windows (computed again for late rows too), rows, and milliseconds.
-pub(super) const CONTINUOUS: [&str; 19] = [
+pub(super) const CONTINUOUS: [&str; 20] = [
     "name",
     "state",
     "source",
@@ -23,6 +23,7 @@ pub(super) const CONTINUOUS: [&str; 19] = [
     "lateness_ms",
     "watermark",
     "closed_until",
+    "closed_at",
     "pending_windows",
     "lag_ms",
     "windows",
@@ -51,6 +52,7 @@ pub(super) fn continuous(view: &CatalogView, board: &Board) -> Result<RecordBatc
         millis(|query| query.lateness),
         time(works.iter().map(|work| work.watermark)),
         time(works.iter().map(|work| work.closed)),
+        time(works.iter().map(|work| work.closed_at)),
         number(|work| work.pending_windows),
         double(works.iter().map(|work| work.lag_nanos as f64 / 1e6)),
         number(|work| work.windows),

@@ -13,7 +13,7 @@ use crate::delete::Delete;
 use crate::error::{QueryError, Result};
 use crate::runner::alerts::outbox::Letter;
 use crate::runner::alerts::{Revised, Told, tables};
-use crate::runner::{Begun, Marks, store, touch};
+use crate::runner::{Begun, Labelled, Marks, store, touch};
 
 /// What each table had touched, and the newest time of its rows.
 type TouchedTables = Vec<(TableId, Marks, Option<i64>)>;
@@ -186,9 +186,9 @@ impl Ingest {
             if let Some(source) = self.watched.source(*table) {
                 let (marks, newest) = touch::of_rows(rows, source.granule());
                 touched.push((*table, marks, newest));
-            } else if let Some((model, key)) = self.watched.labelled(*table) {
+            } else if let Some(Labelled { model, key, is_kept }) = self.watched.labelled(*table) {
                 let granule = self.watched.source(model).and_then(|source| source.granule());
-                to_write_down.push(touched.len());
+                to_write_down.extend(is_kept.then_some(touched.len()));
                 touched.push((model, touch::of_labels(rows, &key, granule), None));
             }
         }

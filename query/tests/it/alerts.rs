@@ -119,6 +119,159 @@ async fn late_rows_revise_nothing_that_was_told() {
 }
 
 #[tokio::test]
+async fn what_a_window_has_by_rows_that_came_late_is_in_the_history() {
+    let mut house = House::new(&SLOW.replace("FOR 2 WINDOWS", "")).await;
+    let revised = "SELECT what, value, revised_value FROM system.alert_history ORDER BY time, what DESC";
+    house.minute("fraud", 900).await;
+    assert_eq!(rows(&house.db, revised).await, [["fired", "900.0", "null"]]);
+    // Of another minute: nothing of this one changes.
+    house.minute("fraud", 800).await;
+    assert_eq!(rows(&house.db, revised).await, [["fired", "900.0", "null"]]);
+    house.db.sql("INSERT INTO requests VALUES ('2026-01-01T00:00:30Z', 'fraud', 5000)").await.unwrap();
+    house.db.settle().await.unwrap();
+    let expected =
+        "SELECT percentile(ms, 0.95) FROM requests WHERE time < '2026-01-01T00:01:00Z' AND model = 'fraud'";
+    let expected = one(&house.db, expected).await;
+    assert_ne!(expected, "900.0");
+    assert_eq!(rows(&house.db, revised).await, [["fired", "900.0", expected.as_str()]]);
+    house.db.sql("DELETE FROM requests WHERE time < '2026-01-01T00:01:00Z'").await.unwrap();
+    house.db.settle().await.unwrap();
+    assert_eq!(rows(&house.db, revised).await, [["fired", "900.0", "null"]]);
+    // It was told once, and goes on.
+    assert_eq!(house.said().await.len(), 1);
+    assert_eq!(one(&house.db, "SELECT state FROM system.alerts").await, "firing");
+}
+
+#[tokio::test]
+async fn an_alert_of_what_is_not_there_yet_lies_dormant_and_starts_by_itself() {
+    let mut house = House::new("SELECT 1").await;
+    let alert = SLOW.split(";").find(|sql| sql.contains("CREATE ALERT")).unwrap().replace("NOTIFY hook", "");
+    house.db.sql(&alert.replace("BY (model)", "").replace("FOR 2 WINDOWS", "")).await.unwrap();
+    house.db.sql("CREATE ALERT low ON MODEL later METRIC accuracy < 0.5 MIN ROWS 1").await.unwrap();
+    house.db.settle().await.unwrap();
+    let states = "SELECT name, state, by FROM system.rules ORDER BY name";
+    assert_eq!(rows(&house.db, states).await, [["low", "dormant", ""], ["slow", "dormant", ""]]);
+    let why = one(&house.db, "SELECT error FROM system.rules WHERE name = 'slow'").await;
+    assert!(why.contains("requests"), "{why}");
+    house.db.sql("CREATE TABLE requests (time TIMESTAMP TIME, model TEXT TAG, ms DOUBLE)").await.unwrap();
+    house
+        .db
+        .sql("CREATE MODEL later (id TEXT KEY, decision TEXT PREDICTION, label TEXT LABEL)")
+        .await
+        .unwrap();
+    house.db.settle().await.unwrap();
+    // By what the query groups, as if it were made now.
+    assert_eq!(rows(&house.db, states).await, [["low", "waiting", ""], ["slow", "waiting", "model"]]);
+    house.minute("fraud", 900).await;
+    let firing = "SELECT alert, labels, state FROM system.alerts";
+    assert_eq!(rows(&house.db, firing).await, [["slow", r#"{"model":"fraud"}"#, "firing"]]);
+}
+
+#[tokio::test]
+async fn a_model_that_falls_silent_is_told_of_and_one_that_seldom_speaks_is_not() {
+    const HOUR: i64 = 60 * MINUTE;
+    let path = directory("alerts_silent");
+    let clock = Arc::new(ManualClock::at(NEW_YEAR));
+    let mut db = Database::open_with(&path, options(&clock)).unwrap();
+    db.sql("CREATE MODEL often (id TEXT KEY, a DOUBLE FEATURE); CREATE MODEL seldom (id TEXT KEY, a DOUBLE FEATURE);
+            CREATE MODEL never (id TEXT KEY, a DOUBLE FEATURE); CREATE DEFAULT ALERTS; CREATE DEFAULT ALERTS")
+        .await
+        .unwrap();
+    db.settle().await.unwrap();
+    let silent =
+        "SELECT labels FROM system.alerts WHERE alert = 'silent_model' AND state = 'firing' ORDER BY labels";
+    // For 25 hours one speaks every five minutes, one every two hours, one not at all.
+    for step in 1..=25 * 12 {
+        clock.advance(5 * MINUTE);
+        let time = format!("to_timestamp_nanos({})", NEW_YEAR + i64::from(step) * 5 * MINUTE);
+        db.sql(&format!("INSERT INTO often VALUES ({time}, 'o{step}', 1)")).await.unwrap();
+        if step % 24 == 0 {
+            db.sql(&format!("INSERT INTO seldom VALUES ({time}, 's{step}', 1)")).await.unwrap();
+        }
+        if step % 60 == 0 || step > 24 * 12 {
+            db.settle().await.unwrap();
+            let expected: &[[&str; 1]] = if step > 24 * 12 { &[[r#"{"model":"never"}"#]] } else { &[] };
+            let all = "SELECT * FROM system.activity, (SELECT state, judged_until, error FROM system.rules WHERE name = 'silent_model')";
+            assert_eq!(rows(&db, silent).await, expected, "step {step}: {:?}", rows(&db, all).await);
+        }
+    }
+    // While the database is down nobody can be heard.
+    db.close().await.unwrap();
+    clock.advance(3 * HOUR);
+    db = Database::open_with(&path, options(&clock)).unwrap();
+    db.settle().await.unwrap();
+    clock.advance(14 * MINUTE);
+    db.settle().await.unwrap();
+    assert_eq!(rows(&db, silent).await, [[r#"{"model":"never"}"#]]);
+    clock.advance(2 * MINUTE);
+    db.settle().await.unwrap();
+    assert_eq!(rows(&db, silent).await, [[r#"{"model":"never"}"#], [r#"{"model":"often"}"#]]);
+    let now = format!("to_timestamp_nanos({})", NEW_YEAR + 28 * HOUR + 16 * MINUTE);
+    db.sql(&format!("INSERT INTO often VALUES ({now}, 'again', 1)")).await.unwrap();
+    clock.advance(MINUTE / 2);
+    db.settle().await.unwrap();
+    clock.advance(MINUTE);
+    db.settle().await.unwrap();
+    assert_eq!(rows(&db, silent).await, [[r#"{"model":"never"}"#]]);
+    let said = error(&db, "BACKTEST ALERT silent_model FROM '2026-01-01' TO '2026-01-02'").await.to_string();
+    assert!(said.contains("has no past"), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_erased_goes_from_histories_messages_and_what_alerts_remember() {
+    let path = directory("alerts_erase");
+    let clock = Arc::new(ManualClock::at(NEW_YEAR));
+    let db = Database::open_with(&path, options(&clock)).unwrap();
+    db.sql(
+        "CREATE TABLE visits (time TIMESTAMP TIME, who TEXT SUBJECT, ms DOUBLE);
+            CREATE TABLE other (time TIMESTAMP TIME, who TEXT, ms DOUBLE);
+            CREATE NOTIFIER hook TYPE webhook WITH (url = 'http://127.0.0.1:1/', allow_private = 'true')",
+    )
+    .await
+    .unwrap();
+    for table in ["visits", "other"] {
+        db.sql(&format!(
+            "CREATE ALERT slow_{table} EVERY '1 minute' BY (who) WHEN ms > 500 NOTIFY hook
+             ANNOTATIONS (summary = '{{{{ who }}}} waits') AS SELECT who, max(ms) AS ms FROM {table}
+             WHERE time >= now() - INTERVAL '1 minute' GROUP BY who"
+        ))
+        .await
+        .unwrap();
+    }
+    for (minute, ms) in [(0, 900), (1, 900), (2, 1)] {
+        for table in ["visits", "other"] {
+            let row = |who: &str| {
+                format!("(to_timestamp_nanos({}), '{who}', {ms})", NEW_YEAR + minute * MINUTE + SECOND)
+            };
+            db.sql(&format!("INSERT INTO {table} VALUES {}, {}", row("anna-17"), row("bert"))).await.unwrap();
+        }
+        clock.advance(MINUTE);
+        db.settle().await.unwrap();
+    }
+    let firing = "SELECT labels FROM system.alerts ORDER BY alert, labels";
+    let [anna, bert] = [r#"{"who":"anna-17"}"#, r#"{"who":"bert"}"#];
+    assert_eq!(rows(&db, firing).await, [[anna], [bert], [anna], [bert]]);
+    let places = rows(&db, "ERASE SUBJECT 'anna-17'").await;
+    assert!(places.iter().any(|place| place.join(" ").contains("$alert_history")), "{places:?}");
+    assert_eq!(rows(&db, firing).await, [[anna], [bert], [bert]]);
+    let history = "SELECT alert, labels FROM system.alert_history ORDER BY alert, labels";
+    assert_eq!(rows(&db, history).await, [["slow_other", anna], ["slow_other", bert], ["slow_visits", bert]]);
+    let told = "SELECT count(*) FROM system.outbox WHERE alert = 'slow_visits' AND body LIKE '%anna%'";
+    assert_eq!(one(&db, told).await, "0");
+    let (due, _) = db.due_messages(i64::MAX, 100).unwrap();
+    let of_visits =
+        due.iter().filter(|due| due.message.alerts.iter().any(|notice| notice.alert == "slow_visits"));
+    assert!(of_visits.clone().all(|due| !format!("{due:?}").contains("anna")));
+    clock.advance(2 * MINUTE);
+    db.settle().await.unwrap();
+    assert_eq!(
+        rows(&db, history).await.iter().filter(|row| row[0] == "slow_visits" && row[1] == anna).count(),
+        0
+    );
+    db.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn without_data_it_is_not_well_but_unknown_and_in_the_end_over() {
     let mut house = House::new(&SLOW.replace("FOR 2 WINDOWS", "EXPIRE AFTER '5 minutes'")).await;
     house.minute("fraud", 900).await;

@@ -154,6 +154,38 @@ async fn what_cannot_be_kept_is_refused_with_what_would_do() {
 }
 
 #[tokio::test]
+async fn the_newest_window_of_one_that_is_exposed_is_shown_outside() {
+    let clock = Arc::new(ManualClock::at(NEW_YEAR + 300 * SECOND));
+    let db = in_memory(&clock);
+    db.sql(REQUESTS).await.unwrap();
+    let create = format!(
+        "CREATE CONTINUOUS QUERY latency INTO latency_1m WITH (expose = 'prometheus') AS {BY_MINUTE}"
+    );
+    db.sql(&create).await.unwrap();
+    db.settle().await.unwrap();
+    assert_eq!(db.exposed().await.unwrap(), []);
+    for (time, model, ms) in [("00:10", "a", 10), ("01:10", "a", 20), ("01:20", "b", 30), ("02:30", "c", 1)] {
+        let insert = format!("INSERT INTO requests VALUES ('2026-01-01T00:{time}Z', '{model}', {ms})");
+        db.sql(&insert).await.unwrap();
+    }
+    db.settle().await.unwrap();
+    let [exposed] = db.exposed().await.unwrap().try_into().unwrap();
+    assert_eq!((exposed.table.as_str(), exposed.window_start), ("latency_1m", NEW_YEAR + 60 * SECOND));
+    let mut shown: Vec<String> =
+        exposed.values.iter().map(|it| format!("{} {:?} {}", it.column, it.labels, it.value)).collect();
+    shown.sort();
+    let expected = [
+        r#"mean [("model", "a")] 20"#,
+        r#"mean [("model", "b")] 30"#,
+        r#"n [("model", "a")] 1"#,
+        r#"n [("model", "b")] 1"#,
+    ];
+    assert_eq!(shown, expected);
+    db.sql("ALTER CONTINUOUS QUERY latency SET (expose = 'none')").await.unwrap();
+    assert_eq!(db.exposed().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn what_is_erased_goes_from_tables_that_are_kept_too() {
     let clock = Arc::new(ManualClock::at(NEW_YEAR + 300 * SECOND));
     let db = in_memory(&clock);
@@ -169,8 +201,9 @@ async fn what_is_erased_goes_from_tables_that_are_kept_too() {
     assert_eq!(rows(&db, "SELECT page FROM pages ORDER BY page").await, [["b"]]);
 }
 
-/// The queries of the property: one by key, one over that one, one of a model with labels, one with a condition.
-const QUERIES: [(&str, &str, &str); 4] = [
+/// The queries of the property: one by key, one over that one, one of a model with labels, one with a condition; and some
+/// that share groups or rows with others, so that they are asked together.
+const QUERIES: [(&str, &str, &str); 8] = [
     (
         "by_ten",
         "ten",
@@ -190,6 +223,26 @@ const QUERIES: [(&str, &str, &str); 4] = [
         "big",
         "big",
         "SELECT date_bin(INTERVAL '15 seconds', time, TIMESTAMP '2026-01-01T00:00:05Z') AS time, count(*) AS n FROM events WHERE v > 50 GROUP BY 1 HAVING count(*) > 1",
+    ),
+    (
+        "by_ten_too",
+        "ten_too",
+        "SELECT date_bin(INTERVAL '10 seconds', time) AS time, grp, min(v) + 1 AS least, count(*) * 2 AS twice FROM events GROUP BY 1, 2 HAVING max(v) > 20",
+    ),
+    (
+        "by_ten_of_some",
+        "ten_of_some",
+        "SELECT date_bin(INTERVAL '10 seconds', time) AS time, count(*) AS n, count(DISTINCT id) AS ids FROM events WHERE grp <> 'g1' GROUP BY 1",
+    ),
+    (
+        "by_ten_of_others",
+        "ten_of_others",
+        "SELECT date_bin(INTERVAL '10 seconds', time) AS time, sum(v) AS s FROM events WHERE v < 70 AND grp = 'g1' GROUP BY 1",
+    ),
+    (
+        "decisions",
+        "decided",
+        "SELECT date_bin(INTERVAL '20 seconds', time) AS time, decision, count(*) AS n FROM m GROUP BY 1, 2",
     ),
 ];
 

@@ -159,7 +159,7 @@ struct Seen {
 
 impl Seen {
     async fn look(&mut self, db: &Database) -> Result<()> {
-        let queries = db.sql("SELECT name, closed_until, ran_at FROM system.continuous_queries").await?;
+        let queries = db.sql("SELECT name, closed_until, closed_at FROM system.continuous_queries").await?;
         queries.iter().for_each(|rows| self.add(rows, false));
         let alerts = db.sql("SELECT name, judged_until, judged_at FROM system.rules").await?;
         alerts.iter().for_each(|rows| self.add(rows, true));

@@ -46,7 +46,8 @@ impl Stream {
     pub fn write(&mut self, rows: usize, start: i64, end: i64) -> Result<Write> {
         let batch = self.predictions(rows, start, end)?;
         let labelled = (rows * LABELLED_PERCENT).div_ceil(100);
-        self.waiting.push_back((end + LABEL_DELAY, self.labels(&batch.slice(0, labelled))?));
+        let labels = self.labels(&batch.slice(0, labelled))?;
+        self.waiting.push_back((end + LABEL_DELAY, labels));
         let mut parts = vec![WritePart { target: WriteTarget::Table("scoring".to_owned()), rows: batch }];
         while let Some((_, labels)) = self.waiting.pop_front_if(|(due, _)| *due <= end) {
             parts.push(WritePart { target: WriteTarget::Labels("scoring".to_owned()), rows: labels });

@@ -12,7 +12,6 @@ use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, Query, Statement as Ast, TableFactor, Value, Visit, Visitor,
 };
-use driftline_storage::Snapshot;
 use futures::TryStreamExt;
 
 use super::apply::Coming;
@@ -34,7 +33,8 @@ const LABEL_DELAY: &str = "label_delay";
 ///
 /// # Errors
 /// One is missing whose name is nearly that of one that is there: a slip more often than a plan.
-pub(super) fn awaits(snapshot: &Snapshot, rule: &Rule, coming: &Coming) -> Result<bool> {
+pub(super) fn awaits(database: &Database, rule: &Rule, coming: &Coming, access: Access) -> Result<bool> {
+    let snapshot = &database.engine().snapshot();
     let tables = || snapshot.tables().keys().map(String::as_str).filter(|name| !is_reserved(name));
     let models = || snapshot.entries().keys().filter_map(|key| key.strip_prefix(MODEL_PREFIX));
     let named = Named::by(&rule.query);
@@ -46,7 +46,9 @@ pub(super) fn awaits(snapshot: &Snapshot, rule: &Rule, coming: &Coming) -> Resul
             missing.push(("model", wanted, near.filter(|_| !comes(&coming.models, wanted))));
         }
     }
-    for wanted in &named.tables {
+    // Tables over files are there for the embedding program alone.
+    let declared = |table: &str| access == Access::Embedded && database.is_external(table);
+    for wanted in named.tables.iter().filter(|wanted| !declared(wanted)) {
         if !tables().any(|table| name::same(table, wanted)) {
             let near = tables().find(|known| name::is_near(known, wanted));
             missing.push(("table", wanted, near.filter(|_| !comes(&coming.tables, wanted))));

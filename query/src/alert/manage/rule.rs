@@ -44,7 +44,7 @@ pub(super) async fn made(
     let mut rule = Rule { created_at, ..create.rule.clone() };
     rule.name = before.map_or(rule.name, |before| before.name);
     rule.notify = notifier::spelled_or_coming(&snapshot, &rule.notify, &coming.notifiers)?;
-    rule.unchecked = awaits(&snapshot, &rule, coming)?;
+    rule.unchecked = awaits(database, &rule, coming, access)?;
     if !rule.unchecked {
         check(database, &mut rule, access).await?;
     }
@@ -61,7 +61,7 @@ pub(super) async fn put(database: &Database, rule: Rule) -> Result<()> {
 ///
 /// # Errors
 /// A statement that is another one, or cannot be read.
-async fn install(database: &Database, statements: &[&str], notify: &[String]) -> Result<()> {
+pub(super) async fn install(database: &Database, statements: &[&str], notify: &[String]) -> Result<()> {
     let rules: Result<Vec<Rule>> = statements.iter().map(|sql| rule_of(sql)).collect();
     let (rules, created_at, notify) = (rules?, database.now_nanos(), notify.to_vec());
     keep(database, move |snapshot| {

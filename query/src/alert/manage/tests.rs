@@ -23,7 +23,7 @@ async fn alerts_that_ship_lie_there_before_their_tables_and_are_not_put_there_tw
     let db = database();
     assert!(Registry::is_empty_in(&db.engine().snapshot()));
     let shipped: Vec<&str> = shipped::SYSTEM_ALERTS.into_iter().chain(shipped::MODEL_ALERTS).collect();
-    install(&db, &shipped).await.unwrap();
+    install(&db, &shipped, &[]).await.unwrap();
     assert!(!Registry::is_empty_in(&db.engine().snapshot()));
     let first = registry(&db);
     assert_eq!(first.rules.len(), shipped.len());
@@ -31,11 +31,11 @@ async fn alerts_that_ship_lie_there_before_their_tables_and_are_not_put_there_tw
     db.sql("ALTER ALERT high_cpu SET (severity = low)").await.unwrap();
     db.sql("DROP ALERT high_memory").await.unwrap();
     let changed = registry(&db);
-    install(&db, &shipped).await.unwrap();
+    install(&db, &shipped, &[]).await.unwrap();
     let again = registry(&db);
     assert_eq!(again.rules.len(), shipped.len());
     assert!(changed.rules.iter().all(|rule| again.rules.contains(rule)));
-    let error = install(&db, &["SELECT 1"]).await.unwrap_err().to_string();
+    let error = install(&db, &["SELECT 1"], &[]).await.unwrap_err().to_string();
     assert!(error.contains("is not CREATE ALERT"), "{error}");
 }
 

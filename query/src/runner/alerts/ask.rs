@@ -34,7 +34,17 @@ pub(crate) fn statement(rule: &Rule) -> Result<datafusion::sql::parser::Statemen
 
 /// What a window holds.
 pub(crate) async fn ask(session: &Session, rule: &Rule, judged: &Judged) -> Result<Seen> {
-    let mut stream = session.run(statement(rule)?, Access::Embedded).await?;
+    answer(session, statement(rule)?, rule, judged).await
+}
+
+/// The same for a statement that was read before.
+pub(crate) async fn answer(
+    session: &Session,
+    statement: datafusion::sql::parser::Statement,
+    rule: &Rule,
+    judged: &Judged,
+) -> Result<Seen> {
+    let mut stream = session.run(statement, Access::Embedded).await?;
     let mut rows = Vec::new();
     while let Some(batch) = stream.try_next().await.map_err(QueryError::from)? {
         rows.extend(read(&batch, rule, judged)?);

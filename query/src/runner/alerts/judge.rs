@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use datafusion::sql::parser::Statement as SqlStatement;
 use driftline_storage::{Snapshot, TableId};
 
-use super::ask::{Judged, ask};
+use super::ask::{Judged, answer, ask, statement};
 use super::told::Told;
 use crate::alert::Rule;
 use crate::alert::dispatch::News;
@@ -14,6 +15,7 @@ use crate::database::Database;
 use crate::error::Result;
 use crate::limits::{CATCH_UP_WINDOWS_MAX, REPLAY_NANOS};
 use crate::runner::{Episode, Judging, Sight, Watched};
+use crate::session::Session;
 
 /// What is written down of a rule.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -32,6 +34,8 @@ pub(crate) struct Judge {
     pub(crate) judged: Judged,
     /// The tables that its query reads; of none it goes by the clock.
     pub(crate) sources: Vec<TableId>,
+    /// Whether it looks at labels, so that those which come late change what it found.
+    pub(super) reads_labels: bool,
     /// Why it cannot be judged until a table or column is there.
     pub(crate) dormant: Option<String>,
     /// Whether nobody has looked at its tables since it was made.
@@ -42,6 +46,23 @@ pub(crate) struct Judge {
     missed: Vec<Transition>,
     /// When the last window was written down, since the process began.
     pub(super) judged_at: Option<i64>,
+    /// What is asked, once it was read.
+    statement: Option<SqlStatement>,
+}
+
+/// What is asked of a window.
+pub(super) struct Question {
+    session: Arc<Session>,
+    statement: SqlStatement,
+    rule: Arc<Rule>,
+    judged: Judged,
+}
+
+impl Question {
+    /// Asks it.
+    pub(super) async fn ask(self) -> Result<Seen> {
+        answer(&self.session, self.statement, &self.rule, &self.judged).await
+    }
 }
 
 impl Judge {
@@ -55,17 +76,19 @@ impl Judge {
             state,
             judged,
             sources,
+            reads_labels: false,
             dormant,
             is_new: true,
             missed_until: i64::MIN,
             missed,
             judged_at: None,
+            statement: None,
         }
     }
 
     /// The same with a rule that judges alike.
     pub(super) fn with_rule(self, rule: Rule) -> Self {
-        Self { rule: Arc::new(rule), ..self }
+        Self { rule: Arc::new(rule), statement: None, ..self }
     }
 
     /// Whether a rule asks and judges as this one does: then what fires goes on.
@@ -145,19 +168,23 @@ impl Judge {
         Some(self.state.judged_until?.saturating_add(self.rule.every).saturating_add(self.rule.delay))
     }
 
-    /// Asks what a window holds.
-    pub(super) async fn ask(
-        &self,
+    /// What is to be asked of a window.
+    pub(super) fn question(
+        &mut self,
         sight: &Sight<'_>,
         window: Window,
         watermark: i64,
         now: i64,
-    ) -> Result<Seen> {
+    ) -> Result<Question> {
         let known_at = window.end.saturating_add(self.rule.delay);
         // Rows of long ago that come now have labels that come now too: then, none was known.
         let is_replay = now.saturating_sub(watermark) > REPLAY_NANOS;
         let session = sight.session(Some((window.end, (!is_replay).then_some(known_at))));
-        ask(&session, &self.rule, &self.judged).await
+        let statement = match &self.statement {
+            Some(known) => known.clone(),
+            None => self.statement.insert(statement(&self.rule)?).clone(),
+        };
+        Ok(Question { session, statement, rule: Arc::clone(&self.rule), judged: self.judged.clone() })
     }
 
     /// Asks what a window that was judged holds by now.

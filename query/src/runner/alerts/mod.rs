@@ -3,6 +3,7 @@
 
 mod ask;
 pub(crate) mod delivery;
+mod forget;
 mod heard;
 mod judge;
 pub(crate) mod outbox;
@@ -19,6 +20,7 @@ use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
 use driftline_storage::{Snapshot, TableId};
 
+pub(crate) use self::forget::{Reader, Readers};
 use self::heard::Heard;
 use self::judge::{Judge, Kept};
 use self::outbox::Letter;
@@ -33,11 +35,12 @@ use crate::alert::metric::{self, ModelColumns};
 use crate::alert::registry::Registry;
 use crate::alert::state::{AlertState, EndReason, Mark, Window};
 use crate::alert::{Notice, NotifierKind, Rule};
+use crate::continuous::check::reads_labels;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
 use crate::function::model_of;
 use crate::limits::{ALERTS_AT_ONCE_MAX, LAG_CHANGE_NANOS};
-use crate::runner::{Judging, Marks, Sight};
+use crate::runner::{Judging, Marks, Sight, side_by_side};
 use crate::scan::{Learned, Table};
 use crate::statement::watch::ResponseKind;
 
@@ -107,9 +110,9 @@ impl Alerts {
             if judge.rule.unchecked {
                 judge.dormant = self.awaited.get(&judge.rule.name).cloned();
             } else if judge.sources.is_empty() || judge.dormant.is_some() {
-                (judge.sources, judge.dormant) = match sources(db, &judge.rule).await {
-                    Ok(sources) => (sources, None),
-                    Err(error) => (Vec::new(), Some(error.to_string())),
+                (judge.sources, judge.reads_labels, judge.dormant) = match sources(db, &judge.rule).await {
+                    Ok((sources, reads_labels)) => (sources, reads_labels, None),
+                    Err(error) => (Vec::new(), false, Some(error.to_string())),
                 };
             }
             self.judges.push(judge);
@@ -134,7 +137,15 @@ impl Alerts {
             }
             self.awaited.entry(rule.name).or_insert_with(|| "it is being taken up".to_owned());
         }
-        if found.is_empty() { Ok(()) } else { take_up(db, found).await }
+        if found.is_empty() {
+            return Ok(());
+        }
+        take_up(db, found).await?;
+        self.registry = Registry::of(&db.engine().snapshot())?;
+        let waits =
+            |name: &String| self.registry.rules.iter().any(|rule| rule.unchecked && rule.name == *name);
+        self.awaited.retain(|name, _| waits(name));
+        Ok(())
     }
 
     /// Ends what fires of a rule that is not judged as it was.
@@ -240,9 +251,13 @@ impl Alerts {
         now: i64,
     ) -> Result<()> {
         let (mut told, mut states, mut is_late) = (Vec::new(), Vec::new(), false);
-        for (at, window, watermark) in due {
+        let questions = due.iter().map(|(at, window, watermark)| {
+            let question = self.judges[*at].question(sight, *window, *watermark, now);
+            || async { question?.ask().await }
+        });
+        let answers = side_by_side(questions.collect()).await;
+        for ((at, window, _), seen) in due.iter().zip(answers) {
             let judge = &mut self.judges[*at];
-            let seen = judge.ask(sight, *window, *watermark, now).await;
             let found = judge.judge(db, *window, seen).await.unwrap_or_default();
             is_late |= found.iter().any(|told| told.late);
             self.revisions.note(&judge.key, &found);
@@ -317,6 +332,10 @@ impl Alerts {
             if judge.judging().judged_until < shown.judged_until {
                 *shown = judge.judging();
             }
+        }
+        for (name, why) in &self.awaited {
+            let dormant = || Judging { dormant: Some(why.clone()), ..Judging::default() };
+            rules.entry(name.clone()).or_insert_with(dormant);
         }
         db.board().show_alerts(self.judges.iter().flat_map(Judge::episodes).collect(), rules);
     }
@@ -435,8 +454,8 @@ fn written_down(states: &BTreeMap<String, String>) -> impl Iterator<Item = (Stri
     })
 }
 
-/// The tables that a rule reads.
-async fn sources(db: &Database, rule: &Rule) -> Result<Vec<TableId>> {
+/// The tables that a rule reads, and whether it looks at labels of one.
+async fn sources(db: &Database, rule: &Rule) -> Result<(Vec<TableId>, bool)> {
     let session = db.session_at(db.now_nanos(), None);
     let plan = session.plan(ask::statement(rule)?, Access::Embedded).await?;
     let mut tables = BTreeSet::new();
@@ -454,5 +473,9 @@ async fn sources(db: &Database, rule: &Rule) -> Result<Vec<TableId>> {
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    Ok(tables.into_iter().collect())
+    let mut labels = false;
+    for table in session.view().snapshot().tables().values().filter(|table| tables.contains(&table.id)) {
+        labels |= reads_labels(&plan, table)?;
+    }
+    Ok((tables.into_iter().collect(), labels))
 }

@@ -124,6 +124,11 @@ impl Outbox {
         (due, next)
     }
 
+    /// Forgets some.
+    pub(crate) fn forget(&self, is_gone: impl Fn(&Letter) -> bool) {
+        self.waiting.lock().retain(|_, letter| !is_gone(letter));
+    }
+
     /// The one of an id.
     pub(crate) fn get(&self, id: &str) -> Option<Letter> {
         self.waiting.lock().values().find(|letter| letter.message.id == id).cloned()

@@ -112,7 +112,7 @@ async fn rules(db: &Database, name: &str) -> Result<Vec<Rule>> {
         return Err(QueryError::Invalid(format!("no model has what alert {name} needs")));
     }
     for rule in &rules {
-        if super::sources(db, rule).await?.is_empty() {
+        if super::sources(db, rule).await?.0.is_empty() {
             return Err(QueryError::Invalid(format!(
                 "alert {name} asks the database about itself, which has no past to be held against"
             )));
@@ -251,7 +251,7 @@ impl Bound {
 /// All windows of which the tables of a rule may have rows.
 async fn history_of(db: &Database, rule: &Rule) -> Result<Range> {
     let snapshot = db.engine().snapshot();
-    let times = super::sources(db, rule).await?.into_iter().filter_map(|table| snapshot.size(table).time);
+    let times = super::sources(db, rule).await?.0.into_iter().filter_map(|table| snapshot.size(table).time);
     let Some(hull) = times.reduce(driftline_storage::TimeRange::union) else {
         return Err(QueryError::Invalid(format!("alert {} has no history: its tables are empty", rule.name)));
     };

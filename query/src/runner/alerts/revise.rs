@@ -91,7 +91,8 @@ impl Revisions {
             return;
         }
         for judge in judges {
-            let touched = judge.sources.iter().filter_map(|table| marks.get(table)).map(first_touched).min();
+            let marks = judge.sources.iter().filter_map(|table| marks.get(table));
+            let touched = marks.filter_map(|marks| first_touched(marks, judge.reads_labels)).min();
             let (Some(from), Some(known)) = (touched, self.known.get(&judge.key)) else { continue };
             let ends = known.iter().map(|past| past.window_end).filter(|end| *end > from);
             self.changed.extend(ends.map(|end| (end, judge.key.clone())));
@@ -122,12 +123,12 @@ impl Revisions {
     }
 }
 
-fn first_touched(marks: &Marks) -> i64 {
-    match marks.spans.hull() {
-        Some(Span { start, .. }) if marks.keys.is_empty() => start,
-        // Of keys the times are not known.
-        _ => i64::MIN,
-    }
+/// The first time of what was touched; of keys the times are not known.
+fn first_touched(marks: &Marks, reads_labels: bool) -> Option<i64> {
+    let rows = marks.spans.hull();
+    let labels = marks.labelled.hull().filter(|_| reads_labels);
+    let keys = (reads_labels && !marks.keys.is_empty()).then_some(Span::ALL);
+    [rows, labels, keys].into_iter().flatten().map(|span| span.start).min()
 }
 
 /// A row of the history as it is known here, and of which rule.

@@ -36,7 +36,7 @@ fn history_columns() -> Vec<Column> {
     let field = |name: &str, ty| Column::new(name, ty, Role::Field);
     vec![
         Column::new(TIME_COLUMN, Timestamp, Role::Time),
-        Column::new("alert", Text, Role::Tag),
+        field("alert", Text),
         Column::new("model", Text, Role::Tag),
         Column::new("severity", Text, Role::Tag),
         Column::new("id", Text, Role::Key),

@@ -9,11 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray};
-use driftline_storage::{Disk, ErasedPlace, OsDisk, PlaceState, WriteBatch};
+use driftline_storage::{Disk, ErasedPlace, OsDisk, PlaceState, TableId, WriteBatch};
 
 pub(super) use self::parse::parse;
 use super::Kind;
 use crate::error::Result;
+use crate::runner::Readers;
 use crate::write::Ingest;
 
 /// What to erase, and where.
@@ -48,9 +49,14 @@ enum Literal {
 }
 
 /// Erases; a row for each place that was looked at.
-pub(super) fn run(ingest: &Ingest, erase: &Erase, spill: Option<&Path>) -> Result<Vec<ArrayRef>> {
+pub(super) fn run(
+    ingest: &Ingest,
+    erase: &Erase,
+    readers: &Readers,
+    spill: Option<&Path>,
+) -> Result<Vec<ArrayRef>> {
     let snapshot = ingest.engine().snapshot();
-    let targets = target::find(&snapshot, erase)?;
+    let targets = target::find(&snapshot, erase, readers)?;
     let mut places = Vec::new();
     ingest.change(|snapshot| {
         let (catalog, noted) = baseline::clean(snapshot, &targets)?;
@@ -70,6 +76,20 @@ pub(super) fn run(ingest: &Ingest, erase: &Erase, spill: Option<&Path>) -> Resul
     places.splice(0..0, report.places);
     places.push(noted("spill", "spill", waiting(spill)));
     Ok(columns(&places))
+}
+
+/// Each table that is erased from, with what its rows hold, as texts may spell it.
+pub(super) fn mentioned(
+    ingest: &Ingest,
+    erase: &Erase,
+    readers: &Readers,
+) -> Result<Vec<(TableId, Vec<Vec<String>>)>> {
+    let targets = target::find(&ingest.engine().snapshot(), erase, readers)?;
+    let spelled = |target: target::Target| {
+        let values = target.values.iter().map(|(_, value)| target::spellings(value)).collect();
+        (target.erasure.table, values)
+    };
+    Ok(targets.into_iter().map(spelled).collect())
 }
 
 /// A backup's directory, if it is there.

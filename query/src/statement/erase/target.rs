@@ -8,6 +8,9 @@ use super::{Erase, From, Literal, What};
 use crate::catalog::name;
 use crate::error::{QueryError, Result};
 use crate::model::{REJECTED, is_reserved, labels_table, model_key};
+use crate::runner::alerts::tables::{HISTORY, OUTBOX};
+use crate::runner::store::STATE;
+use crate::runner::{Reader, Readers};
 use crate::statement::create;
 
 /// A table or model to erase from.
@@ -22,32 +25,32 @@ pub(super) struct Target {
 }
 
 /// Where to erase.
-pub(super) fn find(snapshot: &Snapshot, erase: &Erase) -> Result<Vec<Target>> {
+pub(super) fn find(snapshot: &Snapshot, erase: &Erase, readers: &Readers) -> Result<Vec<Target>> {
     let schema = erase.from.as_ref().map(|from| named(snapshot, from)).transpose()?;
     match (&erase.what, schema) {
         (What::Rows(equal), Some(schema)) => {
             let values = equal.iter().map(|(column, value)| by_column(snapshot, schema, column, value));
-            Ok(vec![target(snapshot, schema, values.collect::<Result<_>>()?)])
+            Ok(vec![target(snapshot, schema, values.collect::<Result<_>>()?, readers)])
         }
         (What::Rows(_), None) => Err(QueryError::Invalid("ERASE of rows names their table".into())),
         (What::Subject(value), Some(schema)) => {
             let column = subject(schema).ok_or_else(|| {
                 QueryError::Invalid(format!("{} has no SUBJECT column; use ERASE FROM .. WHERE", schema.name))
             })?;
-            Ok(vec![target(snapshot, schema, vec![(column, value_of(schema, column, value)?)])])
+            Ok(vec![target(snapshot, schema, vec![(column, value_of(schema, column, value)?)], readers)])
         }
-        (What::Subject(value), None) => everywhere(snapshot, value),
+        (What::Subject(value), None) => everywhere(snapshot, value, readers),
     }
 }
 
 /// Every table with a SUBJECT that can hold the value.
-fn everywhere(snapshot: &Snapshot, value: &Literal) -> Result<Vec<Target>> {
+fn everywhere(snapshot: &Snapshot, value: &Literal, readers: &Readers) -> Result<Vec<Target>> {
     let tables = || snapshot.tables().values().filter(|schema| !is_reserved(&schema.name));
     let found = tables().filter_map(|schema| subject(schema).map(|column| (schema, column)));
     let fits = |(schema, column): (&std::sync::Arc<TableSchema>, &'_ Column)| {
         let value = value_of(schema, column, value).ok()?;
         let column = schema.column(column.id)?;
-        Some(target(snapshot, schema, vec![(column, value)]))
+        Some(target(snapshot, schema, vec![(column, value)], readers))
     };
     if tables().all(|schema| subject(schema).is_none()) {
         return Err(QueryError::Invalid("no table or model has a SUBJECT column".into()));
@@ -110,7 +113,12 @@ fn value_of(schema: &TableSchema, column: &Column, value: &Literal) -> Result<Va
     })
 }
 
-fn target(snapshot: &Snapshot, schema: &TableSchema, values: Vec<(&Column, Value)>) -> Target {
+fn target(
+    snapshot: &Snapshot,
+    schema: &TableSchema,
+    values: Vec<(&Column, Value)>,
+    readers: &Readers,
+) -> Target {
     let labels = snapshot.table(&labels_table(&schema.name));
     let keys = labels.and_then(|labels| {
         let own = schema.columns.iter().find(|column| column.role == Role::Key)?;
@@ -119,6 +127,7 @@ fn target(snapshot: &Snapshot, schema: &TableSchema, values: Vec<(&Column, Value
     });
     let about = std::iter::once(schema.name.clone()).chain(labels.map(|labels| labels.name.clone()));
     let mentions = about.filter_map(|of| mentions(snapshot, of, &values));
+    let mentions = mentions.chain(told(snapshot, schema, &values, readers));
     let erasure = Erasure {
         table: schema.id,
         values: values.iter().map(|(column, value)| (column.id, value.clone())).collect(),
@@ -141,6 +150,42 @@ fn mentions(snapshot: &Snapshot, of: String, values: &[(&Column, Value)]) -> Opt
         texts: vec![id("data")?, id("reason")?],
         values: values.iter().map(|(_, value)| spellings(value)).collect(),
     })
+}
+
+/// What was told of alerts that read the table, or that are no more: rows of the history, messages and states.
+fn told(
+    snapshot: &Snapshot,
+    schema: &TableSchema,
+    values: &[(&Column, Value)],
+    readers: &Readers,
+) -> Vec<LinkedRows> {
+    let none = Default::default();
+    let own = readers.of(schema.id).unwrap_or(&none);
+    let by_alert: fn(&Reader) -> &String = |reader| &reader.alert;
+    let places = [
+        (HISTORY, "alert", by_alert, &["labels", "evidence", "reason"][..]),
+        (OUTBOX, "alert", by_alert, &["body", "error"]),
+        (STATE, "name", |reader| &reader.key, &["value"]),
+    ];
+    let mut linked = Vec::new();
+    for (name, column, named, texts) in places {
+        let Some(table) = snapshot.table(name) else { continue };
+        let id = |name: &str| table.column_named(name).filter(|it| it.role != Role::Tag).map(|it| it.id);
+        let Some(column) = id(column) else { continue };
+        let others = readers.all().map(named).filter(|name| !own.iter().any(|own| named(own) == *name));
+        let others: Vec<String> = others.cloned().collect();
+        // Without a reader there may still be texts of alerts that were dropped.
+        let about = own.iter().map(named).cloned().chain(own.is_empty().then(String::new));
+        linked.extend(about.map(|of| LinkedRows::Mentions {
+            table: table.id,
+            column,
+            of,
+            others: others.clone(),
+            texts: texts.iter().filter_map(|name| id(name)).collect(),
+            values: values.iter().map(|(_, value)| spellings(value)).collect(),
+        }));
+    }
+    linked
 }
 
 /// As JSON and messages may have a value.
