@@ -103,6 +103,10 @@ pub(crate) const HELD_ROWS_MAX: usize = 2_000_000;
 pub(crate) const HELD_STEPS_MAX: u32 = 32;
 /// Answers that are held for a step.
 pub(crate) const HELD_ANSWERS_MAX: usize = 1_000;
+/// Rows a second of watched tables from which on writers go before continuous queries.
+pub(crate) const FULL_SPEED_ROWS: f64 = 250_000.0;
+/// The longest that these wait for them between two steps.
+pub(crate) const FULL_SPEED_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Queries of a step that are asked side by side.
 pub(crate) const ASKED_AT_ONCE_MAX: usize = 8;
 /// Windows of continuous queries that are computed before they are written down.

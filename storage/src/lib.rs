@@ -101,7 +101,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{AppendFile, Disk, Fault, Mapped, OsDisk, ReadFile, SimAction, SimCall, SimDisk};
 pub use engine::{
     DiskUsage, Engine, EngineOptions, EngineStatus, EraseReport, ErasedPlace, Erasure, Expired, LinkedRows,
-    OpenBackup, PlaceState, SyncPolicy,
+    OpenBackup, PlaceState, SyncPolicy, mentions,
 };
 pub use error::{Result, StorageError};
 pub use label::{

@@ -47,6 +47,9 @@ pub struct Rule {
     pub metric: Option<MetricRule>,
     /// Nanoseconds since 1970.
     pub created_at: i64,
+    /// When its query or condition was changed last; nanoseconds since 1970. What was said before was of another one.
+    #[serde(default)]
+    pub altered_at: Option<i64>,
     /// Whether what it names was not there yet when it was made: it lies dormant, and is looked at as soon as all is there.
     #[serde(default)]
     pub unchecked: bool,

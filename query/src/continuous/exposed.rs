@@ -1,5 +1,7 @@
 //! What continuous queries show outside: the newest window of those that were made `WITH (expose = 'prometheus')`.
 
+use std::collections::HashSet;
+
 use arrow::array::{Array, AsArray, PrimitiveArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, TimestampNanosecondType};
@@ -25,7 +27,7 @@ pub struct Exposed {
     pub window_start: i64,
     /// One value each of the columns that are numbers or truth values (0, 1), nulls left out.
     pub values: Vec<ExposedValue>,
-    /// Values beyond the first 10,000, which are left out.
+    /// Values that are left out: those beyond the first 10,000, and all but one of those whose texts are the same.
     pub left_out: usize,
 }
 
@@ -61,7 +63,7 @@ impl Database {
 }
 
 fn exposed(query: Definition, table: &TableSchema, rows: &[RecordBatch]) -> Result<Option<Exposed>> {
-    let (mut values, mut left_out) = (Vec::new(), 0);
+    let (mut values, mut left_out, mut series) = (Vec::new(), 0, HashSet::new());
     let times = rows.iter().filter_map(|rows| rows.column_by_name(TIME_COLUMN)?.as_primitive_opt());
     let newest = times.flat_map(PrimitiveArray::<TimestampNanosecondType>::iter).flatten().next();
     let Some(window_start) = newest else { return Ok(None) };
@@ -76,6 +78,11 @@ fn exposed(query: Definition, table: &TableSchema, rows: &[RecordBatch]) -> Resu
                     continue;
                 }
                 let (column, labels) = (column.name.clone(), labels(table, batch, row));
+                // Told apart by a number alone: two values of one series would be none.
+                if !series.insert((column.clone(), labels.clone())) {
+                    left_out += 1;
+                    continue;
+                }
                 values.push(ExposedValue { column, labels, value: numbers.value(row) });
             }
         }

@@ -75,9 +75,17 @@ impl Shape {
         Arc::ptr_eq(&self.source, source)
     }
 
-    /// The same for those that are asked together.
+    /// The same for those that may be asked together.
     pub(crate) fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Whether both can be asked together: names alone do not tell, for `CAST(x AS BIGINT)` has that of `x`.
+    pub(crate) fn joins(&self, other: &Self) -> bool {
+        let alike = |a: &Expr, b: &Expr| a == b || a.schema_name().to_string() != b.schema_name().to_string();
+        self.rows == other.rows
+            && self.groups == other.groups
+            && self.measures.iter().all(|own| other.measures.iter().all(|measure| alike(own, measure)))
     }
 
     /// What this one makes of the groups.
@@ -97,8 +105,26 @@ impl Shape {
     }
 }
 
-/// The answers of queries of one key for the base rows of these times, in their order.
-pub(crate) async fn ask(session: &Session, shapes: &[Arc<Shape>], span: Span) -> Result<Vec<RecordBatch>> {
+/// The answers of queries that can be asked together; where that fails each is asked alone, so that one that cannot be
+/// answered stops no other.
+pub(crate) async fn each(
+    session: &Session,
+    shapes: &[Arc<Shape>],
+    span: Span,
+) -> Vec<Result<Option<RecordBatch>>> {
+    if let Ok(rows) = ask(session, shapes, span).await {
+        return rows.into_iter().map(|rows| Ok(Some(rows))).collect();
+    }
+    let mut all = Vec::new();
+    for shape in shapes {
+        let alone = ask(session, std::slice::from_ref(shape), span).await;
+        all.push(alone.map(|rows| rows.into_iter().next()));
+    }
+    all
+}
+
+/// The answers of queries that can be asked together for the base rows of these times, in their order.
+async fn ask(session: &Session, shapes: &[Arc<Shape>], span: Span) -> Result<Vec<RecordBatch>> {
     let Some(first) = shapes.first() else { return Ok(Vec::new()) };
     let mut measures: Vec<Expr> = Vec::new();
     let mut names = std::collections::HashSet::new();

@@ -47,6 +47,12 @@ pub(crate) struct Left {
     pub(crate) due_at: Option<i64>,
 }
 
+impl Asked {
+    fn joins(&self, other: &Self) -> bool {
+        self.shape.as_ref().zip(other.shape.as_ref()).is_some_and(|(own, other)| own.joins(other))
+    }
+}
+
 impl Runner {
     /// Does what is due. `is_eager`: also what could wait a little.
     pub(crate) async fn step(&mut self, db: &Database, is_eager: bool) -> Result<Left> {
@@ -187,7 +193,7 @@ impl Runner {
 
     /// Which of them are asked together: those of one shape, for the same windows.
     async fn together(&mut self, sight: &Sight<'_>, due: Vec<(usize, Span)>) -> Vec<(Span, Vec<Asked>)> {
-        let mut places: HashMap<(String, Span), usize> = HashMap::new();
+        let mut places: HashMap<(String, Span), Vec<usize>> = HashMap::new();
         let mut groups: Vec<(Span, Vec<Asked>)> = Vec::new();
         for (at, span) in due {
             let query = &mut self.queries[at];
@@ -199,11 +205,15 @@ impl Runner {
                 }
             };
             let key = shape.as_ref().map_or_else(|| format!("${at}"), |shape| shape.key().to_owned());
-            let place = *places.entry((key, span)).or_insert(groups.len());
-            if place == groups.len() {
-                groups.push((span, Vec::new()));
+            let asked = Asked { at, shape };
+            let known = places.entry((key, span)).or_default();
+            match known.iter().find(|place| groups[**place].1.iter().all(|other| asked.joins(other))) {
+                Some(place) => groups[*place].1.push(asked),
+                None => {
+                    known.push(groups.len());
+                    groups.push((span, vec![asked]));
+                }
             }
-            groups[place].1.push(Asked { at, shape });
         }
         groups
     }
@@ -220,8 +230,8 @@ impl Runner {
             move || async move {
                 let began = Instant::now();
                 let rows = match query {
-                    Some(query) => vec![evaluate::whole(&session, &query, span).await?],
-                    None => shape::ask(&session, &shapes, span).await?.into_iter().map(Some).collect(),
+                    Some(query) => vec![evaluate::whole(&session, &query, span).await],
+                    None => shape::each(&session, &shapes, span).await,
                 };
                 Ok((rows, began.elapsed()))
             }
@@ -232,11 +242,14 @@ impl Runner {
             match answer {
                 Ok((rows, took)) => {
                     let took = took / u32::try_from(together.len()).unwrap_or(u32::MAX).max(1);
-                    computed.extend(
-                        together.iter().zip(rows).map(|(asked, rows)| {
-                            self.queries[asked.at].computed(asked.at, *span, rows, took)
-                        }),
-                    );
+                    for (asked, rows) in together.iter().zip(rows) {
+                        match rows {
+                            Ok(rows) => {
+                                computed.push(self.queries[asked.at].computed(asked.at, *span, rows, took));
+                            }
+                            Err(error) => self.queries[asked.at].failed(&error),
+                        }
+                    }
                 }
                 Err(error) => together.iter().for_each(|asked| self.queries[asked.at].failed(&error)),
             }
@@ -291,6 +304,7 @@ impl Runner {
         });
         let at = at.min();
         let is_behind = self.alerts.is_behind()
+            || db.watched().has_late()
             || self.queries.iter().any(|query| query.has_failed() || query.is_behind());
         let retry = is_behind.then(|| now.saturating_add(LATE_PAUSE_NANOS));
         at.into_iter().chain(retry).chain(clock).min()

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use driftline_storage::TableId;
 use parking_lot::{Mutex, RwLock};
@@ -107,6 +107,8 @@ pub(crate) struct Watched {
     under_way: Mutex<UnderWay>,
     board: Board,
     outbox: Outbox,
+    /// Rows that came to watched tables.
+    rows: AtomicU64,
     /// Told when there may be something to do.
     pub(crate) news: Notify,
     /// Whether it was told since the runner looked.
@@ -176,6 +178,16 @@ impl Watched {
         *sources = kept;
     }
 
+    /// Rows that came to watched tables so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// So many rows come to a watched table.
+    pub(crate) fn count_rows(&self, rows: usize) {
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
     /// What the runner shows of its work.
     pub(crate) fn board(&self) -> &Board {
         &self.board
@@ -226,6 +238,11 @@ impl Watched {
         self.sources.read().values().for_each(|source| source.is_late.store(false, Ordering::Release));
     }
 
+    /// Whether something came late since it looked.
+    pub(crate) fn has_late(&self) -> bool {
+        self.sources.read().values().any(|source| source.is_late.load(Ordering::Acquire))
+    }
+
     /// From which time of a table on the runner wants to be woken, and up to where windows are closed.
     pub(crate) fn wake_at(&self, table: TableId, due: i64, closed: i64) {
         if let Some(source) = self.source(table) {
@@ -264,9 +281,9 @@ impl Begun<'_> {
             let spans = [marks.spans.hull(), marks.labelled.hull()].into_iter().flatten();
             let is_late = spans.map(|hull| hull.start).min().is_some_and(|start| start < closed)
                 || !marks.keys.is_empty();
-            // Once: what else comes late is seen when it looks.
-            let is_late = is_late && !source.is_late.swap(true, Ordering::AcqRel);
             source.marks.lock().merge(marks);
+            // Once, and after the marks are there: what else comes late is seen when it looks.
+            let is_late = is_late && !source.is_late.swap(true, Ordering::AcqRel);
             if let Some(newest) = newest {
                 source.progress.lock().arrived(newest, now);
                 if let Some(activity) = &mut *source.activity.lock() {

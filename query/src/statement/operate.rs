@@ -90,7 +90,11 @@ impl Operation {
                 let (asked, known) = (erase.clone(), readers.clone());
                 let mentioned = database.blocking(move |it| erase::mentioned(it, &asked, &known)).await?;
                 runner.alerts.forget(database, &readers, &mentioned).await?;
-                database.blocking(move |it| erase::run(it, &erase, &readers, spill.as_deref())).await?
+                let done =
+                    database.blocking(move |it| erase::run(it, &erase, &readers, spill.as_deref())).await;
+                // Also where it failed half way.
+                runner.alerts.write_down(database).await?;
+                done?
             }
             Self::Compact { table } => {
                 database.blocking(move |ingest| compact(ingest.engine(), table.as_deref())).await?

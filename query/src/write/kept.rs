@@ -185,6 +185,7 @@ impl Ingest {
         for (table, rows) in &batch.rows {
             if let Some(source) = self.watched.source(*table) {
                 let (marks, newest) = touch::of_rows(rows, source.granule());
+                self.watched.count_rows(rows.num_rows());
                 touched.push((*table, marks, newest));
             } else if let Some(Labelled { model, key, is_kept }) = self.watched.labelled(*table) {
                 let granule = self.watched.source(model).and_then(|source| source.granule());

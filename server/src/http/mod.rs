@@ -22,6 +22,10 @@ use tokio::task::JoinHandle;
 
 /// Connections served at once; others wait.
 const CONNECTIONS_MAX: usize = 64;
+/// How long one lasts at most; a scraper opens another.
+const CONNECTION_TIME: Duration = Duration::from_secs(300);
+/// How long to wait where none can be accepted: the next would fail as well.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a client may take to say what it wants.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -45,12 +49,19 @@ async fn accept(database: Database, listener: TcpListener, mut stop: watch::Rece
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        if let Ok((stream, _)) = accepted {
-            let (database, stop) = (database.clone(), stop.clone());
-            tokio::spawn(async move {
-                connection(database, stream, stop).await;
-                drop(place);
-            });
+        match accepted {
+            Ok((stream, _)) => {
+                let (database, stop) = (database.clone(), stop.clone());
+                tokio::spawn(async move {
+                    // Who does not read its answer keeps its place for so long at most.
+                    let _ = tokio::time::timeout(CONNECTION_TIME, connection(database, stream, stop)).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!("an HTTP connection cannot be accepted: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ use parking_lot::{Condvar, Mutex};
 use self::commit::{Committer, Pending};
 use self::compact::Compaction;
 pub(crate) use self::erase::put_ledger;
-pub use self::erase::{EraseReport, ErasedPlace, Erasure, LinkedRows, OpenBackup, PlaceState};
+pub use self::erase::{EraseReport, ErasedPlace, Erasure, LinkedRows, OpenBackup, PlaceState, mentions};
 pub use self::expire::Expired;
 use self::expire::Limited;
 use self::flush::Choice;

@@ -28,6 +28,7 @@ fn rule(hold: u32) -> Rule {
         query: String::new(),
         metric: None,
         created_at: 0,
+        altered_at: None,
         unchecked: false,
     }
 }

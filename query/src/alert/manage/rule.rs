@@ -42,6 +42,10 @@ pub(super) async fn made(
     let before = entry::find::<Rule>(&snapshot, &create.rule.name)?;
     let created_at = before.as_ref().map_or_else(|| database.now_nanos(), |before| before.created_at);
     let mut rule = Rule { created_at, ..create.rule.clone() };
+    rule.altered_at = before.as_ref().and_then(|before| before.altered_at);
+    if before.as_ref().is_some_and(|before| before.query != rule.query || asks_otherwise(before, &rule)) {
+        rule.altered_at = Some(database.now_nanos());
+    }
     rule.name = before.map_or(rule.name, |before| before.name);
     rule.notify = notifier::spelled_or_coming(&snapshot, &rule.notify, &coming.notifiers)?;
     rule.unchecked = awaits(database, &rule, coming, access)?;
@@ -82,14 +86,13 @@ pub(super) async fn create_defaults(database: &Database, notify: &[String]) -> R
     install(database, &all, notify).await
 }
 
-/// Takes up alerts whose tables have come: from here on they are as if they had been made now.
-pub(crate) async fn take_up(database: &Database, rules: Vec<Rule>) -> Result<()> {
+/// Takes up alerts whose tables have come, each as it was read and as it is from here on: as if it had been made now.
+pub(crate) async fn take_up(database: &Database, rules: Vec<(Rule, Rule)>) -> Result<()> {
     change(database, move |snapshot| {
         let mut changes = Vec::new();
-        for rule in rules {
-            // Unless somebody has changed it meanwhile.
-            let found = entry::find::<Rule>(snapshot, &rule.name)?;
-            if found.is_some_and(|found| found.unchecked && found.created_at == rule.created_at) {
+        for (as_read, rule) in rules {
+            // Unless somebody has changed it meanwhile: then it is looked at again.
+            if entry::find::<Rule>(snapshot, &as_read.name)?.as_ref() == Some(&as_read) {
                 changes.push(entry::put(&rule)?);
             }
         }
@@ -143,6 +146,9 @@ pub(super) async fn alter(database: &Database, alter: &AlterAlert, access: Acces
     alter.changes.clone().apply(&mut after).map_err(QueryError::Invalid)?;
     if before.notify != after.notify {
         after.notify = notifier::spelled(&snapshot, &after.notify)?;
+    }
+    if asks_otherwise(&before, &after) {
+        after.altered_at = Some(database.now_nanos());
     }
     if !after.unchecked && asks_otherwise(&before, &after) {
         check(database, &mut after, access).await?;

@@ -39,6 +39,7 @@ fn rule() -> Rule {
         query: "SELECT 1".to_owned(),
         metric: None,
         created_at: 0,
+        altered_at: None,
         unchecked: false,
     }
 }

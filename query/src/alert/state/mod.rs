@@ -83,20 +83,18 @@ impl AlertState {
         out.into_iter().map(|transition| Transition { at, ..transition }).collect()
     }
 
-    /// Forgets what holds a value: instances that it tells from others, without a word, and what was last seen of others.
-    /// Whether there was anything.
-    pub(crate) fn forget(&mut self, is_it: impl Fn(&str) -> bool, holds: impl Fn(&str) -> bool) -> bool {
-        let before = self.instances.len();
-        self.instances.retain(|_, instance| !instance.identity.values().any(|value| is_it(value)));
-        let mut found = before > self.instances.len();
+    /// Forgets what holds values: instances that they tell from others, without a word, and what was last seen of others.
+    pub(crate) fn forget(
+        &mut self,
+        is_it: impl Fn(&BTreeMap<String, String>) -> bool,
+        holds: impl Fn(&str) -> bool,
+    ) {
+        self.instances.retain(|_, instance| !is_it(&instance.identity));
         for instance in self.instances.values_mut() {
-            let seen = serde_json::to_string(&instance.last.columns).unwrap_or_default();
-            if holds(&seen) {
+            if holds(&serde_json::to_string(&instance.last.columns).unwrap_or_default()) {
                 instance.last.columns.clear();
-                found = true;
             }
         }
-        found
     }
 
     /// What is not well now and has been told, or should have been: for each episode the transition that would lead to

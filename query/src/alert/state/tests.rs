@@ -56,6 +56,7 @@ fn rule_of(hold: Hold, keep_firing: i64, has_resolve: bool, no_data: Option<i64>
         query: "SELECT 1".to_owned(),
         metric: None,
         created_at: 7,
+        altered_at: None,
         unchecked: false,
     }
 }

@@ -2,18 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driftline_storage::{Snapshot, TableId};
+use driftline_storage::{Snapshot, TableId, mentions};
 
 use super::Alerts;
+use crate::alert::entry::ALERT_PREFIX;
 use crate::continuous::definitions;
 use crate::database::Database;
 use crate::error::Result;
+use crate::runner::store;
 
 /// Which alerts read a table, itself or what continuous queries make of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readers {
     by_table: BTreeMap<TableId, BTreeSet<Reader>>,
     all: BTreeSet<Reader>,
+    /// The names of states of anything else.
+    states: Vec<String>,
 }
 
 /// An alert, of one model where it is of all.
@@ -28,6 +32,11 @@ impl Readers {
     /// The alerts that read a table.
     pub(crate) fn of(&self, table: TableId) -> Option<&BTreeSet<Reader>> {
         self.by_table.get(&table)
+    }
+
+    /// The names of what is written down and is of no alert.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &String> {
+        self.states.iter()
     }
 
     /// All alerts.
@@ -48,6 +57,8 @@ impl Alerts {
                 readers.by_table.entry(*table).or_default().insert(reader.clone());
             }
         }
+        let is_other = |name: &String| *name != super::TOLD && !name.starts_with(ALERT_PREFIX);
+        readers.states = store::states(snapshot)?.into_keys().filter(is_other).collect();
         let made: Vec<(TableId, TableId)> =
             definitions(snapshot)?.iter().filter_map(|it| Some((id(&it.source)?, id(&it.into)?))).collect();
         // As often as there are queries: then what the last of a chain is read by is known of the first.
@@ -68,25 +79,34 @@ impl Alerts {
         readers: &Readers,
         mentioned: &[(TableId, Vec<Vec<String>>)],
     ) -> Result<()> {
-        let mut states = Vec::new();
         for (table, values) in mentioned {
-            let holds =
-                |text: &str| values.iter().all(|value| value.iter().any(|it| text.contains(it.as_str())));
-            let is_it = |text: &str| values.iter().flatten().any(|value| value == text);
+            let holds = |text: &str| values.iter().all(|value| value.iter().any(|it| mentions(text, it)));
+            let is_it = |identity: &BTreeMap<String, String>| {
+                values.iter().all(|value| identity.values().any(|text| value.contains(text)))
+            };
             let of = readers.of(*table);
             let reads = |key: &str| of.is_some_and(|of| of.iter().any(|reader| reader.key == key));
             let tells = |alert: &str| of.is_some_and(|of| of.iter().any(|reader| reader.alert == alert));
             for judge in self.judges.iter_mut().filter(|judge| reads(&judge.key)) {
-                if judge.state.forget(is_it, holds) {
-                    states.push(judge.kept());
-                }
+                judge.state.forget(is_it, holds);
             }
             for group in self.told.groups.values_mut().filter(|group| tells(&group.alert)) {
                 group.ended.retain(|_, notice| !serde_json::to_string(notice).is_ok_and(|text| holds(&text)));
             }
-            db.outbox()
-                .forget(|letter| serde_json::to_string(&letter.message).is_ok_and(|text| holds(&text)));
+            db.outbox().forget(|letter| {
+                let mut alerts = letter.message.alerts.iter();
+                alerts.any(|notice| tells(&notice.alert))
+                    && serde_json::to_string(&letter.message).is_ok_and(|text| holds(&text))
+            });
         }
+        self.write_down(db).await
+    }
+
+    /// Writes down how all stand: before rows go whose values states had, and after, for a state that has one by chance goes
+    /// with them.
+    pub(crate) async fn write_down(&mut self, db: &Database) -> Result<()> {
+        let judges = self.judges.iter().filter(|judge| !judge.catches_up());
+        let mut states: Vec<_> = judges.map(|judge| judge.kept()).collect();
         if states.is_empty() {
             return Ok(());
         }

@@ -90,6 +90,9 @@ impl Alerts {
         let models = if self.registry.rules.is_empty() { Vec::new() } else { crate::model::all(snapshot)? };
         self.models = models.into_iter().map(|(_, table)| table.id).collect();
         self.is_changed = true;
+        // What may fail comes before the judges are touched.
+        self.take_up(db).await?;
+        let wanted = wanted(&self.registry, snapshot)?;
         let mut known: HashMap<String, Judge> =
             self.judges.drain(..).map(|judge| (judge.key.clone(), judge)).collect();
         if !self.is_loaded {
@@ -97,8 +100,7 @@ impl Alerts {
             self.told = states.get(TOLD).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             db.outbox().load(snapshot)?;
         }
-        self.take_up(db).await?;
-        for (key, rule) in wanted(&self.registry, snapshot)? {
+        for (key, rule) in wanted {
             let before = known.remove(&key);
             let judge = match before {
                 Some(before) if !rule.enabled => self.end(before, EndReason::SwitchedOff, db.now_nanos()),
@@ -128,11 +130,11 @@ impl Alerts {
     async fn take_up(&mut self, db: &Database) -> Result<()> {
         self.awaited.clear();
         let mut found = Vec::new();
-        for rule in self.registry.rules.iter().filter(|rule| rule.unchecked) {
-            let mut rule = rule.clone();
+        for as_read in self.registry.rules.iter().filter(|rule| rule.unchecked) {
+            let mut rule = as_read.clone();
             // As whoever may least would make it: the tables may have come from others.
             match check(db, &mut rule, Access::Network).await {
-                Ok(()) => found.push(Rule { unchecked: false, ..rule.clone() }),
+                Ok(()) => found.push((as_read.clone(), Rule { unchecked: false, ..rule.clone() })),
                 Err(error) => drop(self.awaited.insert(rule.name.clone(), error.to_string())),
             }
             self.awaited.entry(rule.name).or_insert_with(|| "it is being taken up".to_owned());
@@ -151,6 +153,7 @@ impl Alerts {
     /// Ends what fires of a rule that is not judged as it was.
     fn end(&mut self, mut judge: Judge, reason: EndReason, at: i64) -> Option<Judge> {
         self.ended.extend(judge.end_all(reason, at));
+        self.revisions.forget(&judge.key);
         None
     }
 

@@ -71,6 +71,12 @@ impl Revisions {
         }
     }
 
+    /// Forgets a rule that is no more, or asks something else from now on.
+    pub(super) fn forget(&mut self, key: &str) {
+        self.known.remove(key);
+        self.changed.retain(|(_, known)| known != key);
+    }
+
     /// Takes up what the last process told.
     pub(super) fn load(&mut self, snapshot: &Snapshot, judges: &[Judge]) -> Result<()> {
         let Some(table) = snapshot.table(HISTORY) else { return Ok(()) };
@@ -152,5 +158,8 @@ fn past(rows: &arrow::record_batch::RecordBatch, row: usize, judges: &[Judge]) -
     let identity = labels.into_iter().filter(|(name, _)| judge.rule.by.contains(name)).collect();
     let value = Some(number(REVISED).or(number("value"))?);
     let (at, window_end, id) = (time("time")?, time("window_end")?, text("id")?.to_owned());
+    if judge.rule.altered_at.is_some_and(|altered| at < altered) {
+        return None;
+    }
     Some((judge.key.clone(), Past { at, id, identity, window_end, value }))
 }

@@ -168,11 +168,12 @@ fn told(
         (STATE, "name", |reader| &reader.key, &["value"]),
     ];
     let mut linked = Vec::new();
-    for (name, column, named, texts) in places {
-        let Some(table) = snapshot.table(name) else { continue };
+    for (place, column, named, texts) in places {
+        let Some(table) = snapshot.table(place) else { continue };
         let id = |name: &str| table.column_named(name).filter(|it| it.role != Role::Tag).map(|it| it.id);
         let Some(column) = id(column) else { continue };
         let others = readers.all().map(named).filter(|name| !own.iter().any(|own| named(own) == *name));
+        let others = others.chain(readers.states().filter(|_| place == STATE));
         let others: Vec<String> = others.cloned().collect();
         // Without a reader there may still be texts of alerts that were dropped.
         let about = own.iter().map(named).cloned().chain(own.is_empty().then(String::new));

@@ -167,6 +167,7 @@ fn empty(name: String, of: Option<MetricRule>) -> Result<Rule, String> {
         query: String::new(),
         metric: of,
         created_at: 0,
+        altered_at: None,
         unchecked: false,
     })
 }

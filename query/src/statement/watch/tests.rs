@@ -177,6 +177,7 @@ fn an_alert_is_read_whole() {
         query: "SELECT feature, psi FROM t".into(),
         metric: None,
         created_at: 0,
+        altered_at: None,
         unchecked: false,
     };
     assert_eq!(*create, CreateAlert { if_not_exists: true, rule });

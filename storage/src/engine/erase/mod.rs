@@ -19,6 +19,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 pub(crate) use self::backups::put as put_ledger;
+pub use self::search::mentions;
 use self::search::{Found, Search, Segments};
 use super::flush::{Choice, Context, Fresh, PatchOut};
 use super::open::Files;

@@ -186,7 +186,7 @@ impl Rule {
 }
 
 /// Whether a text holds a value: a number only where it is not part of a longer one, and nothing is in no text.
-fn mentions(text: &str, value: &str) -> bool {
+pub fn mentions(text: &str, value: &str) -> bool {
     let is_number = value.parse::<f64>().is_ok();
     let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_digit() && c != '.' && c != '-');
     !value.is_empty()

@@ -1,15 +1,24 @@
 //! What changes between two texts, line by line.
 
+/// Pairs of lines up to which it is looked for what both have in common.
+const PAIRS_MAX: usize = 1 << 20;
+
 /// Lines that are in one alone: `- ` of the first, `+ ` of the second, in their order. By the longest run of lines that both
-/// have; texts are statements, so a table of all pairs is small.
+/// have; where that would take too long all lines between the first and the last that differ.
 pub(super) fn difference(before: &str, after: &str) -> String {
     let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
-    let common = common(&before, &after);
+    let alike = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+    let (before, after) = (&before[alike..], &after[alike..]);
+    let alike = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (before, after) = (&before[..before.len() - alike], &after[..after.len() - alike]);
+    let small = before.len().saturating_mul(after.len()) <= PAIRS_MAX;
+    let common = if small { common(before, after) } else { Vec::new() };
+    let keeps = |i: usize, j: usize| small && common[i + 1][j] < common[i][j + 1];
     let (mut i, mut j, mut lines) = (0, 0, Vec::new());
     while i < before.len() || j < after.len() {
-        if i < before.len() && j < after.len() && before[i] == after[j] {
+        if small && i < before.len() && j < after.len() && before[i] == after[j] {
             (i, j) = (i + 1, j + 1);
-        } else if j == after.len() || (i < before.len() && common[i + 1][j] >= common[i][j + 1]) {
+        } else if j == after.len() || (i < before.len() && !keeps(i, j)) {
             lines.push(format!("- {}", before[i].trim()));
             i += 1;
         } else {
@@ -44,5 +53,7 @@ mod tests {
         assert_eq!(difference("a\nb", "a\nb"), "");
         assert_eq!(difference("", "a"), "+ a");
         assert_eq!(difference("a", ""), "- a");
+        let many = |n: usize| (0..2_000).map(|line| format!("{}\n", line * n)).collect::<String>();
+        assert_eq!(difference(&many(1), &many(3)).lines().count(), 2 * 1_999);
     }
 }

@@ -242,10 +242,12 @@ fn plan_of<T: Entry + Serialize + DeserializeOwned>(db: &Database, name: &str, a
     Ok(Planned::of(before.as_ref().map(shown).as_deref(), &shown(&after)))
 }
 
-/// All but the time it was made at.
+/// All but the times it was made and altered at.
 fn json<T: Serialize>(entry: &T) -> Option<serde_json::Value> {
     let mut value = serde_json::to_value(entry).ok()?;
-    value.as_object_mut()?.remove("created_at");
+    let object = value.as_object_mut()?;
+    object.remove("created_at");
+    object.remove("altered_at");
     Some(value)
 }
 

@@ -127,6 +127,7 @@ fn make(judged: Judged, timed: Timed, told: Told) -> Rule {
         query: if of.is_some() { String::new() } else { query },
         metric: of,
         created_at: 0,
+        altered_at: None,
         unchecked: false,
     }
 }
