@@ -175,6 +175,8 @@ impl Ingest {
         let _alone = self.catalog.write();
         if let Some(batch) = change(&self.engine.snapshot())? {
             self.engine.write(batch)?;
+            // An alert may have waited for what is there now.
+            self.watched.wake();
         }
         Ok(())
     }

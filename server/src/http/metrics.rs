@@ -31,23 +31,32 @@ pub(super) fn text(exposed: &[Exposed]) -> String {
             );
         }
     }
-    let of = |query: &Exposed| [("query", query.query.clone()), ("table", query.table.clone())];
-    let own: [(&str, &str, fn(&Exposed) -> f64); 2] = [
-        ("driftline_window_start_seconds", "When the newest window of a continuous query began.", |query| {
-            query.window_start as f64 / 1e9
-        }),
-        ("driftline_values_left_out", "Values of the newest window beyond the limit.", |query| {
-            query.left_out as f64
-        }),
-    ];
-    for (name, help, value) in own {
-        head(&mut out, name, help);
-        for query in exposed {
-            let labels = of(query);
-            sample(&mut out, name, labels.iter().map(|(name, text)| (*name, text.as_str())), value(query));
-        }
-    }
+    let start = |query: &Exposed| query.window_start as f64 / 1e9;
+    by_query(
+        &mut out,
+        "driftline_window_start_seconds",
+        "When the newest window of a continuous query began.",
+        exposed,
+        start,
+    );
+    let left_out = |query: &Exposed| query.left_out as f64;
+    by_query(
+        &mut out,
+        "driftline_values_left_out",
+        "Values of the newest window that are not shown.",
+        exposed,
+        left_out,
+    );
     out
+}
+
+/// A gauge of continuous queries themselves.
+fn by_query(out: &mut String, name: &str, help: &str, exposed: &[Exposed], value: impl Fn(&Exposed) -> f64) {
+    head(out, name, help);
+    for query in exposed {
+        let labels = [("query", query.query.as_str()), ("table", query.table.as_str())];
+        sample(out, name, labels.into_iter(), value(query));
+    }
 }
 
 fn head(out: &mut String, name: &str, help: &str) {
@@ -108,7 +117,7 @@ driftline_latency_1m_p95{region=\"a\\\"b\\\\c\\nd\"} NaN
 # HELP driftline_window_start_seconds When the newest window of a continuous query began.
 # TYPE driftline_window_start_seconds gauge
 driftline_window_start_seconds{query=\"q\",table=\"latency-1m\"} 1.5
-# HELP driftline_values_left_out Values of the newest window beyond the limit.
+# HELP driftline_values_left_out Values of the newest window that are not shown.
 # TYPE driftline_values_left_out gauge
 driftline_values_left_out{query=\"q\",table=\"latency-1m\"} 0
 ";
