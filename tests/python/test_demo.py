@@ -107,7 +107,8 @@ def test_the_alert_fires_for_the_injected_fault_and_nothing_else(report):
 def test_again_on_the_same_directory_doubles_nothing(binary, directory, report):
     again, said = demo(binary, directory)
     # Alerts go on, so that what they remember is written anew.
-    sizes = [found.pop("bytes_on_disk") for found in (again, report := dict(report))]
+    report = dict(report)
+    sizes = [found.pop("bytes_on_disk") for found in (again, report)]
     assert max(sizes) < 1.01 * min(sizes)
     assert again == report
     assert "already" in said
