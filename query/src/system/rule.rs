@@ -99,6 +99,8 @@ fn hold(hold: Hold) -> String {
 fn state(rule: &Rule, judging: &Judging) -> &'static str {
     match judging {
         _ if !rule.enabled => "off",
+        // Also before anybody has looked what it waits for.
+        _ if rule.unchecked => "dormant",
         Judging { dormant: Some(_), .. } => "dormant",
         Judging { error: Some(_), .. } => "error",
         Judging { judged_until: None, .. } => "waiting",
