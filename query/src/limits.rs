@@ -105,8 +105,10 @@ pub(crate) const HELD_STEPS_MAX: u32 = 32;
 pub(crate) const HELD_ANSWERS_MAX: usize = 1_000;
 /// Rows a second of watched tables from which on writers go before continuous queries.
 pub(crate) const FULL_SPEED_ROWS: f64 = 250_000.0;
+/// How much longer than they worked these then wait: they work on all processors.
+pub(crate) const FULL_SPEED_PAUSE: u32 = 4;
 /// The longest that these wait for them between two steps.
-pub(crate) const FULL_SPEED_PAUSE_MAX: Duration = Duration::from_secs(2);
+pub(crate) const FULL_SPEED_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Queries of a step that are asked side by side.
 pub(crate) const ASKED_AT_ONCE_MAX: usize = 8;
 /// Windows of continuous queries that are computed before they are written down.

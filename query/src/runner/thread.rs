@@ -4,7 +4,9 @@ use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use crate::database::{Database, Inner};
-use crate::limits::{FULL_SPEED_PAUSE_MAX, FULL_SPEED_ROWS, RUNNER_PAUSE, RUNNER_PAUSE_MAX};
+use crate::limits::{
+    FULL_SPEED_PAUSE, FULL_SPEED_PAUSE_MAX, FULL_SPEED_ROWS, RUNNER_PAUSE, RUNNER_PAUSE_MAX,
+};
 
 /// Whether a thread works for a database.
 #[derive(Debug, Default)]
@@ -24,11 +26,15 @@ pub(crate) fn start(database: Weak<Inner>) -> std::io::Result<()> {
     std::thread::Builder::new().name("driftline-runner".to_owned()).spawn(body).map(drop)
 }
 
-/// How long to wait in any case. While rows come at full speed the processors are left to them for two thirds of the time: what
+/// How long to wait in any case. While rows come at full speed the processors are left to them for four fifths of the time: what
 /// waits meanwhile is computed when they have come.
 fn pause(rows: u64, worked: Duration) -> Duration {
     let is_full_speed = rows as f64 > FULL_SPEED_ROWS * worked.as_secs_f64();
-    if rows > 0 && is_full_speed { (2 * worked).min(FULL_SPEED_PAUSE_MAX) } else { Duration::ZERO }
+    if rows > 0 && is_full_speed {
+        (FULL_SPEED_PAUSE * worked).min(FULL_SPEED_PAUSE_MAX)
+    } else {
+        Duration::ZERO
+    }
 }
 
 async fn work(database: Weak<Inner>) {

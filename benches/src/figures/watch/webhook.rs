@@ -42,7 +42,7 @@ async fn run(dir: &Path, rounds: usize, port: u16, arrivals: &Receiver<Instant>)
     let server = Server::start(db.clone(), ServerOptions { grpc: "127.0.0.1:0".parse()? })?;
     let client = Client::connect(&server.url()).await?;
     client.execute("CREATE TABLE requests (time TIMESTAMP TIME, ms DOUBLE)").await?;
-    let hook = format!("url = 'http://127.0.0.1:{port}/', allow_private = 'true', rate_limit = '60000'");
+    let hook = format!("url = 'http://127.0.0.1:{port}/', allow_private = 'true', rate_limit = '6000'");
     client.execute(&format!("CREATE NOTIFIER hook TYPE webhook WITH ({hook})")).await?;
     // One that never fires has the table watched from its first row on: of rows from before it is not known when they came.
     client.execute(&alert(rounds).replace("> 500", "> 1e9")).await?;
