@@ -18,7 +18,7 @@ use std::sync::Arc;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
-use driftline_storage::{Snapshot, TableId};
+use driftline_storage::{Snapshot, TableId, WriteBatch};
 
 pub(crate) use self::forget::{Reader, Readers};
 use self::heard::Heard;
@@ -91,6 +91,9 @@ impl Alerts {
         self.models = models.into_iter().map(|(_, table)| table.id).collect();
         self.is_changed = true;
         // What may fail comes before the judges are touched.
+        if !self.is_loaded {
+            grow(db).await?;
+        }
         self.take_up(db).await?;
         let wanted = wanted(&self.registry, snapshot)?;
         let mut known: HashMap<String, Judge> =
@@ -446,6 +449,13 @@ fn wanted(registry: &Registry, snapshot: &Snapshot) -> Result<Vec<(String, Rule)
         }
     }
     Ok(wanted)
+}
+
+/// Gives tables that an earlier version made the columns that they lack.
+async fn grow(db: &Database) -> Result<()> {
+    let batch =
+        |catalog: Vec<_>| (!catalog.is_empty()).then(|| WriteBatch { catalog, ..WriteBatch::default() });
+    db.blocking(move |ingest| ingest.change(|snapshot| Ok(batch(tables::grow(snapshot))))).await
 }
 
 /// What was written down of all rules.

@@ -84,12 +84,17 @@ pub(crate) fn schema(name: &str) -> TableSchema {
     TableSchema::new(name, if name == HISTORY { history_columns() } else { outbox_columns() })
 }
 
-/// The changes that make the tables where they are not there yet, and give them the columns that they lack.
+/// The changes that give tables of an earlier version the columns that they lack: rows are made with all of them.
+pub(crate) fn grow(snapshot: &Snapshot) -> Vec<CatalogChange> {
+    let tables = [HISTORY, OUTBOX].into_iter();
+    tables.filter_map(|name| grown(snapshot.table(name)?, &schema(name))).collect()
+}
+
+/// The changes that make the tables where they are not there yet.
 pub(crate) fn create(snapshot: &Snapshot, engine: &Engine) -> Vec<CatalogChange> {
-    let grown = [HISTORY, OUTBOX].into_iter().filter_map(|name| grown(snapshot.table(name)?, &schema(name)));
     let missing = [HISTORY, OUTBOX].into_iter().filter(|name| snapshot.table(name).is_none());
     let tables = missing.map(|name| TableSchema { id: engine.allocate_table_id(), ..schema(name) });
-    tables.map(CatalogChange::CreateTable).chain(grown).collect()
+    tables.map(CatalogChange::CreateTable).collect()
 }
 
 /// A table of an earlier version with the columns that it has not yet; None where it has all.
@@ -209,4 +214,21 @@ pub(crate) fn outbox_rows(table: &TableSchema, all: &[Letter], now: i64) -> Resu
 
 fn times(nanos: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(nanos.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_of_an_earlier_version_gets_the_columns_that_rows_are_made_with() {
+        let wanted = schema(HISTORY);
+        assert!(grown(&wanted, &wanted).is_none());
+        let mut before = wanted.clone();
+        before.columns.retain(|column| column.name != REVISED);
+        assert!(history_rows(&before, &[]).is_err());
+        let Some(CatalogChange::AlterTable(after)) = grown(&before, &wanted) else { panic!("nothing grows") };
+        assert_eq!(after.version, before.version + 1);
+        assert_eq!(history_rows(&after, &[]).unwrap().num_columns(), wanted.columns.len());
+    }
 }
