@@ -125,8 +125,8 @@ fn bucket_of(aggregate: &Aggregate) -> Result<(usize, Bucket)> {
         (Some(bucket), None) => Ok(bucket),
         (Some(_), Some(_)) => Err(unfit("This one has two buckets of time")),
         (None, _) => Err(unfit(
-            "This one has none: group by date_bin with an interval of days or less, or by date_trunc of second, minute, \
-             hour, day or week, of time itself",
+            "This one has none: group by date_bin, or by date_trunc of second, minute, hour, day, week, month, quarter or year, \
+             of time itself, or by date_trunc of days or longer of time AT TIME ZONE '..'",
         )),
     }
 }

@@ -129,7 +129,7 @@ fn define(create: &CreateContinuous, checked: &Checked, created_at: i64) -> Resu
         query: create.query.clone(),
         source: checked.source.name.clone(),
         into: create.into.clone(),
-        bucket: checked.bucket,
+        bucket: checked.bucket.clone(),
         every: every.unwrap_or(1),
         delay: delay.unwrap_or(0),
         lateness: lateness.unwrap_or(LATENESS),
@@ -258,7 +258,7 @@ pub(crate) async fn backfill(database: &Database, backfill: &Backfill) -> Result
     let kept = snapshot.table(&definition.into).and_then(|table| snapshot.size(table.id).time);
     let hull = rows.into_iter().chain(kept).reduce(driftline_storage::TimeRange::union);
     let Some(hull) = hull else { return Ok(()) };
-    let span = span.cut(Span { start: hull.min, end: hull.max.saturating_add(definition.bucket.width) });
+    let span = span.cut(Span { start: hull.min, end: definition.bucket.end(hull.max) });
     database.runner().await.again(database, &definition.name, span).await?;
     database.watched().wake();
     Ok(())

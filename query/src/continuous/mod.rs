@@ -10,6 +10,7 @@
 //! the rows of a closed window from memory costs about what adding each of them to a state would have cost.
 
 mod bucket;
+mod calendar;
 pub(crate) mod check;
 mod definition;
 pub(crate) mod evaluate;

@@ -153,22 +153,21 @@ impl Running {
 
     /// Up to where windows are closed at a watermark of its source.
     pub(crate) fn closed(&self, watermark: i64) -> i64 {
-        let Definition { bucket, every, delay, .. } = *self.definition;
-        let reached = Bucket { width: every, offset: 0 }.floor(watermark.saturating_sub(delay));
+        let Definition { bucket, every, delay, .. } = &*self.definition;
+        let reached = Bucket::even(*every).floor(watermark.saturating_sub(*delay));
         bucket.floor(reached)
     }
 
     /// The watermark at which more windows are closed than at this one.
     pub(crate) fn due(&self, closed: i64) -> i64 {
-        let Definition { bucket, every, delay, .. } = *self.definition;
-        let end = closed.saturating_add(bucket.width);
-        Bucket { width: every, offset: 0 }.ceil(end).saturating_add(delay)
+        let Definition { bucket, every, delay, .. } = &*self.definition;
+        Bucket::even(*every).ceil(bucket.end(closed)).saturating_add(*delay)
     }
 
     /// The windows to compute now: closed, touched, and with all their base rows. Those that have just closed at once;
     /// `is_idle`: also those that have changed since, the ones within its lateness first.
     pub(crate) fn next(&mut self, closed: i64, now: i64, is_idle: bool) -> Option<Span> {
-        let bucket = self.definition.bucket;
+        let bucket = &self.definition.bucket;
         self.progress.closed = self.progress.closed.max(closed);
         let gone = Span { start: i64::MIN, end: bucket.ceil(self.frozen_until(now)) };
         self.progress.pending.remove(gone);
@@ -184,10 +183,8 @@ impl Running {
             let prompt = is_idle.then(|| late(prompt).iter().next()).flatten();
             prompt.or_else(|| is_idle.then(|| late(i64::MIN).iter().next_back()).flatten())
         })?;
-        let whole = bucket.around(due);
-        let windows = self.windows_at_once();
-        let length = bucket.width.saturating_mul(windows);
-        Some(Span { start: whole.start, end: whole.end.min(whole.start.saturating_add(length)).min(closed) })
+        let first = bucket.first(bucket.around(due), self.windows_at_once());
+        Some(Span { start: first.start, end: first.end.min(closed) })
     }
 
     /// Rows of a window may be many or few: about as many are computed at once as one batch takes.
@@ -240,8 +237,7 @@ impl Running {
         took: Duration,
     ) -> Computed {
         let count = rows.as_ref().map_or(0, RecordBatch::num_rows);
-        self.work.windows +=
-            u64::try_from((span.end - span.start) / self.definition.bucket.width).unwrap_or(0);
+        self.work.windows += self.definition.bucket.count(span);
         self.work.rows += count as u64;
         self.work.took_nanos += u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let kept = Kept { table: self.definition.into.clone(), span, rows: rows.filter(|_| count > 0) };
@@ -281,15 +277,11 @@ impl Running {
 
     /// What is shown of it.
     pub(crate) fn work(&self, watermark: Option<i64>) -> Work {
-        let bucket = self.definition.bucket;
+        let bucket = &self.definition.bucket;
         let closed = Some(self.progress.closed).filter(|closed| *closed > i64::MIN);
         let due = self.progress.pending.within(Span { start: i64::MIN, end: self.progress.closed });
-        let windows = due.iter().map(|span| {
-            let whole = bucket.around(span);
-            u64::try_from((i128::from(whole.end) - i128::from(whole.start)) / i128::from(bucket.width))
-                .unwrap_or(0)
-        });
-        let oldest = due.hull().map(|hull| bucket.floor(hull.start).saturating_add(bucket.width));
+        let windows = due.iter().map(|span| bucket.count(bucket.around(span)));
+        let oldest = due.hull().map(|hull| bucket.end(bucket.floor(hull.start)));
         Work {
             watermark: watermark.map(|watermark| watermark.saturating_sub(self.definition.delay)),
             closed,

@@ -367,7 +367,7 @@ fn sources(
     for definition in definitions {
         let Some(table) = snapshot.table(&definition.source) else { continue };
         let granule = granules.entry(table.id).or_insert(0);
-        *granule = gcd(gcd(*granule, definition.bucket.width), definition.bucket.offset);
+        *granule = definition.bucket.granules().into_iter().fold(*granule, gcd);
     }
     let found = |table: TableId| {
         let newest = snapshot.size(table).time.map(|time| time.max);

@@ -49,7 +49,7 @@ pub(crate) fn of_labels(rows: &RecordBatch, key: &str, granule: Option<i64>) -> 
 
 /// Stretches of one length that hold all of these times.
 fn around(times: impl Iterator<Item = i64>, granule: i64) -> Spans {
-    let bucket = Bucket { width: granule, offset: 0 };
+    let bucket = Bucket::even(granule);
     let (mut starts, mut last) = (BTreeSet::new(), None);
     for time in times {
         // Rows come in the order of time more often than not: the same stretch is not looked for again.

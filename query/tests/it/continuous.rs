@@ -58,6 +58,37 @@ async fn a_window_is_there_when_it_is_closed_and_again_when_late_rows_come() {
 }
 
 #[tokio::test]
+async fn months_and_days_of_a_zone_are_windows_too() {
+    let clock = Arc::new(ManualClock::at(NEW_YEAR + 110 * 86_400 * SECOND));
+    let db = in_memory(&clock);
+    db.sql(REQUESTS).await.unwrap();
+    let local = "date_trunc('day', time AT TIME ZONE 'America/New_York')";
+    for (name, bucket) in [("monthly", "date_trunc('month', time)"), ("daily", local)] {
+        let query = format!("SELECT {bucket} AS time, count(*) AS n FROM requests GROUP BY 1");
+        db.sql(&format!("CREATE CONTINUOUS QUERY {name} INTO by_{name} AS {query}")).await.unwrap();
+    }
+    let insert = |times: &[&str]| {
+        let rows: Vec<String> = times.iter().map(|time| format!("('{time}Z', 'a', 1)")).collect();
+        format!("INSERT INTO requests VALUES {}", rows.join(", "))
+    };
+    // The last two by the clock of New York: the evening before clocks are moved, and 23 hours later.
+    let times = ["2026-01-31T23:59:59", "2026-02-01T00:00:00", "2026-03-08T04:59:59", "2026-03-09T03:59:59"];
+    db.sql(&insert(&times)).await.unwrap();
+    db.sql(&insert(&["2026-04-15T00:00:00"])).await.unwrap();
+    db.settle().await.unwrap();
+    let all = |name: &str| format!("SELECT CAST(time AS TEXT) AS at, n FROM by_{name} ORDER BY at");
+    let months =
+        [["2026-01-01T00:00:00Z", "1"], ["2026-02-01T00:00:00Z", "1"], ["2026-03-01T00:00:00Z", "2"]];
+    assert_eq!(rows(&db, &all("monthly")).await, months);
+    let days = [["2026-01-31T05:00:00Z", "2"], ["2026-03-07T05:00:00Z", "1"], ["2026-03-08T05:00:00Z", "1"]];
+    assert_eq!(rows(&db, &all("daily")).await, days);
+    db.sql(&insert(&["2026-02-28T23:00:00"])).await.unwrap();
+    db.settle().await.unwrap();
+    assert_eq!(one(&db, "SELECT n FROM by_monthly WHERE time = '2026-02-01T00:00:00Z'").await, "2");
+    assert_eq!(one(&db, "SELECT count(*) FROM by_daily").await, "4");
+}
+
+#[tokio::test]
 async fn its_state_is_shown_with_lag_and_cost() {
     let clock = Arc::new(ManualClock::at(NEW_YEAR + 300 * SECOND));
     let db = in_memory(&clock);
@@ -115,8 +146,8 @@ async fn what_cannot_be_kept_is_refused_with_what_would_do() {
             "named time",
         ),
         (
-            "SELECT date_bin(INTERVAL '1 month', time) AS time, count(*) FROM requests GROUP BY 1",
-            "interval of days or less",
+            "SELECT date_trunc('hour', time AT TIME ZONE 'Asia/Tokyo') AS time, count(*) FROM requests GROUP BY 1",
+            "date_trunc of days or longer of time AT TIME ZONE",
         ),
         (
             "SELECT date_bin(INTERVAL '1 minute', time) AS time, count(*) AS n FROM requests GROUP BY 1 ORDER BY 1",
@@ -203,7 +234,7 @@ async fn what_is_erased_goes_from_tables_that_are_kept_too() {
 
 /// The queries of the property: one by key, one over that one, one of a model with labels, one with a condition; and some
 /// that share groups or rows with others, so that they are asked together.
-const QUERIES: [(&str, &str, &str); 8] = [
+const QUERIES: [(&str, &str, &str); 10] = [
     (
         "by_ten",
         "ten",
@@ -243,6 +274,17 @@ const QUERIES: [(&str, &str, &str); 8] = [
         "decisions",
         "decided",
         "SELECT date_bin(INTERVAL '20 seconds', time) AS time, decision, count(*) AS n FROM m GROUP BY 1, 2",
+    ),
+    (
+        "months",
+        "monthly",
+        "SELECT date_bin(INTERVAL '1 month', time) AS time, grp, count(*) AS n FROM events GROUP BY 1, 2",
+    ),
+    // A clock that is that of UTC, so that the beginning of a month is one of a day.
+    (
+        "days",
+        "daily",
+        "SELECT date_trunc('day', time AT TIME ZONE 'Africa/Abidjan') AS time, sum(v) AS s FROM events GROUP BY 1",
     ),
 ];
 
@@ -372,11 +414,12 @@ async fn once_nothing_waits_each_table_equals_its_query() {
     println!("DRIFTLINE_SEED={seed}");
     for life in 0..LIVES {
         let seed = seed + life;
-        let clock = Arc::new(ManualClock::at(NEW_YEAR + 300 * SECOND));
+        // Every other life sees the end of January.
+        let now = NEW_YEAR + if life % 2 == 0 { 300 } else { 31 * 86_400 - 120 } * SECOND;
+        let clock = Arc::new(ManualClock::at(now));
         let _ = std::fs::remove_dir_all(&path);
         let mut db = Database::open_with(&path, options(&clock)).unwrap();
         make(&db).await;
-        let now = NEW_YEAR + 300 * SECOND;
         let mut life = Life { dice: Dice::new(seed), clock, path: &path, now };
         for step in 0..60 {
             db = life.step(db).await;

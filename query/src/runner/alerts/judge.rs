@@ -122,7 +122,7 @@ impl Judge {
             return;
         }
         let is_new = std::mem::take(&mut self.is_new);
-        let windows = Bucket { width: self.rule.every, offset: 0 };
+        let windows = Bucket::even(self.rule.every);
         let Some(watermark) = watermark.filter(|_| self.state.judged_until.is_none()) else { return };
         let first =
             self.sources.iter().filter_map(|table| snapshot.size(*table).time).map(|time| time.min).min();
@@ -135,7 +135,7 @@ impl Judge {
     pub(super) fn was_down(&mut self, watermark: Option<i64>) {
         let Some(watermark) = watermark else { return };
         let Some(until) = self.state.judged_until else { return };
-        let windows = Bucket { width: self.rule.every, offset: 0 };
+        let windows = Bucket::even(self.rule.every);
         let last = windows.floor(watermark.saturating_sub(self.rule.delay));
         if self.sources.is_empty() {
             // What it asks of the database itself has no past.

@@ -123,7 +123,7 @@ async fn rules(db: &Database, name: &str) -> Result<Vec<Rule>> {
 
 /// The windows of a rule that end within a range.
 fn windows(rule: &Rule, range: Range) -> Result<impl Iterator<Item = Window>> {
-    let first = Bucket { width: rule.every, offset: 0 }.ceil(range.from);
+    let first = Bucket::even(rule.every).ceil(range.from);
     let count = (range.to.saturating_sub(first) / rule.every).max(0);
     if count > REPLAY_WINDOWS_MAX {
         return Err(QueryError::Limit(format!(
