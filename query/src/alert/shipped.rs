@@ -112,9 +112,9 @@ pub const MODEL_ALERTS: [&str; 4] = [
     "CREATE ALERT IF NOT EXISTS drift_detected ON ALL MODELS METRIC drift_score > 0.3 SEVERITY high
   RESOLVE WHEN value < 0.2
   ANNOTATIONS (
-    summary = 'A share of {{ value }} of the features of {{ model }} drifted',
-    description = 'In the last hour ({{ rows }} rows) more than 30 % of the features had a PSI above 0.2 against the baseline.',
-    action = 'SELECT * FROM drift(..) shows which. New categories or missing values: look at the upstream column, its source changed. If the world changed, retrain, and make a new baseline of what is usual now.',
+    summary = 'Columns of {{ model }} drifted (score {{ value }})',
+    description = 'In the last hour ({{ rows }} rows) the column that drifted most was further than 0.3 from the baseline (Jensen-Shannon distance, 0 to 1). By chance a window without drift alarms once in 30 days, all columns together.',
+    action = 'SELECT * FROM drift(..) WHERE drifted shows which. New categories or missing values: look at the upstream column, its source changed. If the world changed, retrain, and make a new baseline of what is usual now.',
     action_url = '/models/{{ model }}/drift')",
 ];
 

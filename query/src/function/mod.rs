@@ -26,7 +26,7 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner};
 
 pub(crate) use gapfill::rewrite as rewrite_gapfill;
-pub(crate) use table::model_of;
+pub(crate) use table::{model_of, unusable};
 
 /// Adds our functions, table functions and plan nodes to a session, and the planners of our syntax.
 pub fn register(mut builder: SessionStateBuilder) -> SessionStateBuilder {

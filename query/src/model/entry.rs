@@ -8,6 +8,7 @@ use driftline_storage::distribution::Distribution;
 
 use super::{Baseline, Model};
 use crate::error::Result;
+use crate::stats::judge::Inflation;
 
 /// What the keys of models begin with.
 pub(crate) const MODEL_PREFIX: &str = "model/";
@@ -22,6 +23,8 @@ struct BaselineEntry {
     query: String,
     rows: u64,
     columns: BTreeMap<String, String>,
+    #[serde(default)]
+    dependence: Option<BTreeMap<String, Inflation>>,
     created_at: i64,
 }
 
@@ -53,6 +56,7 @@ pub(crate) fn encode_baseline(baseline: &Baseline) -> Result<Vec<u8>> {
         query: baseline.query.clone(),
         rows: baseline.rows,
         columns: baseline.columns.iter().map(|(name, d)| (name.clone(), to_hex(&d.encode()))).collect(),
+        dependence: baseline.dependence.clone(),
         created_at: baseline.created_at,
     };
     let key = baseline_key(&baseline.model, &baseline.name);
@@ -68,8 +72,8 @@ pub(crate) fn decode_baseline(key: &str, bytes: &[u8]) -> Result<Baseline> {
         let bytes = from_hex(&digits).ok_or_else(|| damaged(key, "pairs of hexadecimal digits"))?;
         columns.insert(column, Distribution::decode(&bytes)?);
     }
-    let BaselineEntry { name, model, query, rows, created_at, .. } = entry;
-    Ok(Baseline { name, model, query, rows, columns, created_at })
+    let BaselineEntry { name, model, query, rows, dependence, created_at, .. } = entry;
+    Ok(Baseline { name, model, query, rows, columns, dependence, created_at })
 }
 
 fn damaged(key: &str, expected: &str) -> crate::QueryError {

@@ -13,6 +13,7 @@ pub(crate) use entry::{
 };
 
 use crate::error::Result;
+use crate::stats::judge::Inflation;
 
 /// What stands behind a model's name in the name of the table that keeps its labels.
 const LABELS_SUFFIX: &str = "$labels";
@@ -51,6 +52,8 @@ pub struct Baseline {
     pub rows: u64,
     /// Features, predictions and scores by column name.
     pub columns: BTreeMap<String, Distribution>,
+    /// How much its rows, in order of time, are like those before them, by column; None where it has no order.
+    pub dependence: Option<BTreeMap<String, Inflation>>,
     /// Nanoseconds since 1970.
     pub created_at: i64,
 }

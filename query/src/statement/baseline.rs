@@ -13,6 +13,7 @@ use driftline_storage::distribution::{Categorical, Distribution, Numeric};
 use driftline_storage::{CatalogChange, Column, ColumnType, Meaning, Snapshot, TableSchema, WriteBatch};
 use futures::StreamExt;
 
+use super::dependence::dependence;
 use super::{CreateBaseline, Drop};
 use crate::catalog::name;
 use crate::database::Database;
@@ -37,7 +38,9 @@ pub(super) async fn create(database: &Database, create: &CreateBaseline, by: &Ar
     let created_at = session.view().now_nanos();
     let (count, query) = (sums.rows, create.text.clone());
     let (name, model) = (create.name.clone(), model.name.clone());
-    let baseline = Baseline { name, model, query, rows: count, columns: sums.finish(), created_at };
+    let (schema, columns) = (rows.schema(), sums.finish());
+    let dependence = dependence(&session, &create.query, by.access(), &columns, &schema).await?;
+    let baseline = Baseline { name, model, query, rows: count, columns, dependence, created_at };
     let create = create.clone();
     session.begin_write()?;
     database.blocking(move |ingest| keep(ingest, &create, &baseline)).await?;
@@ -169,7 +172,7 @@ fn count(counts: &mut Distribution, values: &ArrayRef, name: &str) -> Result<()>
     Ok(())
 }
 
-fn as_type(values: &ArrayRef, ty: &DataType, name: &str) -> Result<ArrayRef> {
+pub(super) fn as_type(values: &ArrayRef, ty: &DataType, name: &str) -> Result<ArrayRef> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(values, ty, &options).map_err(|error| {
         QueryError::Invalid(format!(

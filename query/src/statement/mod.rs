@@ -7,6 +7,7 @@ mod asof;
 mod baseline;
 mod column;
 mod create;
+mod dependence;
 mod erase;
 mod operate;
 mod option;

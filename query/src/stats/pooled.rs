@@ -54,6 +54,18 @@ impl Pool {
         self.reference.saturating_add(self.current)
     }
 
+    /// The greatest distance between the two distribution functions, 0..1: Kolmogorov and Smirnov's statistic.
+    pub fn greatest_distance(&self) -> f64 {
+        let (n, m) = (u128::from(self.reference), u128::from(self.current));
+        let (mut below_reference, mut below_current) = (0_u64, 0_u64);
+        let distances = self.ties.iter().map(|tied| {
+            below_reference = below_reference.saturating_add(tied.reference);
+            below_current = below_current.saturating_add(tied.current);
+            (u128::from(below_reference) * m).abs_diff(u128::from(below_current) * n)
+        });
+        distances.max().unwrap_or(0) as f64 / (n * m) as f64
+    }
+
     /// The gaps between neighbouring values in which the two distribution functions differ: by how much, and how wide the
     /// gap is.
     pub fn gaps(&self) -> Vec<(f64, f64)> {

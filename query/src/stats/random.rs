@@ -17,6 +17,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// A number from 0 up to but without 1.
+    #[cfg(test)]
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// A number below `end` (at least 1): the high half of a product (Lemire 2019). What it is off by, `end` in 2^64, is
     /// nothing here.
     fn below(&mut self, end: usize) -> usize {

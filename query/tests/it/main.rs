@@ -8,6 +8,7 @@ mod baseline;
 mod continuous;
 mod delete;
 mod dice;
+mod drift;
 mod erase;
 mod functions;
 mod golden;

@@ -34,6 +34,9 @@ pub enum Lattice {
 }
 
 impl Lattice {
+    /// On which numbers are counted where nothing else was asked for, once there are many.
+    pub const SUMMARIES: Self = DEFAULT;
+
     /// The greatest edge not above a finite number: where a bin edge has to lie for counts to be divided by it exactly.
     /// On `Dict` the number itself. NaN and infinities come back as they are.
     pub fn snap_down(self, value: f64) -> f64 {

@@ -10,8 +10,6 @@ use driftline_storage::ColumnType;
 
 /// The share of rows that must have a label: what is labelled first is seldom like the rest.
 const COVERAGE_MIN: f64 = 0.5;
-/// The PSI above which a feature counts as drifted.
-const PSI_MAX: f64 = 0.2;
 const NANOS_PER_SECOND: f64 = 1e9;
 
 /// What a metric rule is of one model.
@@ -125,18 +123,11 @@ impl Asked<'_> {
         Ok(self.counted("count(*)", &value))
     }
 
-    /// The share of features; what the model says itself is not counted.
+    /// How much the column that drifted most did.
     fn drift_score(&self) -> String {
-        let own = [&self.schema.prediction, &self.schema.score];
-        let own: Vec<String> = own.into_iter().flatten().map(|column| text(&column.name)).collect();
-        let features = match own.is_empty() {
-            true => String::new(),
-            false => format!("\nWHERE feature NOT IN ({})", own.join(", ")),
-        };
         format!(
-            "SELECT CASE WHEN max(n_current) >= {} THEN\n  \
-               avg(CASE WHEN psi > {PSI_MAX} THEN 1.0 ELSE 0.0 END) FILTER (WHERE psi IS NOT NULL) END AS value,\n  \
-             max(n_current) AS \"rows\"\nFROM drift({}, window => {}){features}",
+            "SELECT CASE WHEN n_current >= {} THEN drift_score END AS value, n_current AS \"rows\"\n\
+             FROM drift_summary({}, window => {})",
             self.min_rows,
             text(self.model),
             interval(self.over)

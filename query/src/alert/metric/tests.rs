@@ -263,7 +263,7 @@ async fn without_a_prediction_the_score_decides() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn the_drift_score_is_the_share_of_features() {
+async fn the_drift_score_is_that_of_the_column_that_drifted_most() {
     let db = database().await;
     let insert = |hour: u32, country: &str, score: usize, decision: &str| {
         let rows = values(200, |at| {
@@ -276,8 +276,8 @@ async fn the_drift_score_is_the_share_of_features() {
     db.sql("CREATE BASELINE b FOR MODEL fraud AS SELECT * FROM fraud").await.unwrap();
     db.sql(&insert(23, "b", 1000, "no")).await.unwrap();
     let found = row(&db, &MetricRule { min_rows: None, ..rule("drift_score") }, "fraud", None).await;
-    // The country did, the amount did not, and what the model says itself does not count.
-    assert_eq!((found.value, found.rows), (Some(0.5), Some(200.0)));
+    // No country is as before.
+    assert_eq!((found.value, found.rows), (Some(1.0), Some(200.0)));
     let made = query(&rule("drift_score"), "fraud", &columns(&db, "fraud"), None).unwrap();
     assert!(made.needs_baseline && !made.needs_labels);
 }

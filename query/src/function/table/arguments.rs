@@ -1,7 +1,7 @@
 //! Constant arguments of a table function, read as what they have to be.
 
 use arrow::compute::kernels::cast_utils::{parse_interval_month_day_nano, string_to_timestamp_nanos};
-use arrow::datatypes::{IntervalDayTimeType, IntervalMonthDayNanoType};
+use arrow::datatypes::{DataType, IntervalDayTimeType, IntervalMonthDayNanoType};
 use datafusion::common::{Result, plan_datafusion_err, plan_err};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Expr;
@@ -72,6 +72,66 @@ impl<'a> Arguments<'a> {
         match count.filter(|count| (least..=most).contains(count)) {
             Some(count) => Ok(Some(count)),
             None => Err(self.wrong(name, value, &format!("a whole number from {least} to {most}"))),
+        }
+    }
+
+    /// Names in one text, with commas between them.
+    pub(super) fn names(&self, name: &str) -> Result<Option<Vec<String>>> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let names: Vec<String> = text.split(',').map(|part| part.trim().to_owned()).collect();
+        match names.iter().all(|name| !name.is_empty()) {
+            true => Ok(Some(names)),
+            false => Err(self.wrong(
+                name,
+                &ScalarValue::from(text),
+                "names with commas between them, as in 'age, income'",
+            )),
+        }
+    }
+
+    /// True or false.
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(ScalarValue::Boolean(Some(flag))) => Ok(Some(*flag)),
+            Some(value) => Err(self.wrong(name, value, "true or false")),
+        }
+    }
+
+    /// A number.
+    fn number(&self, name: &str) -> Option<(f64, &ScalarValue)> {
+        let value = self.get(name)?;
+        let number = match value.cast_to(&DataType::Float64) {
+            Ok(ScalarValue::Float64(Some(number))) if value.data_type().is_numeric() => number,
+            _ => f64::NAN,
+        };
+        Some((number, value))
+    }
+
+    /// A number between 0 and 1.
+    pub(super) fn share(&self, name: &str) -> Result<Option<f64>> {
+        match self.number(name) {
+            Some((share, _)) if share > 0.0 && share < 1.0 => Ok(Some(share)),
+            Some((_, value)) => Err(self.wrong(name, value, "a number between 0 and 1")),
+            None => Ok(None),
+        }
+    }
+
+    /// A number of at least 0.
+    pub(super) fn least(&self, name: &str) -> Result<Option<f64>> {
+        match self.number(name) {
+            Some((least, _)) if least >= 0.0 && least.is_finite() => Ok(Some(least)),
+            Some((_, value)) => Err(self.wrong(name, value, "a number of at least 0")),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the one word was given that it can be.
+    pub(super) fn one_of(&self, name: &str, word: &str) -> Result<bool> {
+        let Some(value) = self.get(name) else { return Ok(false) };
+        match value.try_as_str().flatten().is_some_and(|text| text.eq_ignore_ascii_case(word)) {
+            true => Ok(true),
+            false => Err(self.wrong(name, value, &format!("'{word}'"))),
         }
     }
 

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::Ident;
 
 use super::arguments::Arguments;
 use super::as_of::AS_OF;
-use super::drift::{DRIFT, DRIFT_OVER_TIME};
+use super::drift::{DRIFT, DRIFT_OVER_TIME, DRIFT_SUMMARY};
 
 /// What makes one function different from another.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Definition {
 }
 
 /// The functions.
-pub(super) static DEFINITIONS: [&Definition; 3] = [&DRIFT, &DRIFT_OVER_TIME, &AS_OF];
+pub(super) static DEFINITIONS: [&Definition; 4] = [&DRIFT, &DRIFT_SUMMARY, &DRIFT_OVER_TIME, &AS_OF];
 
 /// The functions as DataFusion sees them.
 pub(in crate::function) fn functions() -> impl Iterator<Item = TableFunction> {

@@ -20,11 +20,14 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, execute_stream,
 };
+use driftline_storage::distribution::{Categorical, Distribution, Numeric};
 use futures::{StreamExt, TryStreamExt};
 
-use super::counted::{Counts, Reported, times};
-use super::provider::Job;
+use super::compare::{Pair, Window, adjust, summarised};
+use super::counted::{Cell, Counts, Reported, times};
+use super::provider::{Answer, Job};
 use super::report::{self, Row, Wanted};
+use super::summary;
 use super::windows::Windows;
 use crate::catalog::CatalogView;
 use crate::stats::binning::Reference;
@@ -32,62 +35,78 @@ use crate::stats::binning::Reference;
 /// Windows from which on they are shared among threads.
 const WINDOWS_APART_MIN: usize = 16;
 
+/// The plans whose rows are compared.
+#[derive(Clone, Debug)]
+pub(super) struct Inputs {
+    /// The rows of [`counted`](super::counted::counted).
+    pub counts: Arc<dyn ExecutionPlan>,
+    /// Gives the time of the last row, where that is needed.
+    pub last_row: Option<Arc<dyn ExecutionPlan>>,
+    /// What the baseline's rows were in each segment, where those are told apart.
+    pub reference: Option<Arc<dyn ExecutionPlan>>,
+}
+
+impl Inputs {
+    fn all(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        std::iter::once(&self.counts).chain(&self.last_row).chain(&self.reference).collect()
+    }
+
+    /// Others in the place of these.
+    fn replaced(&self, by: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
+        let expected = self.all().len();
+        if by.len() != expected {
+            return internal_err!("DriftExec has {expected} inputs, not {}", by.len());
+        }
+        let mut by = by.into_iter();
+        let Some(counts) = by.next() else { return internal_err!("DriftExec has an input") };
+        let last_row = self.last_row.is_some().then(|| by.next()).flatten();
+        Ok(Self { counts, last_row, reference: by.next() })
+    }
+}
+
 /// Compares the windows of a model's rows with its baseline.
 #[derive(Debug)]
 pub(super) struct DriftExec {
     job: Arc<Job>,
-    input: Arc<dyn ExecutionPlan>,
-    /// Gives the time of the last row, where that is needed.
-    last_row: Option<Arc<dyn ExecutionPlan>>,
+    inputs: Inputs,
     projection: Option<Vec<usize>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl DriftExec {
-    /// Over the rows of [`counted`](super::counted::counted).
-    pub(super) fn try_new(
-        job: Arc<Job>,
-        input: Arc<dyn ExecutionPlan>,
-        last_row: Option<Arc<dyn ExecutionPlan>>,
-        projection: Option<Vec<usize>>,
-    ) -> Result<Self> {
-        let schema = project_schema(&report::schema(), projection.as_ref())?;
+    /// Over its inputs.
+    pub(super) fn try_new(job: Arc<Job>, inputs: Inputs, projection: Option<Vec<usize>>) -> Result<Self> {
+        let schema = project_schema(&job.answer.schema(), projection.as_ref())?;
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Final,
             Boundedness::Bounded,
         );
-        Ok(Self {
-            job,
-            input,
-            last_row,
-            projection,
-            properties: Arc::new(properties),
-            metrics: Default::default(),
-        })
+        Ok(Self { job, inputs, projection, properties: Arc::new(properties), metrics: Default::default() })
     }
 
     fn over(&self, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut children = children.into_iter();
-        let (Some(input), last_row, None) = (children.next(), children.next(), children.next()) else {
-            return internal_err!("DriftExec has one input, and one that gives the time of the last row");
-        };
-        let (job, projection) = (Arc::clone(&self.job), self.projection.clone());
-        Ok(Arc::new(Self::try_new(job, input, last_row, projection)?))
+        let inputs = self.inputs.replaced(children)?;
+        Ok(Arc::new(Self::try_new(Arc::clone(&self.job), inputs, self.projection.clone())?))
     }
 }
 
 impl DisplayAs for DriftExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Job { model, baseline, windows, columns, .. } = self.job.as_ref();
+        let Job { model, baseline, windows, columns, segment, .. } = self.job.as_ref();
         write!(f, "DriftExec: model={model}, baseline={baseline}, ")?;
         match windows {
             Windows::One { .. } => write!(f, "windows=one")?,
             Windows::Every { width, .. } => {
                 write!(f, "windows=every {:?}", std::time::Duration::from_nanos(width.unsigned_abs()))?
             }
+            Windows::Rows { count, is_last: true, .. } => write!(f, "windows=the last {count} rows")?,
+            Windows::Rows { count, .. } => write!(f, "windows=every {count} rows")?,
+        }
+        if let Some(segment) = segment {
+            write!(f, ", segment={}", segment.text)?;
         }
         let names: Vec<&str> = columns.iter().map(|compared| compared.name.as_str()).collect();
         write!(f, ", columns=[{}]", names.join(", "))
@@ -104,12 +123,12 @@ impl ExecutionPlan for DriftExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        std::iter::once(&self.input).chain(&self.last_row).collect()
+        self.inputs.all()
     }
 
     /// There is a row a window, and none is looked at twice.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false; 1 + usize::from(self.last_row.is_some())]
+        vec![false; self.inputs.all().len()]
     }
 
     fn apply_expressions(
@@ -144,14 +163,9 @@ impl ExecutionPlan for DriftExec {
         }
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let (job, projection) = (Arc::clone(&self.job), self.projection.clone());
-        let (input, last_row) = (Arc::clone(&self.input), self.last_row.clone());
+        let inputs = self.inputs.clone();
         let rows = async move {
-            let last_row = match last_row {
-                Some(last_row) => last_of(last_row, Arc::clone(&context)).await?,
-                None => None,
-            };
-            let wanted = Wanted::in_projection(projection.as_deref());
-            let rows = compare(job, input, last_row, wanted, context).await?;
+            let rows = compare(job, inputs, projection.as_deref(), context).await?;
             let rows = match projection {
                 Some(projection) => rows.project(&projection)?,
                 None => rows,
@@ -174,26 +188,56 @@ async fn last_of(last_row: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) ->
     Ok(last)
 }
 
+/// What is compared: the counts of the windows, and of the baseline where segments are told apart.
+#[derive(Debug)]
+struct Sides {
+    windows: Counts,
+    reference: Option<Counts>,
+}
+
 /// Compares what was counted.
 async fn compare(
     job: Arc<Job>,
-    input: Arc<dyn ExecutionPlan>,
-    last_row: Option<i64>,
-    wanted: Wanted,
+    inputs: Inputs,
+    projection: Option<&[usize]>,
     context: Arc<TaskContext>,
 ) -> Result<RecordBatch> {
+    let wanted = Wanted::of(job.answer, projection);
+    let last_row = match inputs.last_row {
+        Some(last_row) => last_of(last_row, Arc::clone(&context)).await?,
+        None => None,
+    };
     // The memory stays accounted for until the counts are gone.
     let memory = MemoryConsumer::new(job.function).register(context.memory_pool());
-    let batches = counted(&job, input, &memory, &context).await?;
-    let counts = Arc::new(Counts::new(&job, batches)?);
-    let windows: Vec<Reported> = counts.reported(job.windows, last_row).collect();
+    let reference = match inputs.reference {
+        Some(reference) => Some(Counts::new(&job, collected(reference, &memory, &context).await?)?),
+        None => None,
+    };
+    let windows = Counts::new(&job, counted(&job, inputs.counts, &memory, &context).await?)?;
+    let reported = windows.reported(job.windows, last_row);
+    let sides = Arc::new(Sides { windows, reference });
+    let rows =
+        rows_of_all(&job, wanted, &sides, &reported, context.session_config().target_partitions()).await?;
+    match job.answer {
+        Answer::Columns => report::batch(&rows),
+        Answer::Verdict => summary::batch(&rows),
+    }
+}
+
+/// The rows of all windows, which are dealt to threads.
+async fn rows_of_all(
+    job: &Arc<Job>,
+    wanted: Wanted,
+    sides: &Arc<Sides>,
+    windows: &[Reported],
+    threads: usize,
+) -> Result<Vec<Row>> {
     // Nobody waits for the rows any more once this is gone.
     let asked = Arc::new(());
-    let threads = context.session_config().target_partitions();
     let work = |windows: &[Reported]| {
-        let (job, counts, asked) = (Arc::clone(&job), Arc::clone(&counts), Arc::downgrade(&asked));
+        let (job, sides, asked) = (Arc::clone(job), Arc::clone(sides), Arc::downgrade(&asked));
         let windows = windows.to_vec();
-        SpawnedTask::spawn_blocking(move || rows_of(&job, wanted, &counts, &windows, &asked))
+        SpawnedTask::spawn_blocking(move || rows_of(&job, wanted, &sides, &windows, &asked))
     };
     let share = windows.len().div_ceil(threads.max(1)).max(WINDOWS_APART_MIN);
     let tasks: Vec<_> = windows.chunks(share).map(work).collect();
@@ -202,7 +246,7 @@ async fn compare(
         let rows_of_task = task.join_unwind().await.map_err(|e| DataFusionError::External(Box::new(e)))?;
         rows.extend(rows_of_task?);
     }
-    report::batch(&rows)
+    Ok(rows)
 }
 
 /// The counts of all windows. Where many ask in one step they are counted once.
@@ -217,14 +261,24 @@ async fn counted(
     if let Some(known) = held.as_ref().and_then(|(held, question)| held.answer(question)) {
         return Ok(known.to_vec());
     }
-    let mut batches = Vec::new();
-    let mut counted = execute_stream(input, Arc::clone(context))?;
-    while let Some(batch) = counted.try_next().await? {
-        memory.try_grow(batch.get_array_memory_size())?;
-        batches.push(batch);
-    }
+    let batches = collected(input, memory, context).await?;
     if let Some((held, question)) = held {
         held.put_answer(question, Arc::new(batches.clone()));
+    }
+    Ok(batches)
+}
+
+/// All rows of an input.
+async fn collected(
+    input: Arc<dyn ExecutionPlan>,
+    memory: &MemoryReservation,
+    context: &Arc<TaskContext>,
+) -> Result<Vec<RecordBatch>> {
+    let mut batches = Vec::new();
+    let mut rows = execute_stream(input, Arc::clone(context))?;
+    while let Some(batch) = rows.try_next().await? {
+        memory.try_grow(batch.get_array_memory_size())?;
+        batches.push(batch);
     }
     Ok(batches)
 }
@@ -233,25 +287,102 @@ async fn counted(
 fn question(job: &Job, view: &CatalogView) -> String {
     let columns: Vec<(&str, &str)> =
         job.columns.iter().map(|it| (it.name.as_str(), it.reference.kind_name())).collect();
-    format!("{} {:?} {columns:?} {:?} {:?}", job.model, job.windows, view.horizon(), view.known_at())
+    let segment = job.segment.as_ref().map(|segment| &segment.text);
+    let (windows, is_previous) = (job.windows, job.is_previous);
+    format!(
+        "{} {windows:?} {is_previous} {segment:?} {columns:?} {:?} {:?}",
+        job.model,
+        view.horizon(),
+        view.known_at()
+    )
 }
 
 /// Compares some windows, until nobody asks for them.
 fn rows_of(
     job: &Job,
     wanted: Wanted,
-    counts: &Counts,
+    sides: &Sides,
     windows: &[Reported],
     asked: &Weak<()>,
 ) -> Result<Vec<Row>> {
     let mut references: Vec<Reference<'_>> =
         job.columns.iter().map(|compared| Reference::new(&compared.reference, job.bins)).collect();
-    let mut rows = Vec::with_capacity(windows.len() * job.columns.len());
-    for (start, end, window) in windows.iter().take_while(|_| asked.strong_count() > 0) {
-        for (at, compared) in job.columns.iter().zip(&mut references).enumerate() {
-            let current = counts.distribution(job, *window, at)?;
-            rows.push(Row::new(job, wanted, (*start, *end), compared, &current)?);
+    let mut all = Vec::with_capacity(windows.len() * job.columns.len());
+    for (key, start, end) in windows.iter().take_while(|_| asked.strong_count() > 0) {
+        let window = Window { job, wanted, bounds: (*start, *end) };
+        let mut rows = match job.is_previous || job.segment.is_some() {
+            true => apart(&window, sides, *key)?,
+            false => together(&window, sides, *key, &mut references)?,
+        };
+        if wanted.adjusted {
+            adjust(&mut rows);
+        }
+        all.extend(rows);
+    }
+    Ok(all)
+}
+
+/// The rows of a window that is compared with the baseline as a whole.
+fn together(
+    window: &Window<'_>,
+    sides: &Sides,
+    key: i64,
+    references: &mut [Reference<'_>],
+) -> Result<Vec<Row>> {
+    let job = window.job;
+    let cell = sides.windows.cells(key).first();
+    let mut rows = Vec::with_capacity(job.columns.len());
+    for (at, (compared, bins)) in job.columns.iter().zip(references).enumerate() {
+        let current = of_cell(job, &sides.windows, cell, at)?;
+        let pair = Pair { reference: &compared.reference, current: &current };
+        rows.push(window.row(None, compared, &pair, bins)?);
+    }
+    Ok(rows)
+}
+
+/// The rows of a window whose reference is counted as it is: the window before, or the baseline in each segment.
+fn apart(window: &Window<'_>, sides: &Sides, key: i64) -> Result<Vec<Row>> {
+    let job = window.job;
+    let (known, before) = match &sides.reference {
+        Some(reference) => (reference, 0),
+        None => (&sides.windows, job.windows.before(key)),
+    };
+    let (reference, current) = (known.cells(before), sides.windows.cells(key));
+    let mut segments: Vec<Option<&str>> =
+        reference.iter().chain(current).map(|cell| cell.segment.as_deref()).collect();
+    segments.sort_unstable();
+    segments.dedup();
+    if segments.is_empty() && job.segment.is_none() {
+        segments.push(None);
+    }
+    let find = |cells: &'_ [Cell], segment: Option<&str>| {
+        cells.iter().find(|cell| cell.segment.as_deref() == segment).cloned()
+    };
+    let mut rows = Vec::new();
+    if let Some(segment) = &job.segment {
+        rows.push(window.mix(&segment.text, reference, current));
+    }
+    for segment in segments {
+        let (before, now) = (find(reference, segment), find(current, segment));
+        for (at, compared) in job.columns.iter().enumerate() {
+            let reference = of_cell(job, known, before.as_ref(), at)?;
+            let reference = if job.judging.is_exact { reference } else { summarised(reference) };
+            let current = of_cell(job, &sides.windows, now.as_ref(), at)?;
+            let mut bins = Reference::new(&reference, job.bins);
+            let pair = Pair { reference: &reference, current: &current };
+            rows.push(window.row(segment, compared, &pair, &mut bins)?);
         }
     }
     Ok(rows)
+}
+
+/// What was counted of a column; of nothing where there is no cell.
+fn of_cell(job: &Job, counts: &Counts, cell: Option<&Cell>, column: usize) -> Result<Distribution> {
+    match cell {
+        Some(cell) => counts.distribution(job, cell, column),
+        None => match job.columns.get(column).map(|compared| &compared.reference) {
+            Some(Distribution::Categorical(_)) => Ok(Distribution::Categorical(Categorical::new())),
+            _ => Ok(Distribution::Numeric(Numeric::new())),
+        },
+    }
 }

@@ -1,4 +1,4 @@
-//! The rows of `drift` and `drift_over_time`: what is said of one column in one window.
+//! The rows of `drift` and `drift_over_time`, as columns.
 
 use std::sync::Arc;
 
@@ -6,160 +6,72 @@ use arrow::array::{
     ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use datafusion::common::{Result, exec_datafusion_err};
-use driftline_storage::distribution::{Categorical, Distribution, Numeric};
+use datafusion::common::Result;
 
-use super::provider::{Compared, Job};
-use crate::stats::binning::{Bins, Reference};
-use crate::stats::js::js_distance;
-use crate::stats::ks::{ks_pvalue, ks_statistic_counts};
-use crate::stats::psi::psi;
+use super::provider::Answer;
 
-/// The PSI above which a column counts as drifted.
-const PSI_THRESHOLD: f64 = 0.2;
-
-/// What is said of one column in one window.
-#[derive(Debug)]
+/// What is said of one column in one window, or in a segment of it.
+#[derive(Clone, Debug)]
 pub(super) struct Row {
-    window: (i64, i64),
-    feature: String,
-    kind: &'static str,
-    method: &'static str,
-    statistic: Option<f64>,
-    p_value: Option<f64>,
-    psi: Option<f64>,
-    js_distance: Option<f64>,
-    n: (u64, u64),
-    missing: (Option<f64>, Option<f64>),
-    new_categories: Option<i64>,
+    pub window: (i64, i64),
+    pub segment: Option<String>,
+    pub feature: String,
+    pub kind: &'static str,
+    pub method: String,
+    pub statistic: Option<f64>,
+    pub p_value: Option<f64>,
+    pub p_adjusted: Option<f64>,
+    pub effect: Option<f64>,
+    pub effect_name: Option<&'static str>,
+    pub psi: Option<f64>,
+    pub js_distance: Option<f64>,
+    /// The p value from which on the dataset alarms.
+    pub threshold: f64,
+    pub drifted: Option<bool>,
+    pub n: (u64, u64),
+    pub missing: (Option<f64>, Option<f64>),
+    pub new_categories: Option<i64>,
+    pub vanished_categories: Option<i64>,
+    pub aspect: Option<&'static str>,
+    /// Whether the effect is large enough for a verdict.
+    pub is_large: bool,
 }
 
-/// Which figures are asked for. Those of the Kolmogorov-Smirnov test take many times as long as all others.
+/// Which figures are asked for: each of them takes its time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
-    test: bool,
-    bins: bool,
+    /// Those of the tests.
+    pub judged: bool,
+    /// Those of the tests of all columns of the window, since they are corrected for.
+    pub adjusted: bool,
+    /// Those of the bins.
+    pub bins: bool,
 }
 
 impl Wanted {
+    /// Those in a projection of an answer: a verdict takes all.
+    pub(super) fn of(answer: Answer, projection: Option<&[usize]>) -> Self {
+        match answer {
+            Answer::Columns => Self::in_projection(projection),
+            Answer::Verdict => Self::in_projection(None),
+        }
+    }
+
     /// Those in a projection of [`schema`], all without one.
-    pub(super) fn in_projection(projection: Option<&[usize]>) -> Self {
+    fn in_projection(projection: Option<&[usize]>) -> Self {
         let schema = schema();
         let has = |names: &[&str]| {
             let is_one =
                 |at: &usize| schema.fields().get(*at).is_some_and(|f| names.contains(&f.name().as_str()));
             projection.is_none_or(|projection| projection.iter().any(is_one))
         };
-        Self { test: has(&["statistic", "p_value"]), bins: has(&["psi", "js_distance", "drifted"]) }
+        let adjusted = has(&["p_adjusted", "drifted"]);
+        let judged = adjusted || has(&["statistic", "p_value", "effect", "effect_name", "aspect"]);
+        Self { judged, adjusted, bins: has(&["psi", "js_distance"]) }
     }
 }
 
-impl Row {
-    /// Compares a column in a window with its baseline. Figures that are not wanted are none.
-    pub(super) fn new(
-        job: &Job,
-        wanted: Wanted,
-        window: (i64, i64),
-        (compared, bins): (&Compared, &mut Reference<'_>),
-        current: &Distribution,
-    ) -> Result<Self> {
-        let reference = &compared.reference;
-        let shared = if wanted.bins { shared(job, bins, reference, current)? } else { None };
-        let (statistic, p_value) = match wanted.test {
-            true => kolmogorov_smirnov(reference, current),
-            false => (None, None),
-        };
-        Ok(Self {
-            window,
-            feature: compared.name.clone(),
-            kind: reference.kind_name(),
-            method: method(reference, current),
-            statistic,
-            p_value,
-            psi: shared.as_ref().and_then(|bins| psi(&bins.reference, &bins.current)),
-            js_distance: shared.as_ref().and_then(|bins| js_distance(&bins.reference, &bins.current)),
-            n: (reference.count(), current.count()),
-            missing: (missing(reference), missing(current)),
-            new_categories: new_categories(reference, current),
-        })
-    }
-}
-
-/// The counts on shared bins; none where one side is empty.
-fn shared(
-    job: &Job,
-    bins: &mut Reference<'_>,
-    reference: &Distribution,
-    current: &Distribution,
-) -> Result<Option<Bins>> {
-    if reference.count() == 0 || current.count() == 0 {
-        return Ok(None);
-    }
-    let shared = bins.shared_with(current);
-    shared.map(Some).map_err(|error| exec_datafusion_err!("{}: {error}", job.function))
-}
-
-/// How the figures were made: from each value's own count, or from counts of buckets (of values grouped as others).
-fn method(reference: &Distribution, current: &Distribution) -> &'static str {
-    let exact = is_exact(reference) && is_exact(current);
-    match (reference, exact) {
-        (Distribution::Numeric(_), true) => "psi+ks/exact",
-        (Distribution::Numeric(_), false) => "psi+ks/binned",
-        (Distribution::Categorical(_), true) => "psi/exact",
-        (Distribution::Categorical(_), false) => "psi/binned",
-    }
-}
-
-fn is_exact(distribution: &Distribution) -> bool {
-    match distribution {
-        Distribution::Numeric(numeric) => numeric.is_exact(),
-        Distribution::Categorical(categorical) => categorical.other_count() == 0,
-    }
-}
-
-/// Statistic and p value, for numbers.
-fn kolmogorov_smirnov(reference: &Distribution, current: &Distribution) -> (Option<f64>, Option<f64>) {
-    let (Distribution::Numeric(reference), Distribution::Numeric(current)) = (reference, current) else {
-        return (None, None);
-    };
-    let statistic = ks_statistic_counts(&reference.points(), &current.points());
-    let p_value = statistic.and_then(|d| ks_pvalue(d, reference.count(), current.count()));
-    (statistic, p_value)
-}
-
-/// The share of rows without a value: NULL, or NaN where numbers are counted. None of no rows.
-fn missing(distribution: &Distribution) -> Option<f64> {
-    let absent = distribution.null_count().saturating_add(nan_count(distribution));
-    let rows = absent.saturating_add(distribution.count()).saturating_add(infinity_count(distribution));
-    (rows > 0).then(|| absent as f64 / rows as f64)
-}
-
-fn nan_count(distribution: &Distribution) -> u64 {
-    numeric(distribution).map_or(0, Numeric::nan_count)
-}
-
-fn infinity_count(distribution: &Distribution) -> u64 {
-    numeric(distribution).map(Numeric::infinity_counts).map_or(0, |(low, high)| low.saturating_add(high))
-}
-
-fn numeric(distribution: &Distribution) -> Option<&Numeric> {
-    match distribution {
-        Distribution::Numeric(numeric) => Some(numeric),
-        Distribution::Categorical(_) => None,
-    }
-}
-
-/// How many categories the baseline has not.
-fn new_categories(reference: &Distribution, current: &Distribution) -> Option<i64> {
-    let (Distribution::Categorical(reference), Distribution::Categorical(current)) = (reference, current)
-    else {
-        return None;
-    };
-    let is_new = |category: &&String| !Categorical::counts(reference).contains_key(category.as_str());
-    i64::try_from(current.counts().keys().filter(is_new).count()).ok()
-}
-
-fn time_type() -> DataType {
+pub(super) fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
 }
 
@@ -188,51 +100,57 @@ pub(super) fn schema() -> SchemaRef {
         number("missing_reference"),
         number("missing_current"),
         field("new_categories", DataType::Int64, true),
+        field("vanished_categories", DataType::Int64, true),
+        field("aspect", DataType::Utf8, true),
     ]))
 }
 
 /// The rows as a batch, columns as in [`schema`].
 pub(super) fn batch(rows: &[Row]) -> Result<RecordBatch> {
-    let none = || numbers(rows, |_| None);
-    let absent_text = || -> ArrayRef { Arc::new(StringArray::new_null(rows.len())) };
     let columns: Vec<ArrayRef> = vec![
         times(rows, |row| row.window.0),
         times(rows, |row| row.window.1),
-        absent_text(),
-        texts(rows, |row| &row.feature),
-        texts(rows, |row| row.kind),
-        texts(rows, |row| row.method),
+        texts(rows, |row| row.segment.as_deref()),
+        texts(rows, |row| Some(&row.feature)),
+        texts(rows, |row| Some(row.kind)),
+        texts(rows, |row| Some(&row.method)),
         numbers(rows, |row| row.statistic),
         numbers(rows, |row| row.p_value),
-        none(),
-        none(),
-        absent_text(),
+        numbers(rows, |row| row.p_adjusted),
+        numbers(rows, |row| row.effect),
+        texts(rows, |row| row.effect_name),
         numbers(rows, |row| row.psi),
         numbers(rows, |row| row.js_distance),
-        numbers(rows, |_| Some(PSI_THRESHOLD)),
-        Arc::new(rows.iter().map(|row| row.psi.map(|psi| psi > PSI_THRESHOLD)).collect::<BooleanArray>()),
+        numbers(rows, |row| Some(row.threshold)),
+        flags(rows, |row| row.drifted),
         counts(rows, |row| i64::try_from(row.n.0).ok().or(Some(i64::MAX))),
         counts(rows, |row| i64::try_from(row.n.1).ok().or(Some(i64::MAX))),
         numbers(rows, |row| row.missing.0),
         numbers(rows, |row| row.missing.1),
         counts(rows, |row| row.new_categories),
+        counts(rows, |row| row.vanished_categories),
+        texts(rows, |row| row.aspect),
     ];
     Ok(RecordBatch::try_new(schema(), columns)?)
 }
 
-fn times(rows: &[Row], f: impl Fn(&Row) -> i64) -> ArrayRef {
+pub(super) fn times<R>(rows: &[R], f: impl Fn(&R) -> i64) -> ArrayRef {
     let times = TimestampNanosecondArray::from_iter_values(rows.iter().map(f));
     Arc::new(times.with_data_type(time_type()))
 }
 
-fn texts<'a>(rows: &'a [Row], f: impl Fn(&'a Row) -> &'a str) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(rows.iter().map(f)))
+pub(super) fn texts<'a, R>(rows: &'a [R], f: impl Fn(&'a R) -> Option<&'a str>) -> ArrayRef {
+    Arc::new(rows.iter().map(f).collect::<StringArray>())
 }
 
-fn numbers(rows: &[Row], f: impl Fn(&Row) -> Option<f64>) -> ArrayRef {
+pub(super) fn numbers<R>(rows: &[R], f: impl Fn(&R) -> Option<f64>) -> ArrayRef {
     Arc::new(rows.iter().map(f).collect::<Float64Array>())
 }
 
-fn counts(rows: &[Row], f: impl Fn(&Row) -> Option<i64>) -> ArrayRef {
+pub(super) fn counts<R>(rows: &[R], f: impl Fn(&R) -> Option<i64>) -> ArrayRef {
     Arc::new(rows.iter().map(f).collect::<Int64Array>())
+}
+
+pub(super) fn flags<R>(rows: &[R], f: impl Fn(&R) -> Option<bool>) -> ArrayRef {
+    Arc::new(rows.iter().map(f).collect::<BooleanArray>())
 }

@@ -13,12 +13,13 @@ use driftline_storage::distribution::Distribution;
 use super::counted::{counted, last_row};
 use super::definition::DEFINITIONS;
 use super::drift::When;
-use super::exec::DriftExec;
-use super::provider::{Compared, Job};
+use super::exec::{DriftExec, Inputs};
+use super::provider::{Answer, Compared, Job, Judging};
 use super::report;
 use super::windows::Windows;
 use crate::function::counting::Counter;
 use crate::function::tests::{Random, context, dealt, numbers, refused, rows};
+use crate::stats::judge::Inflation;
 
 const DAY: i64 = 86_400_000_000_000;
 
@@ -56,14 +57,21 @@ fn job(windows: Windows, baseline: &RecordBatch) -> Job {
     let compared = |name: &str| Compared {
         name: name.into(),
         reference: distribution(baseline.column_by_name(name).unwrap().as_ref()),
+        inflation: Inflation::NONE,
+        is_ordered: false,
     };
     Job {
         function: "drift_over_time",
         model: "m".into(),
         baseline: "b".into(),
+        is_previous: false,
+        query: String::new(),
         bins: 10,
         windows,
         columns: vec![compared("x"), compared("c")],
+        segment: None,
+        judging: Judging { rows_min: 1, is_exact: true, ..Judging::default() },
+        answer: Answer::Columns,
     }
 }
 
@@ -85,12 +93,12 @@ async fn planned(
     let state = context.state();
     let distribution = state.aggregate_functions().get("distribution").unwrap();
     let plan = counted(&job, rows.clone(), distribution).unwrap();
-    let input = state.create_physical_plan(&plan).await.unwrap();
-    let last = match last_row(&job, rows).unwrap() {
+    let counts = state.create_physical_plan(&plan).await.unwrap();
+    let last_row = match last_row(&job, rows).unwrap() {
         Some(plan) => Some(state.create_physical_plan(&plan).await.unwrap()),
         None => None,
     };
-    DriftExec::try_new(Arc::new(job), input, last, projection).unwrap()
+    DriftExec::try_new(Arc::new(job), Inputs { counts, last_row, reference: None }, projection).unwrap()
 }
 
 async fn run(job: Job, rows: &RecordBatch, projection: Option<Vec<usize>>) -> RecordBatch {
@@ -142,14 +150,11 @@ async fn each_window_is_compared_as_sql_would_compare_it() {
         let missing = values(&found, "missing_current")[c].unwrap();
         assert!((missing - numbers(&expected, 5)[week].unwrap()).abs() < 1e-12);
         let ks = format!(
-            "SELECT ks_test_statistic(x, cur), ks_test_pvalue(x, cur) FROM (SELECT x, false cur FROM baseline UNION ALL
+            "SELECT ks_test_statistic(x, cur) FROM (SELECT x, false cur FROM baseline UNION ALL
              SELECT x, true FROM t WHERE date_bin(INTERVAL '7 days', time) = to_timestamp_nanos({}))",
             starts.value(x)
         );
-        let ks = rows(&context, &ks).await.unwrap();
-        assert_eq!(values(&found, "statistic")[x], numbers(&ks, 0)[0]);
-        assert_eq!(values(&found, "p_value")[x], numbers(&ks, 1)[0]);
-        assert_eq!((values(&found, "statistic")[c], values(&found, "p_value")[c]), (None, None));
+        assert_eq!(values(&found, "statistic")[x], numbers(&rows(&context, &ks).await.unwrap(), 0)[0]);
     }
 }
 
@@ -181,14 +186,18 @@ async fn one_window_is_reported_even_without_rows() {
 }
 
 #[tokio::test]
-async fn drifted_says_what_psi_says_and_new_categories_are_counted() {
+async fn drifted_is_an_adjusted_p_value_and_an_effect_and_new_categories_are_counted() {
     let all = month(3_000);
     let baseline = all.slice(0, 300);
     let found = run(job(Windows::Every { width: DAY, from: None, to: None }, &baseline), &all, None).await;
     let drifted = column(&found, "drifted").as_boolean();
-    let psi = values(&found, "psi");
-    for (row, psi) in psi.iter().enumerate() {
-        assert_eq!(drifted.value(row), psi.unwrap() > 0.2);
+    let [p, adjusted, effects] = ["p_value", "p_adjusted", "effect"].map(|name| values(&found, name));
+    let names = column(&found, "effect_name").as_string::<i32>();
+    for row in 0..found.num_rows() {
+        let floor = if names.value(row) == "wasserstein_scaled" { 0.05 } else { 0.02 };
+        let is_it = adjusted[row].unwrap() <= 1.0 / 30.0 && effects[row].unwrap() >= floor;
+        assert_eq!(drifted.value(row), is_it, "{row}");
+        assert!(adjusted[row] >= p[row] && adjusted[row].unwrap() <= 2.0 * p[row].unwrap());
     }
     assert!(drifted.true_count() > 0 && drifted.false_count() > 0);
     let kinds = column(&found, "kind").as_string::<i32>();
@@ -211,9 +220,15 @@ async fn numbers_beyond_the_exact_limit_say_that_they_are_binned() {
         vec![all.column(0).clone(), Arc::new(many), all.column(2).clone()],
     )
     .unwrap();
-    let found = run(job(Windows::One { start: 0, end: 30 * DAY }, &all), &all, None).await;
+    let mut job = job(Windows::One { start: 0, end: 30 * DAY }, &all);
+    let context = context();
+    let plan = planned(&context, job.clone(), &all, None).await;
+    let error = collect(Arc::new(plan), context.task_ctx()).await.unwrap_err();
+    assert!(error.to_string().contains("`exact` cannot be had of x"), "{error}");
+    job.judging.is_exact = false;
+    let found = run(job, &all, None).await;
     let methods: Vec<_> = column(&found, "method").as_string::<i32>().iter().flatten().collect();
-    assert_eq!(methods, ["psi+ks/binned", "psi/exact"]);
+    assert_eq!(methods, ["rank+ks,iid/binned", "chi2,iid/exact"]);
     assert_eq!(values(&found, "psi"), [Some(0.0), Some(0.0)]);
 }
 
@@ -261,9 +276,10 @@ fn a_span_ends_now_unless_told_otherwise() {
         let [from, to, window, at] =
             given.map(|text| lit(if text.is_empty() { ScalarValue::Null } else { ScalarValue::from(text) }));
         let null = || lit(ScalarValue::Null);
-        let exprs: Vec<Expr> = vec![lit("m"), null(), from, to, window, at, null()];
+        let rest = std::iter::repeat_with(null).take(9);
+        let exprs: Vec<Expr> = [lit("m"), null(), from, to, window, at].into_iter().chain(rest).collect();
         let arguments = Arguments::new(DEFINITIONS[0], &exprs)?;
-        Span::new(&arguments).and_then(|span| When::Span(span).at(100 * DAY))
+        Span::new(&arguments, "drift").and_then(|span| When::Span(span).at(100 * DAY))
     };
     let one = |start: i64, end: i64| Windows::One { start: start * DAY, end: end * DAY };
     assert_eq!(windows(["", "", "7 days", ""]).unwrap(), one(93, 100));
@@ -290,7 +306,7 @@ fn a_span_ends_now_unless_told_otherwise() {
 #[tokio::test]
 async fn calls_are_refused_with_the_argument_and_those_accepted() {
     let context = context();
-    let accepted = "drift takes model, baseline, from, to, window, at, bins";
+    let accepted = "drift takes model, baseline, from, to, window, at, rows, bins, features, segment, alpha";
     for (call, said) in [
         ("drift('m', basline => 'b')", "there is no argument basline"),
         ("drift('m', basline => 'b')", accepted),
@@ -304,6 +320,19 @@ async fn calls_are_refused_with_the_argument_and_those_accepted() {
         ("drift('m', bins => 'ten')", "argument `bins` must be a whole number"),
         ("drift('m', window => '7')", "argument `window` must be a duration"),
         ("drift('m', window => 7)", "argument `window` must be a duration"),
+        (
+            "drift('m', window => '1h', alpha => 5)",
+            "argument `alpha` must be a number between 0 and 1, not 5",
+        ),
+        ("drift('m', window => '1h', effect => 'big')", "argument `effect` must be a number of at least 0"),
+        (
+            "drift('m', window => '1h', features => 'a,,b')",
+            "argument `features` must be names with commas between them",
+        ),
+        ("drift('m', window => '1h', weights => 'no')", "argument `weights` must be 'ignore'"),
+        ("drift('m', window => '1h', rows => 5)", "give one of them"),
+        ("drift('m', rows => 0)", "argument `rows` must be a whole number from 1"),
+        ("drift_over_time('m', window => '1h', rows => 5)", "give one of them"),
         ("drift('m', from => 12)", "argument `from` must be a time"),
         ("drift('m', at => $1)", "argument `at` must be a constant"),
         ("LATERAL drift('m', bins => 5, nobins => 6)", "there is no argument nobins"),

@@ -167,6 +167,11 @@ fn column_renamed(snapshot: &Snapshot, model: &str, from: &str, to: &str) -> Res
         let mut baseline = decode_baseline(key, bytes)?;
         if let Some(distribution) = baseline.columns.remove(from) {
             baseline.columns.insert(to.to_owned(), distribution);
+            if let Some(dependence) = &mut baseline.dependence
+                && let Some(inflation) = dependence.remove(from)
+            {
+                dependence.insert(to.to_owned(), inflation);
+            }
             changes.push(CatalogChange::PutEntry { key: key.clone(), value: encode_baseline(&baseline)? });
         }
     }

@@ -55,6 +55,14 @@ pub fn ks_pvalue(statistic: f64, n: u64, m: u64) -> Option<f64> {
     Some(one_sample::survival(statistic, effective.round_ties_even().max(1.0)))
 }
 
+/// The chance that the distribution functions of two samples are at least `statistic` apart, by the law of one sample of
+/// `effective` values (`n m / (n + m)`, less where rows depend on each other; rounded, at least 1). As quick for any size. None
+/// when the statistic is not within 0..1.
+pub fn one_sample_pvalue(statistic: f64, effective: f64) -> Option<f64> {
+    let known = (0.0..=1.0).contains(&statistic) && effective.is_finite();
+    known.then(|| one_sample::survival(statistic, effective.round_ties_even().max(1.0)))
+}
+
 /// The count of all values; None for none. Counts saturate as a distribution's do.
 fn total(points: &[(f64, u64)]) -> Option<u128> {
     let total = points.iter().fold(0, |total: u64, (_, count)| total.saturating_add(*count));
