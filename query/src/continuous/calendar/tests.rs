@@ -56,8 +56,7 @@ async fn borders(call: &str, times: &[i64]) -> Vec<i64> {
         .iter()
         .flat_map(|batch| {
             let column = cast(batch.column(0), &utc).unwrap();
-            let nanos = column.as_any().downcast_ref::<TimestampNanosecondArray>().unwrap().values().to_vec();
-            nanos
+            column.as_any().downcast_ref::<TimestampNanosecondArray>().unwrap().values().to_vec()
         })
         .collect()
 }
