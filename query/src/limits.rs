@@ -17,6 +17,11 @@ pub(crate) const SPILL_BYTES_MAX: u64 = 64 << 30;
 /// Windows of one call of `drift_over_time`: so many rows a column are more than anybody reads, and each holds counts.
 pub(crate) const WINDOWS_MAX: usize = 100_000;
 
+/// Rows of a side that `compat` goes through, where another tool goes by rows: some 32 MiB while it does.
+pub(crate) const COMPAT_ROWS_MAX: u64 = 1 << 20;
+/// Vectors of a side that a statistic of embeddings keeps: what it says hardly changes beyond some thousands.
+pub(crate) const VECTORS_KEPT_MAX: usize = 100_000;
+
 /// Buckets of one series of `gapfill`: a series is held whole while it is filled, and 11 days by the second fit.
 pub(crate) const GAPFILL_BUCKETS_MAX: usize = 1_000_000;
 
@@ -135,7 +140,7 @@ pub(crate) const QUERY_QUEUED_TIME: Duration = Duration::from_secs(30);
 pub(crate) const QUERY_SLOW: Duration = Duration::from_secs(1);
 
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 21] = [
+pub(crate) const LIMITS: [Limit; 23] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
@@ -177,6 +182,18 @@ pub(crate) const LIMITS: [Limit; 21] = [
         value: WINDOWS_MAX as u64,
         unit: "windows",
         what: "windows of one call of drift_over_time",
+    },
+    Limit {
+        name: "compat_rows_max",
+        value: COMPAT_ROWS_MAX,
+        unit: "rows",
+        what: "rows of a side that a comparison with compat => .. goes through",
+    },
+    Limit {
+        name: "vectors_kept_max",
+        value: VECTORS_KEPT_MAX as u64,
+        unit: "vectors",
+        what: "vectors of a side that a statistic of embeddings keeps",
     },
     Limit {
         name: "gapfill_buckets_max",

@@ -129,6 +129,7 @@ impl Session {
         statement::permit(&sql, access)?;
         statement::number_placeholders(&mut sql);
         statement::refuse_in_table_functions(&sql)?;
+        statement::fill_named(&mut sql);
         statement::resolve(&mut sql, &self.view, self.external.as_deref())?;
         statement::bind_arrows(&mut sql);
         statement::nest_asof_joins(&mut sql);

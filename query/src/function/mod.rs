@@ -1,5 +1,5 @@
 //! The SQL face of the statistics: what each function takes and refuses, and how its state travels between
-//! partitions. The formulas are in [`crate::stats`]; `docs/functions.md` lists every function.
+//! partitions. The formulas are in [`crate::stats`]; `docs/functions.md` says where each function is described.
 
 pub(crate) mod aggregate;
 mod argument;
@@ -16,6 +16,7 @@ mod table;
 mod tests;
 mod time;
 mod value;
+mod vector;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +28,13 @@ use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner};
 
 pub(crate) use gapfill::rewrite as rewrite_gapfill;
 pub(crate) use table::{model_of, unusable};
+
+/// The arguments of a function of ours, in order, and whether each may be left out; None of any other function.
+pub(crate) fn arguments_of(function: &str) -> Option<Vec<(&'static str, bool)>> {
+    let mut all = scalar::parameters().chain(aggregate::parameters());
+    let (_, parameters) = all.find(|(name, _)| *name == function)?;
+    Some(parameters.iter().map(|parameter| (parameter.name, parameter.optional)).collect())
+}
 
 /// Adds our functions, table functions and plan nodes to a session, and the planners of our syntax.
 pub fn register(mut builder: SessionStateBuilder) -> SessionStateBuilder {

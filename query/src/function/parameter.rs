@@ -1,5 +1,7 @@
 //! What a function takes: the name, kind and type of each argument, and what to write where one does not fit.
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{Signature, Volatility};
@@ -27,6 +29,8 @@ pub(super) enum Kind {
     Time,
     /// The width of buckets of time: an INTERVAL, or a text that is one.
     Stride,
+    /// A VECTOR or a list of numbers, taken as numbers of 32 bits.
+    Vector,
 }
 
 /// An argument. Optional ones come last.
@@ -92,6 +96,7 @@ impl Parameter {
             Kind::Text => text(given) || given.is_null(),
             Kind::Time => time(given),
             Kind::Stride => matches!(given, DataType::Interval(_)) || text(given),
+            Kind::Vector => vector(given),
         };
         if !fits {
             return plan_err!("{function}: {}", self.remedy(given));
@@ -111,6 +116,7 @@ impl Parameter {
             Kind::Stride => DataType::Interval(IntervalUnit::MonthDayNano),
             Kind::Value => value_type(given),
             Kind::Sample => sample_type(given),
+            Kind::Vector => vector_type(given),
         }
     }
 
@@ -139,6 +145,9 @@ impl Parameter {
             Kind::Text => format!("`{name}` must be text, not {given}"),
             Kind::Time => format!("`{name}` must be a time, not {given}"),
             Kind::Stride => format!("`{name}` must be an interval, as in INTERVAL '1 hour', not {given}"),
+            Kind::Vector => format!(
+                "`{name}` must be a VECTOR, not {given}; write make_array(a, b, ..) to take several numbers as one"
+            ),
             Kind::Value => {
                 format!(
                     "`{name}` must be text, a number or a boolean, not {given}; write CAST({name} AS TEXT)"
@@ -182,6 +191,26 @@ fn time(given: &DataType) -> bool {
     matches!(given, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
         || text(given)
         || given.is_null()
+}
+
+fn vector(given: &DataType) -> bool {
+    match given {
+        DataType::FixedSizeList(field, _) | DataType::List(field) | DataType::LargeList(field) => {
+            number(field.data_type())
+        }
+        _ => given.is_null(),
+    }
+}
+
+/// Vectors of one length stay so; lists may differ in length, which is for the function to judge.
+fn vector_type(given: &DataType) -> DataType {
+    match given {
+        DataType::FixedSizeList(field, _) if field.data_type() == &DataType::Float32 => given.clone(),
+        DataType::FixedSizeList(_, length) => {
+            DataType::FixedSizeList(Arc::new(Field::new_list_field(DataType::Float32, true)), *length)
+        }
+        _ => DataType::new_list(DataType::Float32, true),
+    }
 }
 
 /// Times keep their zone, which says how they are shown, not what they are.

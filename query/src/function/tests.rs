@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod scalars;
+mod two_samples;
 
 use std::sync::Arc;
 

@@ -1,8 +1,11 @@
 //! Aggregates. Each is a [`Definition`]: its arguments, the columns of its partial state, its accumulator.
 
+mod centroid;
 mod change;
 mod distribution;
+mod embedding;
 mod first_last;
+mod hypothesis;
 mod numbers;
 mod percentile;
 mod quality;
@@ -46,21 +49,37 @@ enum Column {
     Number,
     /// A list of DOUBLE.
     Numbers,
+    /// A list of numbers of 32 bits: vectors, one after the other.
+    Vectors,
     /// DISTRIBUTION, marked as such in the state too.
     Distribution,
 }
 
 /// The aggregates.
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
-    let definitions =
-        [distribution::DEFINITIONS, percentile::DEFINITIONS, quality::DEFINITIONS, two_samples::DEFINITIONS];
-    definitions
-        .into_iter()
-        .flatten()
+    definitions()
         .map(|d| Arc::new(AggregateUDF::new_from_impl(Aggregate::new(d))))
         .chain(change::functions())
         .chain(first_last::functions())
         .collect()
+}
+
+/// What each aggregate takes, by its name.
+pub(super) fn parameters() -> impl Iterator<Item = (&'static str, &'static [Parameter])> {
+    definitions().map(|d| (d.name, d.parameters))
+}
+
+fn definitions() -> impl Iterator<Item = &'static Definition> {
+    let definitions = [
+        distribution::DEFINITIONS,
+        percentile::DEFINITIONS,
+        quality::DEFINITIONS,
+        two_samples::DEFINITIONS,
+        hypothesis::DEFINITIONS,
+        centroid::DEFINITIONS,
+        embedding::DEFINITIONS,
+    ];
+    definitions.into_iter().flatten()
 }
 
 impl Column {
@@ -69,6 +88,7 @@ impl Column {
             Self::Count => Field::new(name, DataType::UInt64, true),
             Self::Number => Field::new(name, DataType::Float64, true),
             Self::Numbers => Field::new(name, DataType::new_list(DataType::Float64, true), true),
+            Self::Vectors => Field::new(name, DataType::new_list(DataType::Float32, true), true),
             Self::Distribution => distribution_field(name),
         }
     }

@@ -27,6 +27,12 @@ impl Numbers {
         &self.0
     }
 
+    /// The distinct numbers in order, each with its count.
+    pub(super) fn points(&mut self) -> Vec<(f64, u64)> {
+        let runs = self.sorted().chunk_by(|a, b| a == b);
+        runs.filter_map(|run| Some((*run.first()?, run.len() as u64))).collect()
+    }
+
     /// The numbers, to be put in any order.
     pub(crate) fn unsorted(&mut self) -> &mut [f64] {
         &mut self.0

@@ -1,5 +1,5 @@
-//! Aggregates that set two samples of numbers against each other: `roc_auc`, `ks_test_statistic`, `ks_test_pvalue`.
-//! Exact, so every number is kept until the end.
+//! Aggregates that set two samples of numbers against each other: `roc_auc`, `ks_test_statistic`, `ks_test_pvalue`, and
+//! those of [`hypothesis`](super::hypothesis). Exact, so every number is kept until the end.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::Float64Type;
@@ -18,17 +18,17 @@ use crate::stats::quality::roc_auc;
 
 const LABEL_SCORE: &[Parameter] =
     &[required("label", Kind::Value), required("score", Kind::Number), optional("positive", Kind::Value)];
-const X_CURRENT: &[Parameter] = &[required("x", Kind::Number), required("is_current", Kind::Flag)];
+pub(super) const X_CURRENT: &[Parameter] = &[required("x", Kind::Number), required("is_current", Kind::Flag)];
 
 pub(super) const DEFINITIONS: &[Definition] = &[
     define("roc_auc", LABEL_SCORE, |args| {
         two_samples(Order::FlagFirst, Flag::Label(positive_or_one(args)?), auc)
     }),
-    define("ks_test_statistic", X_CURRENT, |_| two_samples(Order::NumberFirst, Flag::Boolean, statistic)),
-    define("ks_test_pvalue", X_CURRENT, |_| two_samples(Order::NumberFirst, Flag::Boolean, pvalue)),
+    define("ks_test_statistic", X_CURRENT, |_| of_x_and_current(statistic)),
+    define("ks_test_pvalue", X_CURRENT, |_| of_x_and_current(pvalue)),
 ];
 
-const fn define(
+pub(super) const fn define(
     name: &'static str,
     parameters: &'static [Parameter],
     accumulator: fn(&AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>>,
@@ -37,11 +37,15 @@ const fn define(
     Definition { name, parameters, result: Column::Number, state, accumulator }
 }
 
-fn two_samples(
-    order: Order,
-    flag: Flag,
-    measure: fn(&mut Numbers, &mut Numbers) -> Option<f64>,
-) -> Result<Box<dyn Accumulator>> {
+/// What is made of the two samples in the end. It must leave them as they are but for their order: a window asks again.
+type Measure = fn(&mut Numbers, &mut Numbers) -> Option<f64>;
+
+/// An accumulator of a number and whether it is of the current sample.
+pub(super) fn of_x_and_current(measure: Measure) -> Result<Box<dyn Accumulator>> {
+    two_samples(Order::NumberFirst, Flag::Boolean, measure)
+}
+
+fn two_samples(order: Order, flag: Flag, measure: Measure) -> Result<Box<dyn Accumulator>> {
     Ok(Box::new(TwoSamples { order, flag, measure, no: Numbers::default(), yes: Numbers::default() }))
 }
 
@@ -94,7 +98,7 @@ impl Flag {
 struct TwoSamples {
     order: Order,
     flag: Flag,
-    measure: fn(&mut Numbers, &mut Numbers) -> Option<f64>,
+    measure: Measure,
     no: Numbers,
     yes: Numbers,
 }

@@ -1,7 +1,12 @@
-//! Scalar functions of DISTRIBUTIONs. Each is a [`Definition`]: its arguments and what it computes of one row.
+//! Scalar functions of DISTRIBUTIONs and of counts. Each is a [`Definition`]: its arguments and what it computes of one
+//! row.
 
+mod contingency;
+mod count;
 mod describe;
 mod drift;
+mod empirical;
+mod pair;
 mod row;
 
 use std::hash::{Hash, Hasher};
@@ -36,8 +41,23 @@ enum Compute {
 
 /// The functions.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    let definitions = [drift::DEFINITIONS, describe::DEFINITIONS];
-    definitions.into_iter().flatten().map(|d| Arc::new(ScalarUDF::new_from_impl(Scalar::new(d)))).collect()
+    definitions().map(|d| Arc::new(ScalarUDF::new_from_impl(Scalar::new(d)))).collect()
+}
+
+/// What each function takes, by its name.
+pub(super) fn parameters() -> impl Iterator<Item = (&'static str, &'static [Parameter])> {
+    definitions().map(|d| (d.name, d.parameters))
+}
+
+fn definitions() -> impl Iterator<Item = &'static Definition> {
+    let definitions = [
+        drift::DEFINITIONS,
+        empirical::DEFINITIONS,
+        contingency::DEFINITIONS,
+        count::DEFINITIONS,
+        describe::DEFINITIONS,
+    ];
+    definitions.into_iter().flatten()
 }
 
 /// A definition as DataFusion sees it.

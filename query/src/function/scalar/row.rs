@@ -70,9 +70,30 @@ impl<'a> Rows<'a> {
 
     /// A whole number that may be left out.
     pub(super) fn count(&self, place: usize, row: usize) -> Result<Option<i64>> {
-        let Some(argument) = self.arguments.get(place) else { return Ok(None) };
-        let Argument::Column(column) = argument else { return Err(self.missing(place)) };
+        let Some(column) = self.optional(place)? else { return Ok(None) };
         let counts = column.as_primitive_opt::<Int64Type>().ok_or_else(|| self.missing(place))?;
         Ok(counts.is_valid(row).then(|| counts.value(row)))
+    }
+
+    /// True or false, that may be left out.
+    pub(super) fn flag(&self, place: usize, row: usize) -> Result<Option<bool>> {
+        let Some(column) = self.optional(place)? else { return Ok(None) };
+        let flags = column.as_boolean_opt().ok_or_else(|| self.missing(place))?;
+        Ok(flags.is_valid(row).then(|| flags.value(row)))
+    }
+
+    /// A text that may be left out.
+    pub(super) fn text(&self, place: usize, row: usize) -> Result<Option<&str>> {
+        let Some(column) = self.optional(place)? else { return Ok(None) };
+        let texts = column.as_string_opt::<i32>().ok_or_else(|| self.missing(place))?;
+        Ok(texts.is_valid(row).then(|| texts.value(row)))
+    }
+
+    fn optional(&self, place: usize) -> Result<Option<&ArrayRef>> {
+        match self.arguments.get(place) {
+            None => Ok(None),
+            Some(Argument::Column(column)) => Ok(Some(column)),
+            Some(Argument::Constant(_)) => Err(self.missing(place)),
+        }
     }
 }

@@ -151,7 +151,7 @@ async fn refusals_say_what_to_write_instead() {
     for (sql, said) in [
         ("SELECT psi(x, x) FROM t", "wrap the column in distribution(..)"),
         ("SELECT psi(x'00', x'00')", "`reference` must be a DISTRIBUTION"),
-        ("SELECT psi(distribution(x)) FROM t", "psi(reference, current, [bins])"),
+        ("SELECT psi(distribution(x)) FROM t", "psi(reference, current, [bins], [exact], [compat])"),
         ("SELECT psi(distribution(x), distribution(x), bins => 0) FROM t", "`bins` must be from 2 to"),
         ("SELECT psi(distribution(x), distribution(x), bins => 100000) FROM t", "`bins` must be from 2 to"),
         (

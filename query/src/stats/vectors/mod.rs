@@ -6,7 +6,7 @@ mod components;
 mod logistic;
 mod mmd;
 
-pub use centroid::{centroid_cosine, centroid_euclidean};
+pub use centroid::{Centroid, centroid_cosine, centroid_euclidean};
 pub use classifier::{CLASSIFIER_ROWS_MAX, domain_classifier_auc};
 pub use components::drifted_components;
 pub use mmd::{MMD_ROWS_MAX, Mmd, PERMUTATIONS_MAX, mmd};
