@@ -49,8 +49,7 @@ impl<'a> Source<'a> {
 
     /// The next rows.
     pub fn rows(&mut self, n: usize) -> Rows {
-        let none = |columns: usize| vec![Vec::with_capacity(n); columns];
-        let mut rows = Rows { numbers: none(NUMBERS), levels: none(CATEGORIES) };
+        let mut rows = Rows { numbers: vec![Vec::new(); NUMBERS], levels: vec![Vec::new(); CATEGORIES] };
         for _ in 0..n {
             for at in 0..NUMBERS + CATEGORIES {
                 let u = self.uniform(at);

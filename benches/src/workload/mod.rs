@@ -5,7 +5,7 @@
 
 pub mod late;
 mod predictions;
-mod random;
+pub mod random;
 mod series;
 mod tsbs;
 
