@@ -1,6 +1,7 @@
 //! Aggregates. Each is a [`Definition`]: its arguments, the columns of its partial state, its accumulator.
 
 mod change;
+mod changes_found;
 mod distribution;
 mod first_last;
 mod numbers;
@@ -59,6 +60,7 @@ pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
         .flatten()
         .map(|d| Arc::new(AggregateUDF::new_from_impl(Aggregate::new(d))))
         .chain(change::functions())
+        .chain(changes_found::functions())
         .chain(first_last::functions())
         .collect()
 }
@@ -156,7 +158,7 @@ pub(super) struct RefuseDistinct;
 impl ExprPlanner for RefuseDistinct {
     fn plan_aggregate(&self, expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
         check_distinct(expr.distinct, &expr.func)?;
-        if change::is_one(&expr.func) {
+        if needs_order(&expr.func) {
             change::check_order(expr.func.name(), &expr.order_by)?;
         }
         Ok(PlannerResult::Original(expr))
@@ -170,8 +172,13 @@ impl ExprPlanner for RefuseDistinct {
     }
 }
 
+/// Whether an aggregate of ours is of values in the order of time.
+fn needs_order(function: &AggregateUDF) -> bool {
+    change::is_one(function) || changes_found::is_one(function)
+}
+
 fn check_distinct(distinct: bool, function: &AggregateUDF) -> Result<()> {
-    let ours = function.inner().downcast_ref::<Aggregate>().is_some() || change::is_one(function);
+    let ours = function.inner().downcast_ref::<Aggregate>().is_some() || needs_order(function);
     if distinct && ours {
         return refuse_distinct(function.name());
     }

@@ -1,7 +1,7 @@
 //! Constant arguments of a table function, read as what they have to be.
 
 use arrow::compute::kernels::cast_utils::{parse_interval_month_day_nano, string_to_timestamp_nanos};
-use arrow::datatypes::{IntervalDayTimeType, IntervalMonthDayNanoType};
+use arrow::datatypes::{DataType, IntervalDayTimeType, IntervalMonthDayNanoType};
 use datafusion::common::{Result, plan_datafusion_err, plan_err};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Expr;
@@ -72,6 +72,26 @@ impl<'a> Arguments<'a> {
         match count.filter(|count| (least..=most).contains(count)) {
             Some(count) => Ok(Some(count)),
             None => Err(self.wrong(name, value, &format!("a whole number from {least} to {most}"))),
+        }
+    }
+
+    /// A number.
+    pub(super) fn number(&self, name: &str) -> Result<Option<f64>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let number =
+            if value.data_type().is_numeric() { value.cast_to(&DataType::Float64).ok() } else { None };
+        match number {
+            Some(ScalarValue::Float64(Some(number))) => Ok(Some(number)),
+            _ => Err(self.wrong(name, value, "a number")),
+        }
+    }
+
+    /// True or false.
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(ScalarValue::Boolean(Some(flag))) => Ok(Some(*flag)),
+            Some(other) => Err(self.wrong(name, other, "true or false")),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Table functions with named arguments: `drift`, `drift_over_time`, `as_of`.
+//! Table functions with named arguments: of models (`drift`, `drift_over_time`, `as_of`), and of the values of a column in the
+//! order of time: change detectors ([`stream`]), and what is said of a whole series ([`series`]).
 
 mod arguments;
 mod as_of;
@@ -9,10 +10,19 @@ mod exec;
 mod planner;
 mod provider;
 mod report;
+mod series;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod values;
 mod windows;
 
 pub(super) use definition::functions;
 pub(super) use planner::NamedArguments;
-pub(crate) use provider::model_of;
+
+use datafusion::catalog::TableProvider;
+
+/// The table or model that a table stands for which a function answers, as written; None of other tables.
+pub(crate) fn model_of(provider: &dyn TableProvider) -> Option<&str> {
+    provider::model_of(provider).or_else(|| values::source_of(provider))
+}
