@@ -11,7 +11,7 @@ pub(super) fn filled(function: &str, series: &Series, every: i64) -> Result<Vec<
     let (Some(first), Some(last)) = (series.times.first(), series.times.last()) else {
         return Ok(Vec::new());
     };
-    let buckets = last.abs_diff(*first) / every.unsigned_abs() + 1;
+    let buckets = (last.abs_diff(*first) / every.unsigned_abs()).saturating_add(1);
     if buckets > SERIES_BUCKETS_MAX as u64 {
         return exec_err!(
             "{function}: a series has more than {SERIES_BUCKETS_MAX} buckets; make `every` longer, or `from` and `to` closer"
