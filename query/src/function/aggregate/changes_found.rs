@@ -39,7 +39,7 @@ struct ChangesFound {
 
 impl PartialEq for ChangesFound {
     fn eq(&self, other: &Self) -> bool {
-        self.family.name == other.family.name
+        self.family.table == other.family.table
     }
 }
 
@@ -47,13 +47,13 @@ impl Eq for ChangesFound {}
 
 impl Hash for ChangesFound {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.family.count_name.hash(state);
+        self.family.aggregate.hash(state);
     }
 }
 
 impl AggregateUDFImpl for ChangesFound {
     fn name(&self) -> &str {
-        self.family.count_name
+        self.family.aggregate
     }
 
     fn signature(&self) -> &Signature {
@@ -102,7 +102,7 @@ impl Constants<'_> {
 
 impl Settings for Constants<'_> {
     fn function(&self) -> &str {
-        self.family.count_name
+        self.family.aggregate
     }
 
     fn number(&self, name: &str) -> Result<Option<f64>> {
@@ -162,7 +162,7 @@ impl Accumulator for Samples {
             }
         })?;
         let mut new = self.samples.iter().skip(from);
-        new.try_for_each(|(_, value)| check_error(self.family.count_name, self.family, *value))
+        new.try_for_each(|(_, value)| check_error(self.family.aggregate, self.family, *value))
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {

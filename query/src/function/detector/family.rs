@@ -21,9 +21,9 @@ const SEED_MAX: usize = i64::MAX as usize;
 #[derive(Debug)]
 pub(in crate::function) struct Family {
     /// The table function.
-    pub name: &'static str,
+    pub table: &'static str,
     /// The aggregate.
-    pub count_name: &'static str,
+    pub aggregate: &'static str,
     /// What the aggregate takes: the values, and what can be set. The table function takes the same settings.
     pub parameters: &'static [Parameter],
     /// Whether values are errors: 0 to 1.
@@ -47,8 +47,8 @@ pub(in crate::function) static FAMILIES: [&Family; 8] =
 
 /// Bifet and Gavaldà's window.
 pub(in crate::function) static ADWIN: Family = Family {
-    name: "adwin",
-    count_name: "adwin_count",
+    table: "adwin",
+    aggregate: "adwin_count",
     parameters: &[
         required("x", Kind::Measure),
         optional("delta", Kind::Number),
@@ -72,8 +72,8 @@ pub(in crate::function) static ADWIN: Family = Family {
 
 /// Page and Hinkley's test.
 pub(in crate::function) static PAGE_HINKLEY: Family = Family {
-    name: "page_hinkley",
-    count_name: "page_hinkley_count",
+    table: "page_hinkley",
+    aggregate: "page_hinkley_count",
     parameters: &[
         required("x", Kind::Measure),
         optional("min_instances", Kind::Count),
@@ -97,8 +97,8 @@ pub(in crate::function) static PAGE_HINKLEY: Family = Family {
 
 /// The tabular chart.
 pub(in crate::function) static CUSUM: Family = Family {
-    name: "cusum",
-    count_name: "cusum_count",
+    table: "cusum",
+    aggregate: "cusum_count",
     parameters: &[
         required("x", Kind::Measure),
         optional("baseline_rows", Kind::Count),
@@ -118,8 +118,8 @@ pub(in crate::function) static CUSUM: Family = Family {
 
 /// Kolmogorov and Smirnov's test in a window.
 pub(in crate::function) static KSWIN: Family = Family {
-    name: "kswin",
-    count_name: "kswin_count",
+    table: "kswin",
+    aggregate: "kswin_count",
     parameters: &[
         required("x", Kind::Measure),
         optional("alpha", Kind::Number),
@@ -141,8 +141,8 @@ pub(in crate::function) static KSWIN: Family = Family {
 
 /// The error rate against its lowest level.
 pub(in crate::function) static DDM: Family = Family {
-    name: "ddm",
-    count_name: "ddm_count",
+    table: "ddm",
+    aggregate: "ddm_count",
     parameters: &[
         required("x", Kind::Measure),
         optional("warm_start", Kind::Count),
@@ -162,8 +162,8 @@ pub(in crate::function) static DDM: Family = Family {
 
 /// The distance between errors against its greatest.
 pub(in crate::function) static EDDM: Family = Family {
-    name: "eddm",
-    count_name: "eddm_count",
+    table: "eddm",
+    aggregate: "eddm_count",
     parameters: &[
         required("x", Kind::Measure),
         optional("warm_start", Kind::Count),
@@ -183,8 +183,8 @@ pub(in crate::function) static EDDM: Family = Family {
 
 /// Hoeffding's bound on a mean.
 pub(in crate::function) static HDDM_A: Family = Family {
-    name: "hddm_a",
-    count_name: "hddm_a_count",
+    table: "hddm_a",
+    aggregate: "hddm_a_count",
     parameters: &[
         required("x", Kind::Measure),
         optional("drift_confidence", Kind::Number),
@@ -204,8 +204,8 @@ pub(in crate::function) static HDDM_A: Family = Family {
 
 /// McDiarmid's bound on a weighted mean.
 pub(in crate::function) static HDDM_W: Family = Family {
-    name: "hddm_w",
-    count_name: "hddm_w_count",
+    table: "hddm_w",
+    aggregate: "hddm_w_count",
     parameters: &[
         required("x", Kind::Measure),
         optional("drift_confidence", Kind::Number),

@@ -36,7 +36,7 @@ impl Detection {
 
 impl Work for Detection {
     fn function(&self) -> &'static str {
-        self.family.name
+        self.family.table
     }
 
     fn schema(&self) -> SchemaRef {
@@ -60,7 +60,7 @@ struct Running {
 impl Segment for Running {
     fn take(&mut self, times: &[i64], values: &[f64], report: &mut Report) -> Result<()> {
         for (at, value) in times.iter().zip(values) {
-            check_error(self.family.name, self.family, *value)?;
+            check_error(self.family.table, self.family, *value)?;
             self.row += 1;
             let said = self.detector.update(*value);
             let kind = match said.signal {

@@ -124,8 +124,8 @@ fn table(
     arguments: &Arguments<'_>,
     session: &dyn Session,
 ) -> Result<Arc<dyn TableProvider>> {
-    let request = Request::new(family.name, arguments, None)?;
-    let detector = (family.detector)(&Named { function: family.name, arguments })?;
+    let request = Request::new(family.table, arguments, None)?;
+    let detector = (family.detector)(&Named { function: family.table, arguments })?;
     ValuesTable::planned(request, Arc::new(Detection::new(family, detector)), session)
 }
 
@@ -166,7 +166,7 @@ mod tests {
         let definitions = [&ADWIN, &PAGE_HINKLEY, &CUSUM, &KSWIN, &DDM, &EDDM, &HDDM_A, &HDDM_W];
         for (definition, family) in definitions.into_iter().zip(detector::FAMILIES) {
             let settings: Vec<&str> = family.parameters[1..].iter().map(|parameter| parameter.name).collect();
-            assert_eq!((definition.name, &definition.arguments[5..]), (family.name, settings.as_slice()));
+            assert_eq!((definition.name, &definition.arguments[5..]), (family.table, settings.as_slice()));
         }
     }
 }
