@@ -25,6 +25,15 @@ pub(crate) const VECTORS_KEPT_MAX: usize = 100_000;
 /// Buckets of one series of `gapfill`: a series is held whole while it is filled, and 11 days by the second fit.
 pub(crate) const GAPFILL_BUCKETS_MAX: usize = 1_000_000;
 
+/// Segments of one call of a table function over values, such as `adwin`: more rows than anybody reads.
+pub(crate) const SEGMENTS_MAX: usize = 10_000;
+/// Rows that such a function takes before it looks whether anybody still waits for them.
+pub(crate) const VALUES_STEP_ROWS: usize = 256;
+/// Buckets of one series of `period` and `forecast`: a series is held whole, and 11 days by the second fit.
+pub(crate) const SERIES_BUCKETS_MAX: usize = 1_000_000;
+/// The share of them that may be empty: with more, most of the series would be made up.
+pub(crate) const SERIES_EMPTY_SHARE_MAX: f64 = 0.5;
+
 /// Levels of a JSON text that a path is followed in: reading takes stack for each.
 pub(crate) const JSON_DEPTH_MAX: usize = 128;
 
@@ -140,7 +149,7 @@ pub(crate) const QUERY_QUEUED_TIME: Duration = Duration::from_secs(30);
 pub(crate) const QUERY_SLOW: Duration = Duration::from_secs(1);
 
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 23] = [
+pub(crate) const LIMITS: [Limit; 25] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
@@ -200,6 +209,18 @@ pub(crate) const LIMITS: [Limit; 23] = [
         value: GAPFILL_BUCKETS_MAX as u64,
         unit: "buckets",
         what: "buckets of one series of gapfill",
+    },
+    Limit {
+        name: "segments_max",
+        value: SEGMENTS_MAX as u64,
+        unit: "segments",
+        what: "segments of one call of a table function over values, such as adwin",
+    },
+    Limit {
+        name: "series_buckets_max",
+        value: SERIES_BUCKETS_MAX as u64,
+        unit: "buckets",
+        what: "buckets of one series of period and forecast",
     },
     Limit {
         name: "json_depth_max",

@@ -5,6 +5,7 @@ pub(crate) mod aggregate;
 mod argument;
 mod asof;
 pub(crate) mod counting;
+mod detector;
 mod extension;
 mod gapfill;
 mod json;
@@ -17,6 +18,7 @@ mod tests;
 mod time;
 mod value;
 mod vector;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,9 +42,11 @@ pub(crate) fn arguments_of(function: &str) -> Option<Vec<(&'static str, bool)>> 
 pub fn register(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     builder.aggregate_functions().get_or_insert_with(Vec::new).extend(aggregate::functions());
     builder.window_functions().get_or_insert_with(Vec::new).extend(aggregate::window_functions());
+    builder.window_functions().get_or_insert_with(Vec::new).extend(window::functions());
     builder.scalar_functions().get_or_insert_with(Vec::new).extend(scalar_functions());
     // Before DataFusion's own, none of which looks at aggregates or arrows.
-    let planners: [Arc<dyn ExprPlanner>; 2] = [Arc::new(aggregate::RefuseDistinct), Arc::new(json::Arrows)];
+    let planners: [Arc<dyn ExprPlanner>; 3] =
+        [Arc::new(aggregate::RefuseDistinct), Arc::new(window::NeedOrder), Arc::new(json::Arrows)];
     builder.expr_planners().get_or_insert_with(Vec::new).splice(0..0, planners);
     let relations: [Arc<dyn RelationPlanner>; 2] =
         [Arc::new(table::NamedArguments), Arc::new(asof::AsofJoins)];

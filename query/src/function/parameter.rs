@@ -13,6 +13,8 @@ use super::extension::{is_distribution, is_subquery};
 pub(super) enum Kind {
     /// A number, taken as DOUBLE.
     Number,
+    /// A number, or a boolean as 1 and 0; taken as DOUBLE.
+    Measure,
     /// A whole number.
     Count,
     /// A label, a prediction or the positive class: text, number or boolean.
@@ -89,6 +91,7 @@ impl Parameter {
     fn coerce(&self, function: &str, given: &DataType) -> Result<DataType> {
         let fits = match self.kind {
             Kind::Number => number(given),
+            Kind::Measure => number(given) || flag(given),
             Kind::Count => given.is_integer() || given.is_null(),
             Kind::Value | Kind::Sample => number(given) || text(given) || flag(given),
             Kind::Flag => flag(given),
@@ -107,7 +110,7 @@ impl Parameter {
     /// The type an argument that fits is cast to.
     fn wanted(&self, given: &DataType) -> DataType {
         match self.kind {
-            Kind::Number => DataType::Float64,
+            Kind::Number | Kind::Measure => DataType::Float64,
             Kind::Count => DataType::Int64,
             Kind::Flag => DataType::Boolean,
             Kind::Distribution => DataType::Binary,
@@ -141,6 +144,9 @@ impl Parameter {
                     "`{name}` must be a number, not {given}; write CAST({name} AS DOUBLE) if it holds numbers"
                 )
             }
+            Kind::Measure => format!(
+                "`{name}` must be a number or a boolean, not {given}; write CAST({name} AS DOUBLE) if it holds numbers"
+            ),
             Kind::Count => format!("`{name}` must be a whole number, not {given}"),
             Kind::Text => format!("`{name}` must be text, not {given}"),
             Kind::Time => format!("`{name}` must be a time, not {given}"),

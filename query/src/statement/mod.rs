@@ -33,7 +33,7 @@ pub(crate) use operate::Operation;
 pub(crate) use parameter::{ast, number_placeholders, refuse_in_table_functions};
 pub(crate) use parser::{expression_of, of_query, parse, parse_one, query_of};
 pub(crate) use permit::permit;
-pub(crate) use resolve::resolve;
+pub(crate) use resolve::{resolve, resolve_expression};
 pub(crate) use run::{make, run};
 
 /// A statement as it was read.

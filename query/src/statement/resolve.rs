@@ -11,12 +11,12 @@ mod scope;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::sql::parser::{CopyToSource, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast::{
-    AssignmentTarget, Cte, Delete, Distinct, ExcludeSelectItem, FromTable, FunctionArg, GroupByExpr, Ident,
-    Insert, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement as Ast, TableAlias, TableFactor,
+    AssignmentTarget, Cte, Delete, Distinct, ExcludeSelectItem, Expr, FromTable, FunctionArg, GroupByExpr,
+    Ident, Insert, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query,
+    Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement as Ast, TableAlias, TableFactor,
     TableObject, TableWithJoins, Update, WildcardAdditionalOptions,
 };
-use driftline_storage::{Meaning, Role};
+use driftline_storage::{Meaning, Role, TableSchema};
 
 use self::scope::{Prefer, Relation, Scope, lowered, quote};
 use crate::catalog::{CATALOG, CatalogView, PUBLIC, SYSTEM, name};
@@ -30,6 +30,18 @@ pub(crate) fn resolve(
     external: Option<&MemorySchemaProvider>,
 ) -> Result<()> {
     Resolver { view, external, ctes: Vec::new() }.statement(statement)
+}
+
+/// The same of the names in an expression over the columns of a table.
+pub(crate) fn resolve_expression(
+    expression: &mut Expr,
+    view: &CatalogView,
+    table: &TableSchema,
+) -> Result<()> {
+    let columns = table.columns.iter().map(|column| column.name.clone()).collect();
+    let relations = vec![Relation { name: Some(table.name.clone()), columns }];
+    let scope = Scope { relations, ..Scope::default() };
+    Resolver { view, external: None, ctes: Vec::new() }.expressions(expression, &scope, Prefer::Columns)
 }
 
 /// Walks a statement. Fields of the syntax tree that SQL does not use are left alone.

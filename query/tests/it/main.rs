@@ -33,6 +33,7 @@ mod schema;
 mod series;
 mod slt;
 mod statement;
+mod streams;
 mod summaries;
 mod support;
 mod system;

@@ -42,7 +42,7 @@ pub(super) fn check_order(name: &str, order: &[Sort]) -> Result<()> {
     }
 }
 
-fn refuse_order<T>(name: &str) -> Result<T> {
+pub(super) fn refuse_order<T>(name: &str) -> Result<T> {
     plan_err!("{name} takes one order, that of time, ascending: write {name}(x ORDER BY time)")
 }
 
@@ -98,11 +98,7 @@ impl AggregateUDFImpl for Change {
         if args.is_distinct {
             return super::refuse_distinct(self.name());
         }
-        let [order] = args.order_bys else { return refuse_order(self.name()) };
-        match order.expr.data_type(args.schema)? {
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {}
-            other => return exec_err!("{}: ORDER BY must be a time, not {other}", self.name()),
-        }
+        check_time(self.name(), &args)?;
         Ok(match self.measure {
             Measure::Rate => Box::new(Rate::default()),
             Measure::Delta => Box::new(Delta::default()),
@@ -110,22 +106,36 @@ impl AggregateUDFImpl for Change {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |part: &str, item: DataType| {
-            Arc::new(Field::new(format_state_name(args.name, part), DataType::new_list(item, true), true))
-        };
-        Ok(vec![field("times", DataType::Int64), field("values", DataType::Float64)])
+        Ok(state_fields(args.name))
     }
 }
 
-/// A value and its time, in nanoseconds since 1970.
-type Sample = (i64, f64);
+/// Refuses an order by anything but time.
+pub(super) fn check_time(name: &str, args: &AccumulatorArgs<'_>) -> Result<()> {
+    let [order] = args.order_bys else { return refuse_order(name) };
+    match order.expr.data_type(args.schema)? {
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Ok(()),
+        other => exec_err!("{name}: ORDER BY must be a time, not {other}"),
+    }
+}
 
-fn in_order(a: &Sample, b: &Sample) -> Ordering {
+/// What [`state_of`] makes.
+pub(super) fn state_fields(name: &str) -> Vec<FieldRef> {
+    let field = |part: &str, item: DataType| {
+        Arc::new(Field::new(format_state_name(name, part), DataType::new_list(item, true), true))
+    };
+    vec![field("times", DataType::Int64), field("values", DataType::Float64)]
+}
+
+/// A value and its time, in nanoseconds since 1970.
+pub(super) type Sample = (i64, f64);
+
+pub(super) fn in_order(a: &Sample, b: &Sample) -> Ordering {
     a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
 }
 
 /// Hands on each value that has a time; NULL and NaN are left out.
-fn each(columns: &[ArrayRef], mut f: impl FnMut(Sample)) -> Result<()> {
+pub(super) fn each(columns: &[ArrayRef], mut f: impl FnMut(Sample)) -> Result<()> {
     let [values, times, ..] = columns else { return exec_err!("a series comes as values and times") };
     let times = cast(times, &DataType::Timestamp(TimeUnit::Nanosecond, None))?;
     let times = cast(&times, &DataType::Int64)?;
@@ -135,7 +145,7 @@ fn each(columns: &[ArrayRef], mut f: impl FnMut(Sample)) -> Result<()> {
 }
 
 /// Hands on each value of partial states.
-fn each_of_states(states: &[ArrayRef], mut f: impl FnMut(Sample)) -> Result<()> {
+pub(super) fn each_of_states(states: &[ArrayRef], mut f: impl FnMut(Sample)) -> Result<()> {
     let [times, values] = states else { return Err(no_state()) };
     let times = times.as_list_opt::<i32>().ok_or_else(no_state)?;
     let values = values.as_list_opt::<i32>().ok_or_else(no_state)?;
@@ -151,7 +161,7 @@ fn no_state() -> datafusion::error::DataFusionError {
     exec_datafusion_err!("a partial state of a series must be a list of times and a list of values")
 }
 
-fn state_of(samples: &[Sample]) -> Vec<ScalarValue> {
+pub(super) fn state_of(samples: &[Sample]) -> Vec<ScalarValue> {
     let times: Int64Array = samples.iter().map(|(time, _)| Some(*time)).collect();
     let values: Float64Array = samples.iter().map(|(_, value)| Some(*value)).collect();
     [Arc::new(times) as ArrayRef, Arc::new(values)].map(one_list).to_vec()

@@ -2,6 +2,7 @@
 
 mod centroid;
 mod change;
+mod changes_found;
 mod distribution;
 mod embedding;
 mod first_last;
@@ -60,6 +61,7 @@ pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
     definitions()
         .map(|d| Arc::new(AggregateUDF::new_from_impl(Aggregate::new(d))))
         .chain(change::functions())
+        .chain(changes_found::functions())
         .chain(first_last::functions())
         .collect()
 }
@@ -176,7 +178,7 @@ pub(super) struct RefuseDistinct;
 impl ExprPlanner for RefuseDistinct {
     fn plan_aggregate(&self, expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
         check_distinct(expr.distinct, &expr.func)?;
-        if change::is_one(&expr.func) {
+        if needs_order(&expr.func) {
             change::check_order(expr.func.name(), &expr.order_by)?;
         }
         Ok(PlannerResult::Original(expr))
@@ -190,8 +192,13 @@ impl ExprPlanner for RefuseDistinct {
     }
 }
 
+/// Whether an aggregate of ours is of values in the order of time.
+fn needs_order(function: &AggregateUDF) -> bool {
+    change::is_one(function) || changes_found::is_one(function)
+}
+
 fn check_distinct(distinct: bool, function: &AggregateUDF) -> Result<()> {
-    let ours = function.inner().downcast_ref::<Aggregate>().is_some() || change::is_one(function);
+    let ours = function.inner().downcast_ref::<Aggregate>().is_some() || needs_order(function);
     if distinct && ours {
         return refuse_distinct(function.name());
     }

@@ -75,6 +75,17 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// A number.
+    pub(super) fn number(&self, name: &str) -> Result<Option<f64>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let number =
+            if value.data_type().is_numeric() { value.cast_to(&DataType::Float64).ok() } else { None };
+        match number {
+            Some(ScalarValue::Float64(Some(number))) => Ok(Some(number)),
+            _ => Err(self.wrong(name, value, "a number")),
+        }
+    }
+
     /// Names in one text, with commas between them.
     pub(super) fn names(&self, name: &str) -> Result<Option<Vec<String>>> {
         let Some(text) = self.text(name)? else { return Ok(None) };
@@ -98,32 +109,24 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A number.
-    fn number(&self, name: &str) -> Option<(f64, &ScalarValue)> {
-        let value = self.get(name)?;
-        let number = match value.cast_to(&DataType::Float64) {
-            Ok(ScalarValue::Float64(Some(number))) if value.data_type().is_numeric() => number,
-            _ => f64::NAN,
-        };
-        Some((number, value))
+    fn number_that(&self, name: &str, wanted: &str, fits: fn(f64) -> bool) -> Result<Option<f64>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        match value.cast_to(&DataType::Float64) {
+            Ok(ScalarValue::Float64(Some(number))) if value.data_type().is_numeric() && fits(number) => {
+                Ok(Some(number))
+            }
+            _ => Err(self.wrong(name, value, wanted)),
+        }
     }
 
     /// A number between 0 and 1.
     pub(super) fn share(&self, name: &str) -> Result<Option<f64>> {
-        match self.number(name) {
-            Some((share, _)) if share > 0.0 && share < 1.0 => Ok(Some(share)),
-            Some((_, value)) => Err(self.wrong(name, value, "a number between 0 and 1")),
-            None => Ok(None),
-        }
+        self.number_that(name, "a number between 0 and 1", |share| share > 0.0 && share < 1.0)
     }
 
     /// A number of at least 0.
     pub(super) fn least(&self, name: &str) -> Result<Option<f64>> {
-        match self.number(name) {
-            Some((least, _)) if least >= 0.0 && least.is_finite() => Ok(Some(least)),
-            Some((_, value)) => Err(self.wrong(name, value, "a number of at least 0")),
-            None => Ok(None),
-        }
+        self.number_that(name, "a number of at least 0", |least| least >= 0.0 && least.is_finite())
     }
 
     /// Whether the one word was given that it can be.

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::Ident;
 use super::arguments::Arguments;
 use super::as_of::AS_OF;
 use super::drift::{DRIFT, DRIFT_OVER_TIME, DRIFT_SUMMARY};
+use super::{series, stream};
 
 /// What makes one function different from another.
 #[derive(Debug)]
@@ -22,7 +23,23 @@ pub(super) struct Definition {
 }
 
 /// The functions.
-pub(super) static DEFINITIONS: [&Definition; 4] = [&DRIFT, &DRIFT_SUMMARY, &DRIFT_OVER_TIME, &AS_OF];
+pub(super) static DEFINITIONS: [&Definition; 15] = [
+    &DRIFT,
+    &DRIFT_SUMMARY,
+    &DRIFT_OVER_TIME,
+    &AS_OF,
+    &stream::ADWIN,
+    &stream::PAGE_HINKLEY,
+    &stream::CUSUM,
+    &stream::KSWIN,
+    &stream::DDM,
+    &stream::EDDM,
+    &stream::HDDM_A,
+    &stream::HDDM_W,
+    &series::CHANGEPOINTS,
+    &series::PERIOD,
+    &series::FORECAST,
+];
 
 /// The functions as DataFusion sees them.
 pub(in crate::function) fn functions() -> impl Iterator<Item = TableFunction> {

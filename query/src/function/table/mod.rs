@@ -1,4 +1,5 @@
-//! Table functions with named arguments: `drift`, `drift_summary`, `drift_over_time`, `as_of`.
+//! Table functions with named arguments: of models (`drift`, `drift_summary`, `drift_over_time`, `as_of`), and of the values of a
+//! column in the order of time: change detectors ([`stream`]), and what is said of a whole series ([`series`]).
 
 mod arguments;
 mod as_of;
@@ -11,12 +12,21 @@ mod planner;
 mod provider;
 mod report;
 mod segment;
+mod series;
+mod stream;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod values;
 mod windows;
 
 pub(crate) use compare::unusable;
 pub(super) use definition::functions;
 pub(super) use planner::NamedArguments;
-pub(crate) use provider::model_of;
+
+use datafusion::catalog::TableProvider;
+
+/// The table or model that a table stands for which a function answers, as written; None of other tables.
+pub(crate) fn model_of(provider: &dyn TableProvider) -> Option<&str> {
+    provider::model_of(provider).or_else(|| values::source_of(provider))
+}

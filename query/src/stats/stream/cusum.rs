@@ -85,6 +85,11 @@ impl Cusum {
         self.signal
     }
 
+    /// The greater of the two sums; None while the baseline is taken.
+    pub fn sum(&self) -> Option<f64> {
+        self.chart.as_ref().map(|chart| chart.high.max(chart.low))
+    }
+
     fn learn(&mut self, value: f64) {
         self.first.push(value);
         if self.first.len() >= self.parameters.baseline_rows {

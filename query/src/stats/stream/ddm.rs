@@ -71,6 +71,11 @@ impl Ddm {
         self.signal
     }
 
+    /// The error rate since the start; 0 before the first row.
+    pub fn error_rate(&self) -> f64 {
+        self.rate.value
+    }
+
     fn judge(&mut self) -> Signal {
         let rate = self.rate.value;
         // Rounding may carry a rate of all errors past 1.

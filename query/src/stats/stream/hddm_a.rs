@@ -70,6 +70,11 @@ impl HddmA {
         self.signal
     }
 
+    /// The mean of all rows; 0 before the first.
+    pub fn mean(&self) -> f64 {
+        self.means.all.value
+    }
+
     fn has_changed(&self, confidence: f64) -> bool {
         let Means { all, lowest, highest } = &self.means;
         let beyond = |cut: &Mean, change: f64| cut.rows != all.rows && change >= bound(cut, all, confidence);

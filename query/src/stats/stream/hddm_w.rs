@@ -74,6 +74,11 @@ impl HddmW {
         self.signal
     }
 
+    /// The weighted mean of all rows; 0 before the first.
+    pub fn mean(&self) -> f64 {
+        self.all.mean()
+    }
+
     fn has_changed(&self, confidence: f64) -> bool {
         let fallen = || self.fall.change(confidence).is_some_and(|(change, bound)| -change > bound);
         let risen = self.rise.change(confidence).is_some_and(|(change, bound)| change > bound);

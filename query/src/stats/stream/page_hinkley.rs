@@ -102,6 +102,16 @@ impl PageHinkley {
         self.signal
     }
 
+    /// How far the sums are from their ends so far: the one that is farther, of those that count.
+    pub fn distance(&self) -> f64 {
+        let (up, down) = (self.sums.up - self.sums.up_least, self.sums.down_greatest - self.sums.down);
+        match self.parameters.mode {
+            PageHinkleyMode::Up => up,
+            PageHinkleyMode::Down => down,
+            PageHinkleyMode::Both => up.max(down),
+        }
+    }
+
     fn has_change(&self) -> bool {
         let up = self.sums.up - self.sums.up_least > self.parameters.threshold;
         let down = self.sums.down_greatest - self.sums.down > self.parameters.threshold;
