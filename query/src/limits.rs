@@ -72,6 +72,8 @@ pub(crate) const TOUCHED_KEYS_MAX: usize = 65_536;
 pub(crate) const WATERMARK_PAUSE_NANOS: i64 = 10_000_000_000;
 /// How often windows are computed again that rows came too late for. 1 second.
 pub(crate) const LATE_PAUSE_NANOS: i64 = 1_000_000_000;
+/// Values of a dimension that EXPLAIN DRIFT tells apart.
+pub(crate) const EXPLAINED_VALUES_MAX: usize = 1_000;
 /// Rows of a baseline, the first in order of time, by which it is told how much rows are like those before them.
 pub(crate) const DEPENDENCE_ROWS_MAX: usize = 262_144;
 /// Windows of a continuous query that one statement computes.
@@ -149,7 +151,7 @@ pub(crate) const QUERY_QUEUED_TIME: Duration = Duration::from_secs(30);
 pub(crate) const QUERY_SLOW: Duration = Duration::from_secs(1);
 
 /// All of them, as `system.limits` shows them.
-pub(crate) const LIMITS: [Limit; 25] = [
+pub(crate) const LIMITS: [Limit; 26] = [
     Limit {
         name: "ahead_nanos_max",
         value: AHEAD_NANOS_MAX as u64,
@@ -287,6 +289,12 @@ pub(crate) const LIMITS: [Limit; 25] = [
         value: TEXTS_WEIGHED_KEPT_MAX as u64,
         unit: "texts",
         what: "texts of which a partition keeps what an aggregate makes of them",
+    },
+    Limit {
+        name: "explained_values_max",
+        value: EXPLAINED_VALUES_MAX as u64,
+        unit: "values",
+        what: "values of a dimension that EXPLAIN DRIFT tells apart",
     },
     Limit {
         name: "dependence_rows_max",

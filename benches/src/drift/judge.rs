@@ -89,7 +89,7 @@ impl Bench<'_> {
         let levels = (0..CATEGORIES).map(|at| format!("c{at} TEXT FEATURE CATEGORICAL"));
         let columns: Vec<String> = numbers.chain(levels).collect();
         self.db.sql("DROP MODEL IF EXISTS m").await?;
-        self.db.sql(&format!("CREATE MODEL m ({}) WITH (cell = '1 hour')", columns.join(", "))).await?;
+        self.db.sql(&format!("CREATE MODEL m ({})", columns.join(", "))).await?;
         Ok(())
     }
 

@@ -73,7 +73,7 @@ struct Seen {
 }
 
 enum Values {
-    Numbers(Ranks, [Stretch; 4]),
+    Numbers(Ranks, Box<[Stretch; 4]>),
     Categories(Levels),
 }
 
@@ -157,7 +157,7 @@ impl Values {
                 .sum();
             Stretch::new(sum / all)
         });
-        Self::Numbers(ranks, scores)
+        Self::Numbers(ranks, Box::new(scores))
     }
 
     fn categories(categories: &Categorical) -> Self {

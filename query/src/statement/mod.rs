@@ -9,6 +9,7 @@ mod column;
 mod create;
 mod dependence;
 mod erase;
+mod explain_drift;
 mod named;
 mod operate;
 mod option;

@@ -286,3 +286,36 @@ async fn weights_are_refused_unless_they_shall_be_left_out() {
     assert!(error.contains("weights => 'ignore'"), "{error}");
     assert_eq!(one(&db, &format!("{call}, weights => 'ignore')")).await, "1");
 }
+
+#[tokio::test]
+async fn a_shift_is_explained_by_the_rows_that_carry_it() {
+    // In the last hour those who pay have greater amounts, and nobody else.
+    let db = model(17, |dice, _| {
+        let row = usual(dice);
+        let shift = if row.plan == "paid" { 30.0 } else { 0.0 };
+        Row { amount: row.amount.map(|x| x + shift), ..row }
+    })
+    .await;
+    let found =
+        rows(&db, "EXPLAIN DRIFT M FEATURE AMOUNT FROM '2026-01-01T10:00:00Z' TO '2026-01-01T12:00:00Z'")
+            .await;
+    let number = |row: usize, column: usize| found[row][column].parse::<f64>().unwrap();
+    let names: Vec<[&str; 2]> = found.iter().map(|row| [row[0].as_str(), row[1].as_str()]).collect();
+    let expected = [
+        ["all", "null"],
+        ["plan", "paid"],
+        ["hour", "2026-01-01T11:00:00Z"],
+        ["hour", "2026-01-01T10:00:00Z"],
+        ["plan", "free"],
+    ];
+    assert_eq!(names, expected);
+    assert!(number(1, 5) > 0.8 && number(4, 5) < 0.0, "{found:?}");
+    assert!(number(1, 4) > 1.0 && number(4, 4) < 0.2, "{found:?}");
+    assert_eq!(number(0, 2), number(1, 2) + number(4, 2));
+    assert_eq!(found[0][6], "wasserstein_scaled");
+    // The newest day where none is asked for; categories too.
+    let country = rows(&db, "EXPLAIN DRIFT m FEATURE country BASELINE b").await;
+    assert_eq!((country.len(), country[0][6].as_str()), (1 + 12 + 2, "total_variation"));
+    let error = error(&db, "EXPLAIN DRIFT m FEATURE colour").await.to_string();
+    assert!(error.contains("no column colour; it has amount, country"), "{error}");
+}

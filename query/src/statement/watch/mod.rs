@@ -5,6 +5,7 @@ mod alert;
 mod change;
 mod clause;
 mod continuous;
+mod explain;
 mod inhibition;
 mod matcher;
 mod notifier;
@@ -21,6 +22,7 @@ pub(crate) use alert::CreateAlert;
 pub(crate) use change::AlterAlert;
 pub(crate) use clause::Range;
 pub(crate) use continuous::{AlterContinuous, Backfill, ContinuousOptions, CreateContinuous};
+pub(crate) use explain::ExplainDrift;
 pub(crate) use inhibition::CreateInhibition;
 pub(crate) use matcher::{Compare, Matcher};
 pub(crate) use notifier::{AlterNotifier, CreateNotifier, NotifierChange};
@@ -76,6 +78,8 @@ pub(crate) enum Watch {
     CreateRoute(CreateRoute),
     /// `CREATE INHIBITION`.
     CreateInhibition(CreateInhibition),
+    /// `EXPLAIN DRIFT`.
+    ExplainDrift(ExplainDrift),
     /// `BACKTEST ALERT`.
     Backtest(Backtest),
     /// `CALIBRATE ALERT`.
@@ -196,6 +200,8 @@ fn rest(parser: &mut Parser<'_>) -> Result<Option<Watch>> {
         Watch::TestNotifier(parser.name()?)
     } else if after(parser, "ALTER", WatchKind::Alert) {
         Watch::AlterAlert(Box::new(change::alter(parser)?))
+    } else if parser.eat(&["EXPLAIN", "DRIFT"]) {
+        Watch::ExplainDrift(explain::explain(parser)?)
     } else if after(parser, "BACKTEST", WatchKind::Alert) {
         Watch::Backtest(replay::backtest(parser)?)
     } else if after(parser, "CALIBRATE", WatchKind::Alert) {

@@ -15,6 +15,7 @@ use crate::continuous::manage;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
 use crate::runner::alerts::replay;
+use crate::statement::explain_drift;
 
 /// Who says something where nobody was named.
 const ANONYMOUS: &str = "anonymous";
@@ -33,6 +34,7 @@ async fn respond(database: &Database, response: &Response) -> Result<()> {
 /// The columns of the answer of one of these statements; None where it only changes something.
 pub(crate) fn schema(watch: &Watch) -> Option<SchemaRef> {
     match watch {
+        Watch::ExplainDrift(_) => Some(explain_drift::schema()),
         Watch::Backtest(_) => Some(replay::backtest_schema()),
         Watch::Calibrate(_) => Some(replay::calibrate_schema()),
         Watch::Apply { .. } => Some(apply::schema()),
@@ -46,6 +48,7 @@ pub(crate) fn schema(watch: &Watch) -> Option<SchemaRef> {
 /// The answer of a statement that has one.
 pub(crate) async fn answer(database: &Database, watch: &Watch, access: Access) -> Result<RecordBatch> {
     match watch {
+        Watch::ExplainDrift(asked) => explain_drift::explain(database, asked, access).await,
         Watch::Backtest(asked) => replay::backtest(database, asked).await,
         Watch::Calibrate(asked) => replay::run_calibrate(database, asked).await,
         Watch::Apply { statements, dry_run } => apply::apply(database, statements, *dry_run, access).await,
