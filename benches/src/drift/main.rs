@@ -5,6 +5,7 @@ mod change;
 mod columns;
 mod judge;
 mod sample;
+mod speed;
 
 use std::path::PathBuf;
 
@@ -19,7 +20,7 @@ use judge::{Alarms, Bench, Size};
 #[command(name = "driftline-drift")]
 struct Cli {
     /// A directory with a file a column, a number a line (benches/drift_data makes it).
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", default_value = "target/benches/drift-columns")]
     data: PathBuf,
     /// Where the database is made; what is there goes.
     #[arg(long, value_name = "DIR", default_value = "target/benches/drift")]
@@ -48,6 +49,9 @@ struct Cli {
     /// One column with autoregression as well.
     #[arg(long)]
     autoregression: bool,
+    /// How long reports take, and nothing else.
+    #[arg(long)]
+    speed: bool,
 }
 
 /// Calm windows of each seed.
@@ -58,6 +62,9 @@ const BLIND_EVERY: usize = 20;
 #[tokio::main]
 async fn main() -> Result<()> {
     let cli = Cli::parse();
+    if cli.speed {
+        return speed::show(&cli.dir).await;
+    }
     let columns = columns::read(&cli.data)?;
     if cli.dir.exists() {
         std::fs::remove_dir_all(&cli.dir)?;

@@ -64,9 +64,12 @@ async fn drifted(db: &Database, arguments: &str) -> Vec<Vec<String>> {
     rows(db, &sql).await
 }
 
+/// A row of an hour that changed, by its place.
+type Change = fn(&mut Dice, i64) -> Row;
+
 #[tokio::test]
 async fn what_changed_is_named_with_what_changed_of_it() {
-    let cases: [(&str, &str, fn(&mut Dice, i64) -> Row); 5] = [
+    let cases: [(&str, &str, Change); 5] = [
         ("amount", "location", |dice, _| {
             let row = usual(dice);
             Row { amount: row.amount.map(|x| x + 5.0), ..row }
