@@ -307,11 +307,13 @@ def test_the_four_rules_of_the_seed_fire_each_for_its_own_reason(server, recorde
     assert told == [(name, how, names[name]) for name in filter(None, story) for how in ("firing", "resolved")]
     seen = {body["alerts"][0]["alert"]: body["alerts"][0] for body in bodies if body["status"] == "firing"}
     values = {name: (alert["value"], alert["threshold"]) for name, alert in seen.items()}
+    # How far the column that drifted most is from its baseline, as `drift` says it.
+    drifted, threshold = values.pop("Drift Detected")
+    assert 0.3 < drifted < 1 and threshold == 0.3
     assert values == {
         "Low Accuracy": (0.75, 0.85),
         "High Latency": (900.0, 500.0),
         "Error Spike": (0.1, 0.05),
-        "Drift Detected": (0.5, 0.3),
     }
     rules = server.ask("SELECT name, metric, condition, threshold_text, severity FROM system.rules ORDER BY name")
     shown = {(r["name"], r["metric"], r["condition"], r["threshold_text"], r["severity"].title()) for r in rules}

@@ -25,6 +25,7 @@ mod name;
 mod oracle;
 mod plan;
 mod plan_cache;
+mod poisoning;
 mod prepared;
 mod reject;
 mod rules;

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::Ident;
 use super::arguments::Arguments;
 use super::as_of::AS_OF;
 use super::drift::{DRIFT, DRIFT_OVER_TIME, DRIFT_SUMMARY};
+use super::poisoning::POISONING;
 use super::{series, stream};
 
 /// What makes one function different from another.
@@ -23,11 +24,12 @@ pub(super) struct Definition {
 }
 
 /// The functions.
-pub(super) static DEFINITIONS: [&Definition; 15] = [
+pub(super) static DEFINITIONS: [&Definition; 16] = [
     &DRIFT,
     &DRIFT_SUMMARY,
     &DRIFT_OVER_TIME,
     &AS_OF,
+    &POISONING,
     &stream::ADWIN,
     &stream::PAGE_HINKLEY,
     &stream::CUSUM,

@@ -9,6 +9,7 @@ mod definition;
 mod drift;
 mod exec;
 mod planner;
+mod poisoning;
 mod provider;
 mod report;
 mod segment;
