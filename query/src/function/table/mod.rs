@@ -29,5 +29,12 @@ use datafusion::catalog::TableProvider;
 
 /// The table or model that a table stands for which a function answers, as written; None of other tables.
 pub(crate) fn model_of(provider: &dyn TableProvider) -> Option<&str> {
-    provider::model_of(provider).or_else(|| values::source_of(provider))
+    provider::model_of(provider)
+        .or_else(|| poisoning::model_of(provider))
+        .or_else(|| values::source_of(provider))
+}
+
+/// Whether what a function says may depend on labels, which its text names and its plan does not.
+pub(crate) fn may_read_labels(provider: &dyn TableProvider) -> bool {
+    poisoning::model_of(provider).is_some() || values::source_of(provider).is_some()
 }

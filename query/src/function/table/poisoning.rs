@@ -253,6 +253,11 @@ struct Signals {
     schema: SchemaRef,
 }
 
+/// The model that a table stands for which `poisoning` answers, as written; None of other tables.
+pub(super) fn model_of(provider: &dyn TableProvider) -> Option<&str> {
+    provider.downcast_ref::<Signals>().map(|signals| signals.request.model.as_str())
+}
+
 #[async_trait]
 impl TableProvider for Signals {
     fn schema(&self) -> SchemaRef {

@@ -38,7 +38,7 @@ use crate::alert::{Notice, NotifierKind, Rule};
 use crate::continuous::check::reads_labels;
 use crate::database::{Access, Database};
 use crate::error::{QueryError, Result};
-use crate::function::model_of;
+use crate::function::{may_read_labels, model_of};
 use crate::limits::{ALERTS_AT_ONCE_MAX, LAG_CHANGE_NANOS};
 use crate::runner::{Judging, Marks, Sight, side_by_side};
 use crate::scan::{Learned, Table};
@@ -471,7 +471,7 @@ fn written_down(states: &BTreeMap<String, String>) -> impl Iterator<Item = (Stri
 async fn sources(db: &Database, rule: &Rule) -> Result<(Vec<TableId>, bool)> {
     let session = db.session_at(db.now_nanos(), None);
     let plan = session.plan(ask::statement(rule)?, Access::Embedded).await?;
-    let mut tables = BTreeSet::new();
+    let (mut tables, mut labels) = (BTreeSet::new(), false);
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             let provider = source_as_provider(&scan.source)?;
@@ -483,10 +483,10 @@ async fn sources(db: &Database, rule: &Rule) -> Result<(Vec<TableId>, bool)> {
                 }
             };
             tables.extend(named);
+            labels |= may_read_labels(&*provider);
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    let mut labels = false;
     for table in session.view().snapshot().tables().values().filter(|table| tables.contains(&table.id)) {
         labels |= reads_labels(&plan, table)?;
     }
