@@ -104,7 +104,7 @@ struct Sums {
 }
 
 impl Sums {
-    /// One distribution for each feature, prediction and score of the model that the query gives.
+    /// One distribution for each feature, prediction, score and label of the model that the query gives.
     fn new(table: &TableSchema, model: &str, rows: &arrow::datatypes::Schema) -> Result<Self> {
         let mut columns = Vec::new();
         for column in &table.columns {
@@ -142,8 +142,10 @@ fn empty(column: &Column) -> Option<Distribution> {
     match column.meaning? {
         Meaning::NumericFeature => Some(Distribution::Numeric(Numeric::new())),
         Meaning::CategoricalFeature => Some(Distribution::Categorical(Categorical::new())),
-        Meaning::Score | Meaning::Prediction if numeric => Some(Distribution::Numeric(Numeric::new())),
-        Meaning::Prediction => Some(Distribution::Categorical(Categorical::new())),
+        Meaning::Score | Meaning::Prediction | Meaning::Label if numeric => {
+            Some(Distribution::Numeric(Numeric::new()))
+        }
+        Meaning::Prediction | Meaning::Label => Some(Distribution::Categorical(Categorical::new())),
         _ => None,
     }
 }

@@ -14,7 +14,7 @@ fn hex(distribution: &Distribution) -> String {
 }
 
 #[tokio::test]
-async fn a_baseline_holds_the_distribution_of_each_feature_prediction_and_score() {
+async fn a_baseline_holds_the_distribution_of_each_feature_prediction_score_and_label() {
     let db = fraud().await;
     let made =
         one(&db, "CREATE BASELINE training FOR MODEL Fraud AS SELECT * FROM fraud WHERE id <> 'none'").await;
@@ -30,9 +30,9 @@ async fn a_baseline_holds_the_distribution_of_each_feature_prediction_and_score(
     assert_eq!(entry["columns"]["amount"], hex(&Distribution::Numeric(amount)));
     assert_eq!(entry["columns"]["country"], hex(&Distribution::Categorical(country)));
     let columns: Vec<&String> = entry["columns"].as_object().unwrap().keys().collect();
-    assert_eq!(columns, ["amount", "country", "decision", "score"]);
+    assert_eq!(columns, ["amount", "country", "decision", "label", "score"]);
     let shown = rows(&db, "SHOW BASELINES").await;
-    assert_eq!(shown[0][..5], ["fraud", "training", "3", "4", "SELECT * FROM fraud WHERE id <> 'none'"]);
+    assert_eq!(shown[0][..5], ["fraud", "training", "3", "5", "SELECT * FROM fraud WHERE id <> 'none'"]);
 }
 
 #[tokio::test]

@@ -101,6 +101,11 @@ async fn each_way_to_meddle_raises_its_signal() {
     })
     .await;
     assert_eq!(raised(&flipped, ", segment => 'plan'").await, [["label_flips", "paid"]]);
+    let sql = "SELECT feature, aspect FROM drift('m', labels => true, alpha => 0.01, window => '1 hour', at => '2026-01-01T09:00:00Z') WHERE drifted";
+    assert_eq!(rows(&flipped, sql).await.len(), 0);
+    let all_yes = model(7, |dice, _| Row { label: "yes", ..usual(dice) }).await;
+    assert_eq!(rows(&all_yes, sql).await, [["label", "categories"]]);
+    assert_eq!(rows(&all_yes, &sql.replace("labels => true, ", "")).await.len(), 0);
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ impl Window<'_> {
         };
         let row = self.empty(segment, &compared.name, reference.kind_name(), self.method(compared, pair));
         let judged = match self.wanted.judged && self.is_enough(pair) {
-            true => judged(pair, shared.as_ref(), &compared.inflation, self.job.judging.is_exact),
+            true => judged(pair, shared.as_ref(), compared, self.job.judging.is_exact),
             false => None,
         };
         let (new, vanished) = (unknown(reference, current), unknown(current, reference));
@@ -177,7 +177,10 @@ pub(super) fn adjust(rows: &mut [Row]) {
     }
 }
 
-fn judged(pair: &Pair<'_>, shared: Option<&Bins>, inflation: &Inflation, is_exact: bool) -> Option<Judged> {
+fn judged(pair: &Pair<'_>, shared: Option<&Bins>, compared: &Compared, is_exact: bool) -> Option<Judged> {
+    let Compared { inflation, is_label, .. } = compared;
+    // Labels that have not arrived are not missing: only those that have are compared.
+    let rows = |side: &Distribution| if *is_label { (side.count(), 0) } else { rows(side) };
     let rows = Rows { reference: rows(pair.reference), current: rows(pair.current) };
     match (pair.reference, pair.current) {
         (Distribution::Numeric(reference), Distribution::Numeric(current)) => {

@@ -26,7 +26,7 @@ pub(super) static DRIFT: Definition = Definition {
     name: "drift",
     arguments: &[
         "model", "baseline", "from", "to", "window", "at", "rows", "bins", "features", "segment", "alpha",
-        "effect", "min_rows", "weights", "exact",
+        "effect", "min_rows", "weights", "exact", "labels",
     ],
     table: |arguments, session| table(&DRIFT, arguments, session),
 };
@@ -35,7 +35,7 @@ pub(super) static DRIFT_SUMMARY: Definition = Definition {
     name: "drift_summary",
     arguments: &[
         "model", "baseline", "from", "to", "window", "at", "rows", "bins", "features", "segment", "alpha",
-        "effect", "min_rows", "weights", "exact",
+        "effect", "min_rows", "weights", "exact", "labels",
     ],
     table: |arguments, session| table(&DRIFT_SUMMARY, arguments, session),
 };
@@ -44,7 +44,7 @@ pub(super) static DRIFT_OVER_TIME: Definition = Definition {
     name: "drift_over_time",
     arguments: &[
         "model", "window", "baseline", "from", "to", "rows", "bins", "features", "segment", "alpha",
-        "effect", "min_rows", "weights", "exact",
+        "effect", "min_rows", "weights", "exact", "labels",
     ],
     table: |arguments, session| table(&DRIFT_OVER_TIME, arguments, session),
 };
@@ -89,6 +89,7 @@ fn table(
             rows_min: rows_min as u64,
             is_exact: arguments.flag("exact")?.unwrap_or(false),
         },
+        has_labels: arguments.flag("labels")?.unwrap_or(false),
         ignores_weights: arguments.one_of("weights", "ignore")?,
         answer: if definition.name == "drift_summary" { Answer::Verdict } else { Answer::Columns },
     };

@@ -53,6 +53,8 @@ pub(super) struct Request {
     pub segment: Option<String>,
     /// How columns are judged.
     pub judging: Judging,
+    /// Whether labels are compared too.
+    pub has_labels: bool,
     /// Whether rows are counted once each although the model has weights.
     pub ignores_weights: bool,
     /// What is answered.
@@ -122,6 +124,8 @@ pub(super) struct Job {
 pub(super) struct Compared {
     /// Its name.
     pub name: String,
+    /// Whether it is a label: those that have not arrived are not missing.
+    pub is_label: bool,
     /// Its values in the baseline; of nothing where the baseline was made before the column was, and where each window is
     /// compared with the one before.
     pub reference: Distribution,
@@ -197,11 +201,16 @@ impl Request {
     ) -> Result<Vec<Compared>> {
         let dependence = baseline.and_then(|baseline| baseline.dependence.as_ref());
         let compared = table.columns.iter().filter_map(|column| {
+            let is_label = column.meaning? == Meaning::Label;
+            if is_label && !self.has_labels {
+                return None;
+            }
             let empty = nothing(column.meaning?, column.ty)?;
             let known = baseline.filter(|_| !is_previous).and_then(|it| it.columns.get(&column.name));
             let inflation = dependence.and_then(|known| known.get(&column.name));
             Some(Compared {
                 name: column.name.clone(),
+                is_label,
                 reference: match known.cloned().unwrap_or(empty) {
                     exact if self.judging.is_exact => exact,
                     other => summarised(other),
@@ -258,15 +267,15 @@ fn nothing(meaning: Meaning, ty: ColumnType) -> Option<Distribution> {
     let counter = match meaning {
         Meaning::NumericFeature | Meaning::Score => Counter::numeric(),
         // As CREATE BASELINE counts it, so that a later baseline does not change the column's kind.
-        Meaning::Prediction if number => Counter::numeric(),
-        Meaning::CategoricalFeature | Meaning::Prediction => Counter::categorical(),
+        Meaning::Prediction | Meaning::Label if number => Counter::numeric(),
+        Meaning::CategoricalFeature | Meaning::Prediction | Meaning::Label => Counter::categorical(),
         _ => return None,
     };
     Some(counter.distribution().clone())
 }
 
 impl Job {
-    /// The node over its inputs; reads no label column, so that no labels are joined.
+    /// The node over its inputs; reads labels only where they are compared, else none are joined.
     async fn planned(
         self,
         view: &CatalogView,

@@ -57,6 +57,7 @@ fn job(windows: Windows, baseline: &RecordBatch) -> Job {
     let compared = |name: &str| Compared {
         name: name.into(),
         reference: distribution(baseline.column_by_name(name).unwrap().as_ref()),
+        is_label: false,
         inflation: Inflation::NONE,
         is_ordered: false,
     };
@@ -276,7 +277,7 @@ fn a_span_ends_now_unless_told_otherwise() {
         let [from, to, window, at] =
             given.map(|text| lit(if text.is_empty() { ScalarValue::Null } else { ScalarValue::from(text) }));
         let null = || lit(ScalarValue::Null);
-        let rest = std::iter::repeat_with(null).take(9);
+        let rest = std::iter::repeat_with(null).take(10);
         let exprs: Vec<Expr> = [lit("m"), null(), from, to, window, at].into_iter().chain(rest).collect();
         let arguments = Arguments::new(DEFINITIONS[0], &exprs)?;
         Span::new(&arguments, "drift").and_then(|span| When::Span(span).at(100 * DAY))
