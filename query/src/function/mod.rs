@@ -29,7 +29,7 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner};
 
 pub(crate) use gapfill::rewrite as rewrite_gapfill;
-pub(crate) use table::{may_read_labels, model_of, unusable};
+pub(crate) use table::{PREVIOUS, may_read_labels, model_of, unusable};
 
 /// The arguments of a function of ours, in order, and whether each may be left out; None of any other function.
 pub(crate) fn arguments_of(function: &str) -> Option<Vec<(&'static str, bool)>> {

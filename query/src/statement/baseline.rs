@@ -18,12 +18,18 @@ use super::{CreateBaseline, Drop};
 use crate::catalog::name;
 use crate::database::Database;
 use crate::error::{QueryError, Result};
+use crate::function::PREVIOUS;
 use crate::govern::Query;
 use crate::model::{BASELINE_PREFIX, Baseline, baseline_key, encode_baseline};
 use crate::write::Ingest;
 
 /// Makes a baseline; the number of rows in it. The query sees one snapshot, and other writes go on meanwhile.
 pub(super) async fn create(database: &Database, create: &CreateBaseline, by: &Arc<Query>) -> Result<u64> {
+    if name::same(&create.name, PREVIOUS) {
+        return Err(QueryError::Invalid(format!(
+            "a baseline cannot be named {PREVIOUS}: baseline => '{PREVIOUS}' is the window before"
+        )));
+    }
     let session = database.session(by.access(), Some(by));
     let (model, table) = (session.view().model(&create.model)?, session.view().table(&create.model)?);
     if is_there(session.view().snapshot(), create, &model.name)? {

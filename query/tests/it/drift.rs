@@ -200,9 +200,11 @@ async fn another_mix_of_segments_is_told_from_a_change_within_them() {
         "SELECT count(*) FROM drift('m', segment => 'amount > 140', min_rows => 200, {CHANGED}) WHERE drifted IS NULL AND segment = 'true'"
     );
     assert_eq!(one(&db, &few).await, "2");
-    for (segment, said) in
-        [("plam", "plan"), ("avg(amount)", "of many rows"), ("amount >", "must be an expression")]
-    {
+    for (segment, said) in [
+        ("plam", "plan"),
+        ("avg(amount)", "of the columns of one row"),
+        ("amount >", "must be a column of m or an expression"),
+    ] {
         let error = error(&db, &format!("SELECT * FROM drift('m', segment => '{segment}', rows => 5)"))
             .await
             .to_string();

@@ -127,7 +127,7 @@ impl Asked<'_> {
     fn drift_score(&self) -> String {
         format!(
             "SELECT CASE WHEN n_current >= {} THEN drift_score END AS value, n_current AS \"rows\"\n\
-             FROM drift_summary({}, window => {})",
+             FROM drift_summary({}, window => {}, weights => 'ignore')",
             self.min_rows,
             text(self.model),
             interval(self.over)

@@ -93,13 +93,15 @@ fn numbered(
     count: i64,
     is_last: bool,
 ) -> Result<(LogicalPlanBuilder, Option<Expr>)> {
-    let time = column(TIME_COLUMN).sort(!is_last, false);
+    // Rows of one time in the order of their values: which of them end a window depends on nothing else.
+    let names = std::iter::once(TIME_COLUMN).chain(job.columns.iter().map(|compared| compared.name.as_str()));
+    let order: Vec<_> = names.map(|name| column(name).sort(!is_last, false)).collect();
     let needed = if job.is_previous { count.saturating_mul(2) } else { count };
     let rows = match usize::try_from(needed) {
-        Ok(needed) if is_last => rows.sort_with_limit([time.clone()], Some(needed))?,
+        Ok(needed) if is_last => rows.sort_with_limit(order.clone(), Some(needed))?,
         _ => rows,
     };
-    let number = row_number().order_by(vec![time]).build()?.alias(ROW);
+    let number = row_number().order_by(order).build()?.alias(ROW);
     let window = (cast(column(ROW), DataType::Int64) - lit(1_i64)) / lit(count);
     Ok((rows.window([number])?, Some(window)))
 }
@@ -139,7 +141,7 @@ impl Job {
     /// The segment of a row, as text.
     fn segment(&self) -> Option<Expr> {
         let segment = self.segment.as_ref()?;
-        Some(cast(segment.expr.clone(), DataType::Utf8).alias(SEGMENT))
+        Some(segment.expr.clone().alias(SEGMENT))
     }
 }
 

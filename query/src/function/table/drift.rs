@@ -21,22 +21,22 @@ pub(super) enum When {
     Windows(Windows),
 }
 
+/// What a report of one window takes.
+const OF_ONE_WINDOW: &[&str] = &[
+    "model", "baseline", "from", "to", "window", "at", "rows", "bins", "features", "segment", "alpha",
+    "effect", "min_rows", "weights", "exact", "labels",
+];
+
 /// `drift`.
 pub(super) static DRIFT: Definition = Definition {
     name: "drift",
-    arguments: &[
-        "model", "baseline", "from", "to", "window", "at", "rows", "bins", "features", "segment", "alpha",
-        "effect", "min_rows", "weights", "exact", "labels",
-    ],
+    arguments: OF_ONE_WINDOW,
     table: |arguments, session| table(&DRIFT, arguments, session),
 };
 /// `drift_summary`.
 pub(super) static DRIFT_SUMMARY: Definition = Definition {
     name: "drift_summary",
-    arguments: &[
-        "model", "baseline", "from", "to", "window", "at", "rows", "bins", "features", "segment", "alpha",
-        "effect", "min_rows", "weights", "exact", "labels",
-    ],
+    arguments: OF_ONE_WINDOW,
     table: |arguments, session| table(&DRIFT_SUMMARY, arguments, session),
 };
 /// `drift_over_time`.

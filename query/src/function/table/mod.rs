@@ -24,6 +24,7 @@ mod windows;
 pub(crate) use compare::unusable;
 pub(super) use definition::functions;
 pub(super) use planner::NamedArguments;
+pub(crate) use provider::PREVIOUS;
 
 use datafusion::catalog::TableProvider;
 

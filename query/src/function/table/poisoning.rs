@@ -97,7 +97,7 @@ impl Request {
             return plan_err!("poisoning: windows are of time; give `window`, or `from` and `to`");
         };
         let segment = match &self.segment {
-            Some(text) => Segment::new(POISONING.name, text, &table, session)?.text,
+            Some(text) => Segment::new(POISONING.name, text, (view, &table), session)?.sql()?,
             None => "NULL".to_owned(),
         };
         let (rows, signals) = (rows(&table, &baseline), signals(&table));

@@ -84,7 +84,7 @@ pub(super) enum Answer {
 }
 
 /// The baseline that is the window before each.
-const PREVIOUS: &str = "previous";
+pub(crate) const PREVIOUS: &str = "previous";
 /// The chance of an alarm that a window by rows has.
 const ALPHA_OF_ROWS: f64 = 0.025;
 /// The greatest that a window by time has.
@@ -186,7 +186,7 @@ impl Request {
             segment: self
                 .segment
                 .as_ref()
-                .map(|text| Segment::new(self.function, text, &table, state))
+                .map(|text| Segment::new(self.function, text, (view, &table), state))
                 .transpose()?,
             judging: self.judging,
             answer: self.answer,

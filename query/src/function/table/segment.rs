@@ -2,40 +2,44 @@
 
 use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::Session;
-use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, Result, plan_datafusion_err, plan_err};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::sql::unparser::expr_to_sql;
 use driftline_storage::TableSchema;
 
-use super::provider::Job;
+use super::provider::{Job, catalog, external};
+use super::values::Expressions;
+use crate::catalog::CatalogView;
+use crate::statement::resolve;
 
 /// What rows are told apart by.
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     /// As written.
     pub text: String,
-    /// Over the columns of the model, without the name of its table.
+    /// Over the columns of the model, without the name of its table, as text.
     pub expr: Expr,
 }
 
 impl Segment {
     /// Reads an expression over the columns of a model.
-    pub(super) fn new(function: &str, text: &str, table: &TableSchema, state: &dyn Session) -> Result<Self> {
+    pub(super) fn new(
+        function: &'static str,
+        text: &str,
+        (view, table): (&CatalogView, &TableSchema),
+        session: &dyn Session,
+    ) -> Result<Self> {
         let fields = table.columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true));
         let schema = DFSchema::try_from(Schema::new(fields.collect::<Vec<_>>()))?;
-        let wrong = |what: &str| {
-            plan_datafusion_err!(
-                "{function}: argument `segment` must be an expression over columns of {}, as in 'country' or 'age >= 60', not {text}: {what}",
-                table.name
-            )
-        };
-        let expr = planner(function, state)?.create_logical_expr(text, &schema);
-        let expr = expr.map_err(|error| wrong(&error.strip_backtrace()))?;
-        match expr.exists(|expr| Ok(matches!(expr, Expr::AggregateFunction(_) | Expr::WindowFunction(_))))? {
-            true => Err(wrong("it is of many rows")),
-            false => Ok(Self { text: text.to_owned(), expr }),
-        }
+        let expr =
+            Expressions { function, view, session, table, schema: &schema }.segment("segment", text)?;
+        Ok(Self { text: text.to_owned(), expr })
+    }
+
+    /// As SQL in which each name is that of one column, whatever was written.
+    pub(super) fn sql(&self) -> Result<String> {
+        Ok(expr_to_sql(&self.expr)?.to_string())
     }
 }
 
@@ -43,7 +47,8 @@ impl Segment {
 pub(super) async fn reference(job: &Job, state: &dyn Session) -> Result<LogicalPlan> {
     let planner = planner(job.function, state)?;
     let dialect = planner.config_options().sql_parser.dialect;
-    let statement = planner.sql_to_statement(&job.query, &dialect)?;
+    let mut statement = planner.sql_to_statement(&job.query, &dialect)?;
+    resolve(&mut statement, catalog(job.function, state)?.as_ref(), None).map_err(external)?;
     let plan = planner.statement_to_plan(statement).await;
     plan.map_err(|error| {
         plan_datafusion_err!(

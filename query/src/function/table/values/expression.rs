@@ -13,7 +13,7 @@ use crate::function::table::provider::external;
 use crate::statement::resolve_expression;
 
 /// Reads expressions over the columns of a table.
-pub(super) struct Expressions<'a> {
+pub(in crate::function::table) struct Expressions<'a> {
     /// The function called.
     pub function: &'static str,
     /// The catalog.
@@ -41,7 +41,7 @@ impl Expressions<'_> {
     }
 
     /// Anything that a person can read, as text.
-    pub(super) fn segment(&self, argument: &str, text: &str) -> Result<Expr> {
+    pub(in crate::function::table) fn segment(&self, argument: &str, text: &str) -> Result<Expr> {
         let expr = self.read(argument, text)?;
         let ty = expr.get_type(self.schema)?;
         let value = if let DataType::Dictionary(_, value) = &ty { value } else { &ty };

@@ -8,6 +8,7 @@ mod report;
 mod request;
 mod worker;
 
+pub(super) use expression::Expressions;
 pub(super) use provider::{ValuesTable, source_of};
 pub(super) use report::{Report, time, time_field};
 pub(super) use request::Request;
